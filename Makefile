@@ -1,0 +1,66 @@
+# Every target shows the plain command it runs. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help install demo data train complete evaluate sweep test lint clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED_DEV) ## Make .venv and install ganfill with everything for development
+
+demo: $(INSTALLED) ## Complete the packaged pictures with the packaged model into runs/demo
+	$(BIN)/ganfill complete images=src/ganfill/packaged/demo mask=center,left,random,freeform out=runs/demo
+
+data: $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
+	$(call needs,SOURCE OUT,make data SOURCE=thumbnails128x128 OUT=data/ffhq64)
+	$(BIN)/ganfill prepare source=$(SOURCE) out=$(OUT) $(ARGS)
+
+train: $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
+	$(call needs,OUT,make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating")
+	$(BIN)/ganfill train out=$(OUT) $(ARGS)
+
+complete: $(INSTALLED) ## Complete pictures: make complete IMAGES=photos MASK=center OUT=filled [ARGS="answers=4"]
+	$(call needs,IMAGES MASK OUT,make complete IMAGES=photos MASK=center OUT=filled)
+	$(BIN)/ganfill complete images=$(IMAGES) mask=$(MASK) out=$(OUT) $(ARGS)
+
+evaluate: $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 [ARGS="n=64 masks=center,random"]
+	$(call needs,STORE,make evaluate STORE=data/faces64)
+	$(BIN)/python experiments/benchmarks/search_quality.py store=$(STORE) $(ARGS)
+
+sweep: $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"
+	$(call needs,NAME,make sweep NAME=losses ARGS="data.path=data/ffhq64")
+	$(BIN)/ganfill train -cd experiments -cn $(NAME) $(ARGS)
+
+test: $(INSTALLED_DEV) ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED_DEV) ## Check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+clean: ## Delete the environment, caches and builds; runs/ and data/ stay
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "ganfill needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(INSTALLED)
+
+# $(call needs,VARIABLES,example) ends the target if a variable is missing.
+needs = @$(foreach name,$(1),test -n '$($(name))' || { echo 'make $@ needs $(name)=..., for example: $(2)' >&2; exit 2; };)

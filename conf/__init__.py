@@ -1,0 +1,1 @@
+"""The Hydra configurations of ganfill, shipped as ``ganfill.conf``."""

@@ -1,0 +1,52 @@
+"""Where a figure comes from: command, commit, seed and machine, in the same row as the figure."""
+
+import csv
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def provenance() -> dict[str, Any]:
+    """Command, commit, date, machine, cores and versions of this run."""
+    commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout.strip()
+    script = os.path.relpath(sys.argv[0])
+    return {
+        "command": shlex.join(["python", script, *sys.argv[1:]]),
+        "commit": commit + ("+changes" if changed else ""),
+        "date": date.today().isoformat(),
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Adds ``row`` and its provenance to a CSV file; a file with other columns is begun anew."""
+    row = row | provenance()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            old = [line for line in csv.DictReader(file) if set(line) == set(row)]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerows([*old, row])

@@ -1,0 +1,133 @@
+"""Images per second of a DCGAN training: ganfill's whole loop, its bare step, and the plain PyTorch loop.
+
+    python experiments/benchmarks/train_throughput.py [rounds=3 steps=16 batch_size=128 resolution=64 out=FILE]
+
+All three train the same networks on the same drawn pictures in memory, in turn, ``rounds`` times; medians are compared.
+The plain loop is that of PyTorch's DCGAN example: float32, contiguous memory, default Adam, discriminator gradients taken
+in the generator's step too. ganfill runs as ``ganfill train`` does, with callbacks and ``metrics.csv``. The row goes to
+``out``; the last line is the speedup of ganfill's whole loop over the plain one.
+"""
+
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import torch
+from provenance import append_row
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ganfill.adversarial.losses import NonSaturating
+from ganfill.models.dcgan import Discriminator, Generator
+from ganfill.models.latent import Normal
+from ganfill.pixels import to_float
+from ganfill.training.datamodule import Batches, SyntheticDataModule
+from ganfill.training.fit import fit
+from ganfill.training.gan import GAN
+from ganfill.training.trainer import choose_device, choose_precision
+
+SETTINGS = {
+    "rounds": 3,
+    "steps": 16,
+    "batch_size": 128,
+    "resolution": 64,
+    "out": "experiments/results/train_throughput.csv",
+}
+ADAM = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
+
+
+def plain_loop(data: SyntheticDataModule, device: torch.device, steps: int) -> float:
+    """Images per second of the loop of PyTorch's example."""
+    generator, discriminator = Generator(data.resolution).to(device), Discriminator(data.resolution).to(device)
+    optimizer_g, optimizer_d = ADAM(generator.parameters()), ADAM(discriminator.parameters())
+    pictures = to_float(torch.from_numpy(data.pictures)).contiguous().to(device)
+    ones, zeros = torch.ones(data.batch_size, device=device), torch.zeros(data.batch_size, device=device)
+
+    def step(i: int) -> None:
+        rows = torch.arange(i * data.batch_size, (i + 1) * data.batch_size) % len(pictures)
+        fake = generator(torch.randn(data.batch_size, 100, device=device))
+        discriminator.zero_grad()
+        binary_cross_entropy_with_logits(discriminator(pictures[rows]), ones).backward()
+        binary_cross_entropy_with_logits(discriminator(fake.detach()), zeros).backward()
+        optimizer_d.step()
+        generator.zero_grad()
+        binary_cross_entropy_with_logits(discriminator(fake), ones).backward()
+        optimizer_g.step()
+
+    return _rate(step, data.batch_size, steps, device)
+
+
+def make_gan(resolution: int) -> GAN:
+    """Ganfill's module as ``ganfill train`` makes it."""
+    adam = partial(ADAM, fused=True)
+    return GAN(Generator(resolution), Discriminator(resolution), Normal(100), NonSaturating(), adam, adam)
+
+
+def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> float:
+    """Images per second of ganfill's step without Lightning around it."""
+    gan = make_gan(data.resolution).to(device)
+    optimizers = gan.configure_optimizers()
+    gan.optimizers = lambda: optimizers  # pyright: ignore[reportAttributeAccessIssue]
+    gan.manual_backward = lambda loss: loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
+    batches = Batches(data.pictures, data.rows, data.batch_size, 0, False)
+
+    def step(i: int) -> None:
+        pixels = batches.at(gan.images_seen).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
+            gan.training_step(pixels, i)
+
+    return _rate(step, data.batch_size, steps, device)
+
+
+def whole_loop(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> float:
+    """Images per second of ``fit`` with all callbacks, after its first row of metrics."""
+    kimg = steps * data.batch_size / 1000
+    with tempfile.TemporaryDirectory() as out:
+        gan = make_gan(data.resolution)
+        gan.log_kimg = kimg / 2
+        options = {"device": device, "precision": precision, "loggers": [], "provenance": {}, "sample_kimg": 0}
+        fit(gan, data, Path(out), kimg=kimg, checkpoint_kimg=10, **options)
+        return float((Path(out) / "metrics.csv").read_text().split()[-1].split(",")[-1])
+
+
+def _rate(step, batch_size: int, steps: int, device: torch.device) -> float:
+    for i in range(2):
+        step(i)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    for i in range(steps):
+        step(i)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return steps * batch_size / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measures, prints and keeps one row."""
+    settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
+    rounds, steps, batch_size, resolution = (int(settings[key]) for key in list(SETTINGS)[:4])
+    device = choose_device("auto")
+    precision = choose_precision("auto", device)
+    data = SyntheticDataModule(batch_size, resolution)
+    data.setup()
+    rates: dict[str, list[float]] = {"plain": [], "bare": [], "ganfill": []}
+    for _ in range(rounds):
+        rates["plain"].append(plain_loop(data, device, steps))
+        rates["bare"].append(bare_step(data, device, precision, steps))
+        rates["ganfill"].append(whole_loop(data, device, precision, 2 * steps))
+    found = {f"{name}_images_per_second": round(median(values), 1) for name, values in rates.items()}
+    loop = 1 - median(rates["ganfill"]) / median(rates["bare"])
+    speedup = median(rates["ganfill"]) / median(rates["plain"])
+    row = {"resolution": resolution, "batch_size": batch_size, "precision": precision, "rounds": rounds, "steps": steps}
+    append_row(Path(settings["out"]), row | found | {"loop_share": round(loop, 4), "speedup": round(speedup, 3)})
+    for name, value in found.items():
+        print(f"{name} {value}")
+    print(f"loop costs {loop:.1%} of the bare step")
+    print(f"speedup {speedup:.2f}x")
+
+
+if __name__ == "__main__":
+    main()

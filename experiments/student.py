@@ -1,0 +1,103 @@
+"""The two figures of the student project and its table, from a finished run.
+
+    python experiments/student.py [run=runs/student store=data/faces64 model=faces64 out=experiments/results]
+
+Writes ``student_training.png`` (the averaged generator at eight moments, z fixed), ``student_completion.png`` (twelve FFHQ
+test faces, never trained on: original, damaged and completed under four masks) and ``student.json``. FFHQ faces alone are
+shown: CelebA's terms do not let its pictures be published.
+"""
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from benchmarks.provenance import provenance
+from PIL import Image
+
+import ganfill
+from ganfill import seeding
+from ganfill.completion import fill
+from ganfill.completion.masks import MASKS
+from ganfill.completion.presets import preset
+from ganfill.data.store import ImageStore
+from ganfill.report.figures import damaged, grid, save
+
+SETTINGS = {"run": "runs/student", "store": "data/faces64", "model": "faces64", "out": "experiments/results"}
+MOMENTS = 8
+KINDS = ("center", "left", "random", "freeform")
+FACES = 12
+SEED = 0
+PADDING = 2  # of the sample grids
+
+
+def moments(samples: Path) -> list[Path]:
+    """Eight grids of a run, dense at the beginning, where most happens: the last, and each about half of the next."""
+    grids = {int(path.stem[4:10]): path for path in samples.glob("kimg*_ema.png")}
+    last, wanted = max(grids), [0]
+    wanted += [last / 2**k for k in range(MOMENTS - 2, -1, -1)]
+    return [grids[min(grids, key=lambda kimg: abs(kimg - moment))] for moment in wanted]
+
+
+def training_figure(samples: Path, side: int = 64, faces: int = 10) -> Image.Image:
+    """One row of the same z for each moment."""
+    rows, kimg = [], []
+    for path in moments(samples):
+        sheet = np.asarray(Image.open(path).convert("RGB"))
+        places = [(k // 8, k % 8) for k in range(faces)]
+        step = side + PADDING
+        rows.append([sheet[PADDING + y * step :, PADDING + x * step :][:side, :side] for y, x in places])
+        kimg.append(f"{int(path.stem[4:10])} kimg")
+    return grid(list(zip(*rows, strict=True)), kimg, side=side)
+
+
+def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> Image.Image:
+    """Original, then damaged and completed for each mask."""
+    chosen = [row for row in store.rows("test") if "ffhq" in store.ids[row]][:: max(1, 301 // FACES)][:FACES]
+    photos = [store.images[row] for row in chosen]
+    columns, captions = [photos], ["original"]
+    for kind in KINDS:
+        holes = []
+        for row in chosen:
+            generator = seeding.generator(SEED, "mask", kind, store.ids[row])
+            holes.append(MASKS[kind](model.resolution, model.resolution, generator)[0].numpy())
+        filled = fill(model, photos, holes, preset(search), seed=SEED)
+        columns += [[damaged(*pair) for pair in zip(photos, holes, strict=True)], [each.pictures[0] for each in filled]]
+        captions += [kind, "completed"]
+    return grid(list(zip(*columns, strict=True)), captions, side=64)
+
+
+def main() -> None:
+    """Makes both figures and the table."""
+    settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
+    run, out = Path(settings["run"]), Path(settings["out"])
+    started = time.perf_counter()
+    model = ganfill.load(settings["model"])
+    save(training_figure(run / "samples"), out / "student_training.png")
+    save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / "student_completion.png")
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    figures = {
+        "kimg": model.card["kimg"],
+        "epochs": round(model.card["kimg"] * 1000 / model.card["pictures"], 2),
+        "pictures": model.card["pictures"],
+        "loss": model.card["config"]["loss"]["_target_"].rsplit(".", 1)[-1],
+        "images_per_second_median": float(np.median([float(row["images_per_second"]) for row in rows])),
+        "last_row": rows[-1],
+        "model_bytes": ganfill.modelfile.locate(settings["model"]).stat().st_size,
+        "model_sha256_of_content": model.digest,
+        "training_seed": model.card["config"]["seed"],
+        "search": "standard",
+        "search_seed": SEED,
+        "seconds_for_figures": round(time.perf_counter() - started, 1),
+    }
+    (out / "student.json").write_text(json.dumps(figures | provenance(), indent=2) + "\n")
+    print(out / "student_training.png", out / "student_completion.png", out / "student.json", sep="\n")
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(True)
+    main()

@@ -1,0 +1,1 @@
+"""What is optimised: losses and the average of the generator."""

@@ -1,0 +1,33 @@
+"""``ganfill export``: a run directory becomes a model file."""
+
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ganfill import modelfile
+from ganfill.commands.summary import write_summary
+from ganfill.errors import UserError
+from ganfill.onnxfile import save_onnx
+from ganfill.training.export import to_model
+from ganfill.training.rundir import last_metrics, read_checkpoint
+
+
+def run(config: DictConfig) -> Path:
+    """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the former."""
+    started, out = time.perf_counter(), Path(config.out)
+    if config.format not in ("safetensors", "onnx"):
+        raise UserError(f"format={config.format} is not known: use safetensors or onnx")
+    if out.is_dir():
+        raise UserError(f"out={out} is a directory: name a file, such as {out / 'model'}.{config.format}")
+    model = to_model(read_checkpoint(Path(config.run) / "last.ckpt"))
+    model.card["metrics"] = last_metrics(Path(config.run) / "metrics.csv")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if config.format == "onnx":
+        figures = {"largest_difference_to_torch": save_onnx(out, model)}
+    else:
+        figures = {"sha256_of_content": modelfile.save(out, model, config.half)}
+    figures |= {"bytes": out.stat().st_size, "kimg": model.card["kimg"]}
+    summary = write_summary(out.parent, "export", config, figures, time.perf_counter() - started)
+    summary.replace(out.with_suffix(".summary.json"))
+    return out

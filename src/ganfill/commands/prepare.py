@@ -1,0 +1,49 @@
+"""``ganfill prepare``: folders and zips of pictures become an image store."""
+
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ganfill.commands.summary import write_summary
+from ganfill.config import as_list
+from ganfill.data.prepare import prepare
+from ganfill.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SHOWN = 10
+
+
+def run(config: DictConfig) -> Path:
+    """Prepares ``config.source`` into ``config.out``; returns the latter."""
+    started, out = time.perf_counter(), Path(str(config.out))
+    for key in ("resolution", "limit"):
+        if config[key] is not None and not isinstance(config[key], int):
+            raise UserError(f"{key}={config[key]} is not a whole number: give one, such as {key}=64")
+    store = prepare(
+        [Path(str(source)) for source in as_list(config.source)],
+        out,
+        resolution=config.resolution,
+        limit=config.limit,
+        crop=config.crop if isinstance(config.crop, str) else as_list(config.crop),
+        split=str(config.split),
+    )
+    skipped, converted = store.index["skipped"], store.index["converted"]
+    for entry in skipped[:SHOWN]:
+        log.warning("skipped %s: %s", entry["file"], entry["reason"])
+    if len(skipped) > SHOWN:
+        log.warning("... and %d more, listed in %s", len(skipped) - SHOWN, out / "index.json")
+    figures = {
+        **{split: len(store.rows(split)) for split in ("train", "test")},
+        "skipped": dict(Counter(entry["reason"].split(":")[0].split(" of ")[0] for entry in skipped)),
+        "converted": dict(Counter(entry["reason"] for entry in converted)),
+        "digest": store.digest,
+    }
+    log.warning(
+        "%d pictures to train on, %d to test, %d files skipped", figures["train"], figures["test"], len(skipped)
+    )
+    write_summary(out, "prepare", config, figures, time.perf_counter() - started)
+    return out

@@ -1,0 +1,68 @@
+"""``summary.json``: what a command did, with what, and how long it took."""
+
+import json
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from ganfill.config import to_plain
+
+PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "pillow")
+
+
+def write_summary(out: Path, command: str, config: DictConfig, figures: dict[str, Any], seconds: float) -> Path:
+    """Writes ``out/summary.json`` as a whole.
+
+    Args:
+        out: the command's output directory.
+        command: its name.
+        config: its configuration.
+        figures: counts and measurements, plain values.
+        seconds: how long it took.
+
+    Returns:
+        The file's path.
+    """
+    content = {
+        "command": command,
+        "figures": figures,
+        "seconds": round(seconds, 3),
+        "versions": versions(),
+        "commit": commit(),
+        "config": to_plain(config),
+    }
+    path = out / "summary.json"
+    partial = out / ".partial-summary.json"
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit of the checkout that ganfill runs from, with ``+changes`` if files differ; None if there is none."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if not git("ls-files", "--error-unmatch", Path(__file__).name):
+            return None
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

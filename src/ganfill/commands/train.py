@@ -1,0 +1,54 @@
+"""``ganfill train``: builds the parts that the configuration names and trains them."""
+
+import logging
+import time
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from ganfill import seeding
+from ganfill.commands.summary import commit, versions, write_summary
+from ganfill.config import build, to_plain
+from ganfill.training.fit import fit
+from ganfill.training.rundir import read_checkpoint, settle
+from ganfill.training.trainer import choose_device, choose_precision
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> Path:
+    """Trains, or continues the training in ``config.out``; returns that directory."""
+    started, out, plain = time.perf_counter(), Path(config.out), to_plain(config)
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    settle(out, plain)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
+        gan = build(config.gan, _partial_=True)(
+            generator=build(config.model.generator),
+            discriminator=build(config.model.discriminator),
+            latent=build(config.latent),
+            loss=build(config.loss),
+            generator_optimizer=build(config.optimizer.generator),
+            discriminator_optimizer=build(config.optimizer.discriminator),
+        )
+    trained = fit(
+        gan,
+        build(config.data),
+        out,
+        kimg=config.kimg,
+        device=device,
+        precision=precision,
+        loggers=[build(config.logger)] if config.logger else [],
+        provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
+        sample_kimg=config.sample_kimg,
+        checkpoint_kimg=config.checkpoint_kimg,
+    )
+    if trained:
+        images = gan.images_seen
+        write_summary(out, "train", config, {"kimg": images / 1000}, time.perf_counter() - started)
+    else:
+        kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
+        log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
+    return out

@@ -1,0 +1,101 @@
+"""How an answer becomes a finished picture: each ``(filled, image, hole) -> picture``.
+
+All three leave the known pixels as they are, bit for bit; they differ in what they put into the hole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.linalg import splu
+
+Blend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Paste:
+    """Puts the answer's pixels into the hole."""
+
+    def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """Blends.
+
+        Args:
+            filled: the answer, uint8 (H, W, 3).
+            image: the damaged picture, uint8 (H, W, 3); what its hole holds plays no part.
+            hole: bool (H, W), True where a pixel is missing.
+
+        Returns:
+            uint8 (H, W, 3), equal to ``image`` outside the hole.
+        """
+        return np.where(hole[..., None], filled, image)
+
+
+@dataclass(frozen=True)
+class Feather:
+    """Adds to the answer what it lacks at the nearest known pixel, fading to nothing inside the hole.
+
+    Args:
+        radius: in pixels from the hole's edge, where the correction has faded to 37 %.
+    """
+
+    radius: float = 4.0
+
+    def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """As ``Paste``."""
+        if hole.all() or not hole.any():
+            return Paste()(filled, image, hole)
+        distance: np.ndarray
+        distance, (rows, columns) = distance_transform_edt(hole, return_indices=True)  # pyright: ignore[reportGeneralTypeIssues]
+        lacking = image[rows, columns].astype(np.float32) - filled[rows, columns]
+        corrected = filled + lacking * np.exp(-(distance - 1) / self.radius)[..., None]
+        return _finish(corrected, image, hole)
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Keeps the answer's gradients and meets the known pixels at the edge (Perez et al. 2003; Yeh et al., equation 7).
+
+    The unknowns are the hole's pixels alone. Where the hole reaches the picture's border, nothing is known beyond and
+    the gradient across it is left out, so any hole can be solved.
+    """
+
+    def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """As ``Paste``; a picture without any known pixel keeps the answer."""
+        if hole.all() or not hole.any():
+            return Paste()(filled, image, hole)
+        # With filled = picture - correction, equal gradients inside the hole make the correction harmonic there.
+        lacking = np.where(hole[..., None], 0.0, image.astype(np.float64) - filled)
+        matrix, boundary = _laplace(hole, lacking)
+        corrected = filled.astype(np.float64)
+        corrected[hole] += splu(matrix.tocsc()).solve(boundary)
+        return _finish(corrected, image, hole)
+
+
+def _laplace(hole: np.ndarray, known: np.ndarray) -> tuple[csr_array, np.ndarray]:
+    """The discrete Laplace equation on the hole's pixels: matrix (n, n) and right side (n, 3) from the known values."""
+    height, width = hole.shape
+    number = np.full((height + 2, width + 2), -1)
+    number[1:-1, 1:-1][hole] = np.arange(hole.sum())
+    inside = np.pad(np.ones_like(hole), 1)
+    values = np.pad(known, ((1, 1), (1, 1), (0, 0)))
+    y, x = (axis + 1 for axis in np.nonzero(hole))
+    n = len(y)
+    degree, boundary = np.zeros(n), np.zeros((n, 3))
+    rows, columns = [], []
+    for step_y, step_x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        neighbour = (y + step_y, x + step_x)
+        degree += inside[neighbour]
+        boundary += values[neighbour]
+        unknown = number[neighbour] >= 0
+        rows.append(np.nonzero(unknown)[0])
+        columns.append(number[neighbour][unknown])
+    row = np.concatenate([*rows, np.arange(n)])
+    column = np.concatenate([*columns, np.arange(n)])
+    entries = np.concatenate([np.full(len(row) - n, -1.0), degree])
+    return coo_array((entries, (row, column)), shape=(n, n)).tocsr(), boundary
+
+
+def _finish(corrected: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    return np.where(hole[..., None], corrected.round().clip(0, 255).astype(np.uint8), image)

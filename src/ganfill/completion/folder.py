@@ -1,0 +1,177 @@
+"""Folders of pictures in, folders of results out; what is done is known and not done again."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ganfill import report
+from ganfill.completion.fill import Filled
+from ganfill.completion.holes import HoleSource
+from ganfill.completion.photo import Photo, has_picture_suffix
+from ganfill.errors import UserError
+
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to complete: its file, the name of its results, and a digest of all that they depend on."""
+
+    path: Path
+    name: str
+    digest: str
+
+    def read(self, source: HoleSource) -> tuple[Photo, np.ndarray]:
+        """The photo and its hole.
+
+        Raises:
+            UserError: one of them cannot be read.
+        """
+        photo = Photo.read(self.path)
+        return photo, source(photo, self.path.stem)
+
+
+def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict[str, Path]:
+    """The pictures of files and folders (at any depth), by the name of their results.
+
+    A picture is named by its stem; where stems clash, by its path below the folder. Folders are searched without what
+    is hidden and without the files and folders of ``leave_out``, such as masks and earlier results.
+
+    Raises:
+        UserError: a place does not exist, or there is no picture at all.
+    """
+    places, others = list(places), [path.resolve() for path in leave_out]
+    found: dict[Path, Path] = {}
+    for place in map(Path, places):
+        if place.is_dir():
+            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, others))
+            found |= {path.resolve(): path.relative_to(place) for path in inside}
+        elif place.is_file():
+            found[place.resolve()] = Path(place.name)
+        else:
+            raise UserError(f"images={place}: no such file or folder")
+    if not found:
+        raise UserError(
+            f"images={','.join(map(str, places))}: no pictures there, apart from those of out= and mask=; "
+            "give picture files or a folder of them"
+        )
+    return {name: path for path, name in _name(found).items()}
+
+
+class ResultFolder:
+    """The results of one mask: finished pictures, strips, answers, animations, and ``results.json``, which lists them.
+
+    Args:
+        path: the folder; made if need be.
+        settings: plain values of everything but the picture that a result depends on.
+        show_original: the pictures are whole and their holes made up, so that strips can begin with the original.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+
+    def __init__(self, path: Path, settings: dict, show_original: bool) -> None:
+        self.path, self.show_original = path, show_original
+        self.settings = json.dumps(settings, sort_keys=True).encode()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"out={path} cannot be made ({error.strerror}): choose another folder") from None
+        self.records = _read_records(path / RESULTS)
+
+    def job(self, name: str, path: Path, source: HoleSource) -> Job:
+        """The job of a picture whose hole comes from ``source``.
+
+        Raises:
+            UserError: a file is missing or cannot be read.
+        """
+        digest = hashlib.sha256(self.settings)
+        for file in (path, source.file_of(path.stem)):
+            try:
+                digest.update(hashlib.sha256(file.read_bytes() if file else b"").digest())
+            except OSError as error:
+                raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
+        return Job(path, name, digest.hexdigest())
+
+    def has(self, job: Job) -> bool:
+        """True if the results of this very job are there."""
+        record = self.records.get(job.name, {})
+        return record.get("digest") == job.digest and all((self.path / file).is_file() for file in record["files"])
+
+    def add(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> None:
+        """Writes the files of a completed photo, in place of older ones of its name."""
+        for file in self.records.pop(job.name, {}).get("files", ()):
+            (self.path / file).unlink(missing_ok=True)
+        figures = {f"{job.name}.png": filled.pictures[0]}
+        if filled.view is not None:
+            figures |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
+        for file, picture in figures.items():
+            report.save(picture, self.path / file, icc_profile=photo.profile)
+        files = list(figures)
+        if filled.view is not None:
+            files.append(f"{job.name}_strip.png")
+            report.save(self._strip(photo, hole, filled), self.path / files[-1])
+        if filled.frames:
+            files.append(f"{job.name}.gif")
+            report.save_gif(filled.frames, self.path / files[-1])
+        scores = [round(score, 5) for score in filled.scores]
+        missing = round(float(hole.mean()), 4)
+        source = str(job.path)
+        self.records[job.name] = {
+            "source": source,
+            "missing": missing,
+            "scores": scores,
+            "files": files,
+            "digest": job.digest,
+        }
+
+    def flush(self) -> None:
+        """Writes ``results.json``."""
+        partial = self.path / f".partial-{RESULTS}"
+        partial.write_text(json.dumps(self.records, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        partial.replace(self.path / RESULTS)
+
+    def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
+        """Original if known, damaged, the generator's answer, and the finished pictures."""
+        assert filled.view is not None
+        top, left, bottom, right = filled.view.box
+        part = np.s_[top:bottom, left:right]
+        panels = {"original": photo.pixels[part]} if self.show_original else {}
+        panels |= {"damaged": report.damaged(photo.pixels[part], hole[part]), "answer": filled.answers[0]}
+        captions = [*panels, "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
+        return report.strip([*panels.values(), *(picture[part] for picture in filled.pictures)], captions)
+
+
+def _is_picture(path: Path, folder: Path, others: list[Path]) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    other = any(path.resolve().is_relative_to(place) for place in others)
+    return has_picture_suffix(path) and not hidden and not other and path.is_file()
+
+
+def _name(found: dict[Path, Path]) -> dict[Path, str]:
+    """Names of results by resolved path, from paths below the folders: as short as tells them and their strips apart."""
+    names = {path: path.stem for path in found}
+    forms = (
+        lambda path: "_".join(found[path].with_suffix("").parts),
+        lambda path: "_".join(found[path].parts),
+        lambda path: f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}",
+    )
+    for form in forms:
+        taken = Counter(word.lower() for name in names.values() for word in (name, f"{name}_strip"))
+        names |= {path: form(path) for path, name in names.items() if taken[name.lower()] > 1}
+    return names
+
+
+def _read_records(path: Path) -> dict[str, dict]:
+    """What ``results.json`` says; nothing if there is none or it is no longer readable, so that all is made anew."""
+    try:
+        records = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return records if isinstance(records, dict) else {}

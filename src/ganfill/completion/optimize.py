@@ -1,0 +1,76 @@
+"""Optimizers of latent vectors, each item by itself.
+
+``begin(z, steps)`` gives a run, whose ``step(gradient, noise)`` moves ``z`` and whose ``keep(rows)`` drops the other
+items in mid-flight, which ``torch.optim`` cannot.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980) with the schedule of StyleGAN2's projector (arXiv 1912.04958).
+
+    Args:
+        rate: step size.
+        betas: decay of the first and second moments.
+        warmup: share of the steps in which the rate rises linearly; 0 starts at full rate.
+        decay: share of the steps, at the end, in which the rate falls to nothing along a cosine; 0 keeps it.
+        noise: standard deviation of the normal noise added to z at the first step; it falls to nothing at three
+            quarters of the way, so that a start can leave a poor valley. 0 adds none.
+    """
+
+    rate: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup: float = 0.0
+    decay: float = 0.0
+    noise: float = 0.0
+
+    def begin(self, z: torch.Tensor, steps: int) -> "AdamRun":
+        """Starts at z (M, d) for ``steps`` steps in all."""
+        return AdamRun(self, z, steps)
+
+    def rate_at(self, t: float) -> float:
+        """The step size after a share ``t`` of the steps, 0 <= t < 1."""
+        ramp = min(1.0, (1 - t) / self.decay) if self.decay else 1.0
+        rate = self.rate * (0.5 - 0.5 * math.cos(math.pi * ramp))
+        return rate * min(1.0, t / self.warmup) if self.warmup else rate
+
+    def noise_at(self, t: float) -> float:
+        """The standard deviation of the noise after a share ``t`` of the steps."""
+        return self.noise * max(0.0, 1 - t / 0.75) ** 2
+
+
+class AdamRun:
+    """The state of one optimisation: ``z`` (M, d), its moments and the steps done."""
+
+    def __init__(self, settings: Adam, z: torch.Tensor, steps: int) -> None:
+        self.settings, self.steps, self.done = settings, steps, 0
+        self.z = z.clone()
+        self.mean, self.square = torch.zeros_like(z), torch.zeros_like(z)
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of the noise that the next step wants."""
+        return self.settings.noise_at(self.done / self.steps)
+
+    def step(self, gradient: torch.Tensor, noise: torch.Tensor | None = None) -> None:
+        """Moves z against the gradient (M, d), then by ``noise`` (M, d) if given."""
+        beta1, beta2 = self.settings.betas
+        # Counted from 1: at the first step a warm-up has to move already.
+        self.done += 1
+        rate = self.settings.rate_at((self.done - 0.5) / self.steps)
+        self.mean.lerp_(gradient, 1 - beta1)
+        self.square.lerp_(gradient.square(), 1 - beta2)
+        mean = self.mean / (1 - beta1**self.done)
+        square = self.square / (1 - beta2**self.done)
+        self.z = self.z - rate * mean / (square.sqrt() + 1e-8)
+        if noise is not None:
+            self.z = self.z + noise
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Goes on with the items ``rows`` (indices, (m,)) alone."""
+        self.z, self.mean, self.square = self.z[rows], self.mean[rows], self.square[rows]

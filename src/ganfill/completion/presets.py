@@ -1,0 +1,116 @@
+"""Searches put together and named."""
+
+from ganfill.completion.blend import Blend, Paste, Poisson
+from ganfill.completion.objective import Neighbourhood, Objective, log_fake, minus_log_real, uniform
+from ganfill.completion.optimize import Adam
+from ganfill.completion.parametrise import clip
+from ganfill.completion.search import LatentSearch
+from ganfill.completion.start import FromPool, from_prior
+from ganfill.errors import UserError
+
+
+def standard(
+    steps: int = 100,
+    starts: int = 8,
+    pool: int = 2048,
+    rate: float = 0.1,
+    floor: float = 0.2,
+    window: int = 7,
+    held_out: float = 0.1,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> LatentSearch:
+    """The search to use: well-chosen starts, successive halving, ranking by held-out pixels.
+
+    Args:
+        steps: for the last survivors; a quarter with all starts, a quarter with half of them, and so on.
+        starts: candidates of each picture, taken from the pool.
+        pool: generated pictures to start from.
+        rate: step size of Adam.
+        floor: contextual weight of known pixels far from the hole.
+        window: neighbourhood of the contextual weights, in pixels.
+        held_out: share of known pixels that judge instead of being fitted.
+        blend: Poisson unless given.
+        precision: ``auto``, ``bf16`` or ``fp32``.
+        batch: pictures times candidates at once.
+    """
+    quarter, last = steps // 4, steps // 4
+    first_rounds = [(starts, quarter), (max(1, starts // 2), quarter)]
+    return LatentSearch(
+        rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * quarter - last)),
+        start=FromPool(pool),
+        objective=Objective(Neighbourhood(window, floor)),
+        optimizer=Adam(rate, warmup=0.05, decay=0.5, noise=0.05),
+        held_out=held_out,
+        refit=last,
+        blend=blend or Poisson(),
+        precision=precision,
+        batch=batch,
+    )
+
+
+def amos2016(
+    steps: int = 1000,
+    rate: float = 0.01,
+    prior_weight: float = 0.1,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> LatentSearch:
+    """The search of Brandon Amos, "Image completion with deep learning in TensorFlow" (2016), at its last commit.
+
+    One random start, plain sum of absolute differences over all known pixels, -log D(G(z)) as prior term, Adam, and a
+    hard paste. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as his was.
+    """
+    return LatentSearch(
+        rounds=((1, steps),),
+        start=from_prior,
+        objective=Objective(uniform, normalise=False, prior=minus_log_real, prior_weight=prior_weight),
+        optimizer=Adam(rate),
+        project=clip,
+        blend=blend or Paste(),
+        precision=precision,
+        batch=batch,
+    )
+
+
+def yeh2017(
+    steps: int = 1500,
+    rate: float = 0.03,
+    prior_weight: float = 0.003,
+    window: int = 7,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> LatentSearch:
+    """The search of Yeh et al., "Semantic image inpainting with deep generative models" (CVPR 2017, arXiv 1607.07539).
+
+    One random start, absolute differences weighted by the share of missing neighbours and summed (equation 4),
+    log(1 - D(G(z))) as prior term (equation 5), Adam, and Poisson blending (equation 7). The paper names no learning
+    rate. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as theirs was.
+    """
+    return LatentSearch(
+        rounds=((1, steps),),
+        start=from_prior,
+        objective=Objective(Neighbourhood(window), normalise=False, prior=log_fake, prior_weight=prior_weight),
+        optimizer=Adam(rate),
+        project=clip,
+        blend=blend or Poisson(),
+        precision=precision,
+        batch=batch,
+    )
+
+
+PRESETS = {make.__name__: make for make in (standard, amos2016, yeh2017)}
+
+
+def preset(name: str) -> LatentSearch:
+    """The search of that name, with its own settings.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in PRESETS:
+        raise UserError(f"search={name} is no preset: use {', '.join(PRESETS)}")
+    return PRESETS[name]()

@@ -1,0 +1,211 @@
+"""Configurations: the only room, besides the commands, that knows Hydra and OmegaConf.
+
+A command's configuration is composed from the package ``ganfill.conf`` (the top-level ``conf/`` of a checkout) and the
+words of a command line, and parts are built from its ``_target_`` nodes.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganfill.errors import UserError
+
+PACKAGE = "ganfill.conf"
+# Words whose value is one or several files or names; their commas separate, unless a file is named with one.
+LISTS = ("source", "images", "mask")
+# Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
+TYPED = re.compile(r"^(null|true|false|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
+ALLOWED_TARGETS = ("ganfill.", "torch.")
+
+
+def compose(command: str, words: Iterable[str] = ()) -> DictConfig:
+    """The configuration of a command.
+
+    Args:
+        command: name of a primary configuration, such as ``train``.
+        words: ``key=value`` as typed; the value may hold spaces, commas, brackets, quotes and further ``=``.
+
+    Raises:
+        UserError: a key or an option is not known, or a needed one is missing.
+    """
+    words = list(words)
+    overrides = [quote(word) for word in words]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module(PACKAGE, version_base="1.3"):
+            config = hydra_compose(command, overrides)
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            raise UserError(
+                f"{command} needs {', '.join(f'{key}=...' for key in missing)}; see ganfill {command} --help"
+            )
+        _check_numbers(command, to_plain(config))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(explain(command, words, error)) from None
+    return config
+
+
+def _check_numbers(command: str, plain: dict[str, Any]) -> None:
+    """Raises ``UserError`` for a top-level key whose value has to be a number, as its default is, and is none."""
+    for key, default in yaml.safe_load(_source(command)).items():
+        numeric = isinstance(default, int | float) and not isinstance(default, bool)
+        if numeric and (isinstance(plain[key], bool) or not isinstance(plain[key], int | float)):
+            raise UserError(f"{key}={plain[key]} is not a number: the default is {key}={default}")
+
+
+def quote(word: str) -> str:
+    """Turns a typed ``key=value`` into an override of Hydra's grammar that gives ``key`` exactly that value."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UserError(f"{word!r} is neither key=value nor an existing file: check the spelling")
+    if not value:
+        return f"{key}=null"
+    if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):
+        return word
+    several = key in LISTS and "," in value and not Path(value).exists()
+    return override(key, value.split(",") if several else value)
+
+
+def override(key: str, value: str | list[str]) -> str:
+    """An override of Hydra's grammar that gives ``key`` exactly this text, or this list of texts."""
+    if isinstance(value, str):
+        return f"{key}={_quoted(value)}"
+    return f"{key}=[{','.join(_quoted(part) for part in value)}]"
+
+
+def _quoted(value: str) -> str:
+    # In Hydra's quoted strings a backslash escapes only a quote, or itself before a quote or at the end.
+    escaped = re.sub(r"(\\*)(\"|$)", lambda match: match[1] * 2 + ("\\" + match[2] if match[2] else ""), value)
+    # Interpolations stay interpolations in a configuration file, but a typed path means what it says.
+    return '"' + escaped.replace("${", "\\${") + '"'
+
+
+def build(node: Any, **arguments: Any) -> Any:
+    """Builds the object a node's ``_target_`` names, its nested nodes first; containers become plain ones.
+
+    Raises:
+        UserError: the target lies outside ganfill and torch, or does not take these arguments.
+    """
+    refuse_foreign_targets(node)
+    try:
+        return instantiate(node, _convert_="all", **arguments)
+    except HydraException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise UserError(f"{node.get('_target_')} cannot be built with these settings: {reason}") from error
+
+
+def refuse_foreign_targets(node: Any) -> None:
+    """Raises ``UserError`` if anything below ``node`` would call code outside ganfill and torch."""
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    if isinstance(node, dict):
+        target = node.get("_target_")
+        if isinstance(target, str) and not target.startswith(ALLOWED_TARGETS):
+            raise UserError(f"_target_={target} is refused: configurations build parts of ganfill and torch only")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        refuse_foreign_targets(child)
+
+
+def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig], None]) -> None:
+    """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``)."""
+    sys.argv = [f"ganfill {command}", *words]
+    hydra.main(version_base="1.3", config_path=f"pkg://{PACKAGE}", config_name=command)(job)()
+
+
+def to_plain(config: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain dictionaries, lists, strings and numbers."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def as_list(value: Any) -> list[Any]:
+    """A configured value that may be one thing or several, as a list."""
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+def commands() -> list[str]:
+    """Names of the primary configurations, which are the commands."""
+    return sorted(path.name.removesuffix(".yaml") for path in files(PACKAGE).iterdir() if path.name.endswith(".yaml"))
+
+
+def help_text(command: str) -> str:
+    """The comment that a primary configuration begins with."""
+    lines = _source(command).splitlines()
+    end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
+
+
+def _source(command: str) -> str:
+    return files(PACKAGE).joinpath(f"{command}.yaml").read_text("utf-8")
+
+
+def explain(command: str, words: list[str], error: Exception) -> str:
+    """Hydra's complaint about ``words`` in one line that names the word and the nearest valid ones."""
+    text = str(error)
+    if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
+        group, _, option = match[1].rpartition("/")
+        known = options(group)
+        return f"{group}={option} is not known: {nearest(option, known)}"
+    if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)", text):
+        key = next(word for word in match.groups() if word)
+        known = keys(command)
+        near = f" of ganfill {command}: {nearest(key, known)}"
+        return f"{key} is no key{near}"
+    if match := re.search(r"Could not find match for '([^']+)'|No match in the defaults list.*?'([^']+)'", text, re.S):
+        key = match[1] or match[2]
+        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command))}"
+    return f"ganfill {command} {' '.join(words)}: {text.splitlines()[0]}"
+
+
+def keys(command: str) -> list[str]:
+    """All keys a command takes, dotted, and its groups."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module(PACKAGE, version_base="1.3"):
+        config = hydra_compose(command)
+    found: list[str] = []
+
+    def walk(node: Any, prefix: str) -> None:
+        for key in node:
+            name = f"{prefix}{key}"
+            found.append(name)
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+                walk(child, f"{name}.")
+
+    walk(config, "")
+    return [key for key in found if "._" not in key]
+
+
+def options(group: str) -> list[str]:
+    """Names of the options of a group, such as ``loss``."""
+    directory = files(PACKAGE).joinpath(group)
+    if not directory.is_dir():
+        return []
+    return sorted(path.name.removesuffix(".yaml") for path in directory.iterdir() if path.name.endswith(".yaml"))
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """A few of the ``known`` words closest to ``word``, or all if they are few, as the end of a sentence."""
+    close = difflib.get_close_matches(word, known, 3, 0.5)
+    # 'lr' should find 'optimizer.generator.lr'.
+    close += [key for key in known if key.endswith(f".{word}") and key not in close]
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    return f"choose from {', '.join(known)}" if 0 < len(known) <= 20 else "see its --help"

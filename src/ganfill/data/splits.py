@@ -1,0 +1,97 @@
+"""Which pictures are kept for testing: a rule on names, so that a test picture is never trained on."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from ganfill.data.sources import Source
+from ganfill.errors import UserError
+
+log = logging.getLogger(__name__)
+
+Rule = Callable[[str], str | None]
+
+FFHQ_TRAIN = 60000
+HASHED_TEST = 0.1
+NAMES = ("auto", "ffhq", "hash", "test")
+
+
+def identify(split: str) -> str:
+    """What stands for a split in an index: its name, or the sha256 of its file's content.
+
+    Raises:
+        UserError: there is no such split.
+    """
+    return split if split in NAMES else f"sha256:{hashlib.sha256(_read(split)).hexdigest()}"
+
+
+def choose_rules(split: str, sources: Sequence[Source]) -> list[Rule]:
+    """One rule a source, from a path inside it to ``train`` or ``test``, or None if the rule does not know the picture.
+
+    Args:
+        split: ``ffhq`` (ids below 60000 train), ``hash`` (about a tenth test), ``test`` (all test), ``auto`` (for each
+            source ``ffhq`` if all its pictures are called by five digits, else ``hash``), or a JSON file
+            ``{name of source: {"test_files": [names]}}``.
+        sources: what is to be split.
+
+    Raises:
+        UserError: there is no such split, or the file does not name a source.
+    """
+    if split == "auto":
+        return [by_ffhq_id if _looks_like_ffhq(source.files) else by_hash for source in sources]
+    rules: dict[str, Rule] = {"ffhq": by_ffhq_id, "hash": by_hash, "test": lambda name: "test"}
+    if split in rules:
+        return [rules[split]] * len(sources)
+    return [_from_file(split, source) for source in sources]
+
+
+def by_ffhq_id(name: str) -> str | None:
+    """FFHQ's own split: the first 60,000 pictures train, the others test."""
+    stem = PurePosixPath(name).stem
+    if not (stem.isascii() and stem.isdigit()):
+        return None
+    return "train" if int(stem) < FFHQ_TRAIN else "test"
+
+
+def by_hash(name: str) -> str:
+    """About a tenth test, by the path without its suffix; more pictures in a source change nothing for the others."""
+    stem = PurePosixPath(name).with_suffix("").as_posix()
+    digest = hashlib.blake2b(stem.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return "test" if int.from_bytes(digest, "big") < HASHED_TEST * 2**64 else "train"
+
+
+def _looks_like_ffhq(names: Collection[str]) -> bool:
+    known = Image.registered_extensions()
+    stems = [PurePosixPath(name).stem for name in names if PurePosixPath(name).suffix.lower() in known]
+    return bool(stems) and all(len(stem) == 5 and stem.isascii() and stem.isdigit() for stem in stems)
+
+
+def _read(split: str) -> bytes:
+    try:
+        return Path(split).read_bytes()
+    except OSError:
+        raise UserError(f"split={split} is not known: use {', '.join(NAMES)} or an existing JSON file") from None
+
+
+def _from_file(path: str, source: Source) -> Rule:
+    try:
+        content = json.loads(_read(path))
+        entry = content.get(source.name, content.get(source.label))
+        if entry is None:
+            raise UserError(f"split={path} does not name {source.name}, only {', '.join(content)}: add it")
+        if not isinstance(entry["test_files"], list):
+            raise TypeError
+        tests = {str(name) for name in entry["test_files"]}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        form = '{"folder or zip": {"test_files": ["name", ...]}}'
+        raise UserError(f"split={path} has not the form {form}: correct it") from None
+    present = set(source.files) | {PurePosixPath(name).name for name in source.files}
+    if missing := tests - present:
+        log.warning(
+            "%s names %d test files that are not in %s, such as %s", path, len(missing), source.name, min(missing)
+        )
+    return lambda name: "test" if name in tests or PurePosixPath(name).name in tests else "train"

@@ -1,0 +1,192 @@
+"""The model file: one ``.safetensors`` with all that a completion needs, the only thing that crosses from training.
+
+Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R) and ``logit_centre``.
+The JSON card in its header names the two architectures and their arguments, the latent prior, resolution and provenance,
+and carries a SHA-256 over itself and every tensor. Loading builds classes of ``ganfill.models`` only and runs nothing else.
+"""
+
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ganfill.errors import UserError
+from ganfill.models.latent import Normal, Uniform
+
+FORMAT = "ganfill model 1"
+PACKAGED = Path(__file__).parent / "packaged"
+
+
+@dataclass
+class Model:
+    """A trained GAN, ready for completion: networks in eval mode, their parameters frozen.
+
+    Attributes:
+        generator: z (N, d) -> pictures (N, 3, R, R) in [-1, 1].
+        discriminator: pictures -> logits (N,).
+        latent: what z was drawn from in training.
+        resolution: R.
+        logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
+        mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
+        card: architecture, latent and provenance as plain values.
+        digest: SHA-256 of the file's content, 64 hex digits.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    latent: Normal | Uniform
+    resolution: int
+    logit_centre: float
+    mean_picture: torch.Tensor
+    card: dict[str, Any]
+    digest: str = ""
+
+    def to(self, device: torch.device | str) -> "Model":
+        """The same model with everything on ``device``."""
+        return replace(
+            self,
+            generator=self.generator.to(device),
+            discriminator=self.discriminator.to(device),
+            mean_picture=self.mean_picture.to(device),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.generator.parameters()).device
+
+    def complete(self, images: Any, holes: Any, **options: Any) -> Any:
+        """Fills the holes of pictures; see ``ganfill.completion.complete``."""
+        from ganfill.completion import complete  # it needs this module
+
+        return complete(self, images, holes, **options)
+
+
+def save(path: Path, model: Model, half: bool = False) -> str:
+    """Writes ``model`` to ``path``, replacing it as a whole.
+
+    Args:
+        path: where to.
+        model: what.
+        half: kernels in float16, half the size; batch norms stay in float32. Loaded, all are float32 again.
+
+    Returns:
+        The digest of what was written.
+    """
+    tensors = {f"generator.{name}": value for name, value in model.generator.state_dict().items()}
+    tensors |= {f"discriminator.{name}": value for name, value in model.discriminator.state_dict().items()}
+    tensors |= {"mean_picture": model.mean_picture, "logit_centre": torch.tensor(model.logit_centre)}
+    tensors = {
+        name: value.detach().cpu().contiguous().to(torch.float16 if half and value.ndim > 3 else value.dtype)
+        for name, value in tensors.items()
+    }
+    digest = _digest(model.card, tensors)
+    partial = path.with_name(f".partial-{path.name}")
+    # One entry, because safetensors writes several in no fixed order.
+    header = {"format": FORMAT, "card": model.card, "sha256": digest}
+    save_file(tensors, partial, {"ganfill": json.dumps(header, sort_keys=True)})
+    partial.replace(path)
+    return digest
+
+
+def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
+    """Loads a model file, or a model in the package by its name, such as ``faces64``.
+
+    Raises:
+        UserError: there is no such file, or it is truncated, foreign, or not as it was written.
+    """
+    path = locate(name)
+    try:
+        with safe_open(path, "pt") as file:
+            header = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is no model file or is cut short ({error}): export or download it again") from None
+    if _digest(header["card"], tensors) != header["sha256"]:
+        raise UserError(f"{path} was changed after it was written (its SHA-256 differs): export or download it again")
+    try:
+        return _build(header["card"], tensors, header["sha256"]).to(device)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not fit this version of ganfill ({reason}): export it again") from None
+
+
+def locate(name: str | Path) -> Path:
+    """The path of a model file, or of a packaged model given by name.
+
+    Raises:
+        UserError: there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    packaged = {file.stem: file for file in sorted(PACKAGED.glob("*.safetensors"))}
+    if str(name) in packaged:
+        return packaged[str(name)]
+    known = ", ".join(packaged) or "none"
+    raise UserError(f"model={name}: no such file, and no packaged model of that name (packaged: {known})")
+
+
+def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        header = json.loads(metadata["ganfill"])
+        if header["format"] == FORMAT and isinstance(header["card"], dict) and header["sha256"]:
+            return header
+    except (KeyError, ValueError, TypeError):
+        pass  # told below
+    raise UserError(
+        f"{path} is a safetensors file, but not a model of this version of ganfill ({FORMAT}): "
+        "make one with ganfill export run=DIR out=FILE"
+    )
+
+
+def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str) -> Model:
+    networks = {}
+    for part in ("generator", "discriminator"):
+        network = build_part(card[part], nn.Module)
+        prefix = f"{part}."
+        network.load_state_dict(
+            {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        )
+        networks[part] = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return Model(
+        **networks,
+        latent=build_part(card["latent"], (Normal, Uniform)),
+        resolution=card["resolution"],
+        logit_centre=float(tensors["logit_centre"]),
+        mean_picture=tensors["mean_picture"],
+        card=card,
+        digest=digest,
+    )
+
+
+def build_part(part: dict[str, Any], kinds: type | tuple[type, ...]) -> Any:
+    """An object of the class of ``ganfill.models`` that ``part`` names, with its arguments.
+
+    Nothing outside ``ganfill.models`` is ever imported or called on a file's word.
+
+    Raises:
+        ValueError: the class lies elsewhere or is not of ``kinds``.
+    """
+    module, _, name = part["class"].rpartition(".")
+    if not module.startswith("ganfill.models."):
+        raise ValueError(f"it names {part['class']}, which is no class of ganfill.models")
+    found = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, kinds)):
+        raise ValueError(f"it names {part['class']}, which is not of the right kind")
+    return found(**part["arguments"])
+
+
+def _digest(card: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Generators, discriminators and the latent priors they are trained with."""

@@ -1,0 +1,38 @@
+"""The distribution that z is drawn from in training, and that a search has to respect.
+
+``sample(n, generator, device)`` draws vectors (n, dim) with ``generator`` (a CPU generator: every device then sees the
+same numbers) and moves them to ``device``.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+
+@dataclass(frozen=True)
+class Normal:
+    """z ~ N(0, I); almost all of its mass lies on the shell |z| = sqrt(dim)."""
+
+    dim: int = 100
+    bounded: ClassVar[bool] = False
+
+    def sample(
+        self, n: int, generator: torch.Generator | None = None, device: torch.device | str = "cpu"
+    ) -> torch.Tensor:
+        """Draws vectors (n, dim)."""
+        return torch.randn(n, self.dim, generator=generator).to(device)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """z ~ U(-1, 1) in every coordinate, the prior of the DCGAN paper; a search must stay inside [-1, 1]."""
+
+    dim: int = 100
+    bounded: ClassVar[bool] = True
+
+    def sample(
+        self, n: int, generator: torch.Generator | None = None, device: torch.device | str = "cpu"
+    ) -> torch.Tensor:
+        """Draws vectors (n, dim)."""
+        return (2 * torch.rand(n, self.dim, generator=generator) - 1).to(device)

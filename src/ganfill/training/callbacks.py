@@ -1,0 +1,185 @@
+"""What happens besides the steps: metrics, sample grids, checkpoints, progress, the end. All by images seen."""
+
+import csv
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from PIL import Image
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from torchvision.utils import make_grid
+from tqdm import tqdm
+
+from ganfill.pixels import to_uint8
+from ganfill.training.clock import crossed
+from ganfill.training.gan import GAN
+
+
+class Metrics(pl.Callback):
+    """Appends what the module measured to ``metrics.csv`` and hands it to the loggers, with images seen as the step.
+
+    A training that was killed after its last checkpoint repeats some steps; their old rows are dropped at the start,
+    so every row stands in the file once.
+    """
+
+    COLUMNS = (
+        *("kimg", "loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g"),
+        "images_per_second",
+    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last = (0, 0.0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keeps the rows up to the checkpoint that the training continues from."""
+        gan = _gan(pl_module)
+        rows: list[list[str]] = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)][1:]
+        kept = [row for row in rows if round(float(row[0]) * 1000) <= gan.images_seen]
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as file:
+            csv.writer(file).writerows([self.COLUMNS, *kept])
+        partial.replace(self.path)
+        self.last = (gan.images_seen, time.perf_counter())
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Writes one row if the step was measured."""
+        gan = _gan(pl_module)
+        if not gan.measured:
+            return
+        row = {name: float(value) for name, value in gan.measured.items()}
+        now = time.perf_counter()
+        row["images_per_second"] = (gan.images_seen - self.last[0]) / (now - self.last[1])
+        row["kimg"] = gan.images_seen / 1000
+        self.last = (gan.images_seen, now)
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.COLUMNS])
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=gan.images_seen)
+
+
+class Samples(pl.Callback):
+    """Grids of pictures from z that never change, by the averaged and by the raw generator: files, and to the loggers.
+
+    Args:
+        directory: where ``kimg000120_ema.png`` and ``kimg000120_raw.png`` go.
+        every_kimg: how often.
+        n: pictures a grid, eight to a row.
+    """
+
+    def __init__(self, directory: Path, every_kimg: float, n: int = 64) -> None:
+        self.directory, self.every_kimg, self.n = directory, every_kimg, n
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The untrained generator, once."""
+        gan = _gan(pl_module)
+        if self.every_kimg and not gan.images_seen:
+            self.write(trainer, gan)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Writes both grids when they are due."""
+        gan = _gan(pl_module)
+        if crossed(gan.images_seen - len(batch), gan.images_seen, self.every_kimg):
+            self.write(trainer, gan)
+
+    def write(self, trainer: pl.Trainer, gan: GAN) -> None:
+        """Writes both grids now."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name, average in (("ema", True), ("raw", False)):
+            grid = to_uint8(make_grid(gan.sample(self.n, average).float(), nrow=8, pad_value=1.0)).cpu()
+            picture = Image.fromarray(grid.numpy())
+            write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png", picture.save)
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    kimg = {"kimg": [gan.images_seen / 1000]}
+                    logger.log_image(f"samples/{name}", [picture], step=gan.images_seen, **kimg)
+                elif isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(f"samples/{name}", grid, gan.images_seen, dataformats="HWC")
+
+
+class Checkpoint(pl.Callback):
+    """Keeps the state of the training in one file, replaced as a whole, and ends the training at ``kimg``.
+
+    Args:
+        path: the checkpoint.
+        every_kimg: how often it is written; the end always is.
+        kimg: the length of the training in thousand images.
+        extra: what else to put in, plain values only, so that it loads with ``weights_only=True``.
+    """
+
+    def __init__(self, path: Path, every_kimg: float, kimg: float, extra: dict[str, Any]) -> None:
+        self.path, self.every_kimg, self.kimg, self.extra = path, every_kimg, kimg, extra
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]):
+        """Adds ``extra``."""
+        checkpoint["ganfill"] = self.extra
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves when it is due or the training is over; refuses to save weights that a non-finite loss has spoilt."""
+        gan = _gan(pl_module)
+        over = gan.images_seen >= self.kimg * 1000
+        if gan.measured or over:
+            gan.check_finite()
+        if over or crossed(gan.images_seen - len(batch), gan.images_seen, self.every_kimg):
+            gan.check_finite()
+            write_atomically(self.path, trainer.save_checkpoint)
+        trainer.should_stop = over
+
+
+class Progress(pl.Callback):
+    """A bar of images seen."""
+
+    def __init__(self, kimg: float) -> None:
+        self.kimg = kimg
+        self.bar: tqdm | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the bar where the training starts."""
+        every = 0.5 if sys.stderr.isatty() else 60
+        self.bar = tqdm(
+            *(None, "training", round(self.kimg * 1000)),
+            initial=_gan(pl_module).images_seen,
+            unit="img",
+            unit_scale=True,
+            mininterval=every,
+        )
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the bar."""
+        gan = _gan(pl_module)
+        if self.bar is not None:
+            if gan.measured:
+                losses = {name: f"{float(gan.measured[name]):.2f}" for name in ("loss_d", "loss_g")}
+                self.bar.set_postfix(losses, refresh=False)
+            self.bar.update(len(batch))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Closes the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Lets ``write`` make a file beside ``path`` and renames it, so that ``path`` is never half a file."""
+    partial = path.with_name(f".partial-{path.name}")
+    write(partial)
+    partial.replace(path)
+
+
+def _gan(module: pl.LightningModule) -> GAN:
+    assert isinstance(module, GAN)
+    return module

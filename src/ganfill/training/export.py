@@ -1,0 +1,60 @@
+"""From the checkpoint of a training to a model."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganfill.errors import UserError
+from ganfill.modelfile import Model, build_part
+from ganfill.models.latent import Normal, Uniform
+
+# Where a training ran and what it wrote there says nothing about the model.
+PLACES = ("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan")
+
+
+def to_model(checkpoint: dict[str, Any]) -> Model:
+    """Makes a model of the averaged generator, the discriminator and the provenance in a checkpoint.
+
+    Raises:
+        UserError: the checkpoint does not hold the networks that its configuration names.
+    """
+    provenance = checkpoint["ganfill"]
+    config, state = provenance["config"], checkpoint["state_dict"]
+    kept = {key: value for key, value in config.items() if key not in PLACES}
+    card = {
+        **{part: _part(config["model"][part]) for part in ("generator", "discriminator")},
+        "latent": _part(config["latent"]),
+        "resolution": config["resolution"],
+        "kimg": checkpoint["images_seen"] / 1000,
+        "pictures": provenance["pictures"],
+        "data": provenance["data_digest"],
+        "terms": config["terms"],
+        "precision": provenance["precision"],
+        "commit": provenance["commit"],
+        "versions": provenance["versions"],
+        "config": kept
+        | {"data": {key: value for key, value in config["data"].items() if key not in ("path", "store")}},
+    }
+    try:
+        return Model(
+            generator=_load(build_part(card["generator"], nn.Module), state, "generator_ema."),
+            discriminator=_load(build_part(card["discriminator"], nn.Module), state, "discriminator."),
+            latent=build_part(card["latent"], (Normal, Uniform)),
+            resolution=config["resolution"],
+            logit_centre=float(state["logit_centre"]),
+            mean_picture=state["mean_picture"],
+            card=card,
+        )
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the checkpoint does not hold what its configuration names ({reason}): train anew") from None
+
+
+def _part(node: dict[str, Any]) -> dict[str, Any]:
+    return {"class": node["_target_"], "arguments": {k: v for k, v in node.items() if not k.startswith("_")}}
+
+
+def _load(network: nn.Module, state: dict[str, torch.Tensor], prefix: str) -> nn.Module:
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    return network.eval().requires_grad_(False)

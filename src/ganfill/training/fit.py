@@ -1,0 +1,76 @@
+"""One training from its parts to its last checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.loggers import Logger
+
+from ganfill.errors import UserError
+from ganfill.training.callbacks import Checkpoint, Metrics, Progress, Samples
+from ganfill.training.datamodule import FFHQDataModule
+from ganfill.training.gan import GAN
+from ganfill.training.loggers import finish_wandb
+from ganfill.training.rundir import read_checkpoint
+from ganfill.training.trainer import make_trainer
+
+
+def fit(
+    gan: GAN,
+    data: FFHQDataModule,
+    out: Path,
+    *,
+    kimg: float,
+    device: torch.device,
+    precision: str,
+    loggers: list[Logger],
+    provenance: dict[str, Any],
+    sample_kimg: float = 10,
+    checkpoint_kimg: float = 10,
+) -> bool:
+    """Trains ``gan`` to ``kimg`` thousand images in the run directory ``out``, from ``out/last.ckpt`` if there is one.
+
+    Args:
+        gan: the module, with fresh weights.
+        data: its pictures.
+        out: the run directory.
+        kimg: the length of the training in thousand images seen.
+        device: where to train.
+        precision: Lightning's word for it.
+        loggers: beside ``metrics.csv``.
+        provenance: plain values that go into the checkpoint, and from there into an exported model.
+        sample_kimg: how often sample grids are made; 0 for never.
+        checkpoint_kimg: how often the checkpoint is written.
+
+    Returns:
+        False if the training in ``out`` had already come so far, and nothing was done.
+
+    Raises:
+        UserError: the checkpoint is damaged, was trained on other pictures, or the loss became NaN or infinite.
+    """
+    last = out / "last.ckpt"
+    data.prepare_data()
+    data.setup()
+    provenance = provenance | {"data_digest": data.digest, "pictures": len(data.rows)}
+    if last.exists():
+        checkpoint = read_checkpoint(last)
+        if checkpoint["ganfill"]["data_digest"] != data.digest:
+            raise UserError(f"{out} was trained on other pictures than those in {data.path}: choose another out")
+        if checkpoint["images_seen"] >= kimg * 1000:
+            return False
+    else:
+        gan.mean_picture.copy_(data.mean_picture())
+    callbacks = [
+        Metrics(out / "metrics.csv"),
+        Samples(out / "samples", sample_kimg),
+        Checkpoint(last, checkpoint_kimg, kimg, provenance),
+        Progress(kimg),
+    ]
+    trainer = make_trainer(device, precision, loggers, callbacks)
+    exit_code = 1
+    try:
+        trainer.fit(gan, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+        exit_code = 0
+    finally:
+        finish_wandb(loggers, exit_code)
+    return True

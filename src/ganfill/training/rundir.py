@@ -1,0 +1,73 @@
+"""A run directory: which configuration it belongs to and how far its training has come."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from ganfill.errors import UserError
+
+# What a training may be continued with: none of these changes what the next step computes.
+FREE_KEYS = ("kimg", "out", "device", "logger", "terms", "data.path", "data.store")
+
+
+def settle(out: Path, config: dict[str, Any]) -> None:
+    """Makes ``out`` the run directory of ``config``: writes ``config.yaml``, or checks it against the one there.
+
+    Raises:
+        UserError: another configuration was trained in ``out``; the message names the keys that differ.
+    """
+    path = out / "config.yaml"
+    if path.exists():
+        old, new = _flat(yaml.safe_load(path.read_text())), _flat(config)
+        free = tuple(f"{key}." for key in FREE_KEYS)
+        differing = [
+            f"{key} (there {old.get(key)}, now {new.get(key)})"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key) and not f"{key}.".startswith(free)
+        ]
+        if differing:
+            raise UserError(
+                f"{out} holds a training with another configuration: {', '.join(differing)}; "
+                "give it back these values or choose another out"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Loads a checkpoint of a training, plain tensors and values only, onto the CPU.
+
+    Raises:
+        UserError: it is missing, damaged or none of ours.
+    """
+    if not path.exists():
+        raise UserError(f"{path} does not exist: give the out directory of a training that has saved a checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        missing = {"images_seen", "ganfill", "state_dict"} - checkpoint.keys()
+        if missing:
+            raise ValueError(f"{missing.pop()} is missing")
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
+    return checkpoint
+
+
+def last_metrics(path: Path) -> dict[str, float]:
+    """The last row of a ``metrics.csv``; nothing if there is none."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: float(value) for name, value in rows[-1].items()} if rows else {}
+
+
+def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(config, dict):
+        return {prefix: config}
+    return {name: v for key, value in config.items() for name, v in _flat(value, f"{prefix}.{key}".strip(".")).items()}

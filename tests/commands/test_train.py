@@ -1,0 +1,102 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ganfill import cli
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
+TINY += ["log_kimg=0.032", "precision=32-true"]
+
+
+def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
+    out = tmp_path / "Lauf ä"
+    assert cli.run(["train", *TINY, f"out={out}", "kimg=0.1", "latent=uniform", "loss=non_saturating"]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert {"config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"} == {
+        path.name for path in out.iterdir()
+    }
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
+    assert summary["seconds"] > 0 and summary["versions"]["torch"]
+    assert yaml.safe_load((out / "config.yaml").read_text())["loss"]["_target_"].endswith("NonSaturating")
+
+
+def test_the_same_command_again_says_finished_and_more_kimg_continues(tmp_path, caplog):
+    words = ["train", *TINY, f"out={tmp_path}"]
+    assert cli.run([*words, "kimg=0.1"]) == 0
+    assert cli.run([*words, "kimg=0.1"]) == 0
+    assert "already trained to 0.112 kimg: nothing to do" in caplog.text
+    assert cli.run([*words, "kimg=0.2"]) == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["figures"]["kimg"] == 0.208
+
+
+def test_another_configuration_is_refused_with_the_keys_that_differ(tmp_path, capsys):
+    assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05"]) == 0
+    before = (tmp_path / "config.yaml").read_bytes()
+    words = [
+        "train",
+        *TINY,
+        f"out={tmp_path}",
+        "kimg=0.05",
+        "seed=1",
+        "loss=non_saturating",
+        "optimizer.generator.lr=1e-3",
+    ]
+    assert cli.run(words) == 2
+    error = capsys.readouterr().err
+    for key in ("seed (there 0, now 1)", "loss._target_", "optimizer.generator.lr (there 0.0002, now 0.001)"):
+        assert key in error
+    assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def test_tensorboard_gets_scalars_and_grids(tmp_path):
+    pytest.importorskip("tensorboard")
+    assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", "logger=tensorboard"]) == 0
+    (events,) = (tmp_path / "tensorboard").glob("events.*")
+    content = events.read_bytes()
+    assert b"loss_d" in content and b"samples/ema" in content
+
+
+def launch(words, **environment):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
+    return subprocess.run(
+        [sys.executable, "-m", "ganfill", *words],
+        env=clean | {"OMP_NUM_THREADS": "1", "HOME": environment.pop("home")} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path):
+    words = ["train", "-m", *TINY, "kimg=0.05", "logger=wandb", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    words += ["hydra.sweep.subdir=seed${seed}", "out=${hydra:runtime.output_dir}"]
+    finished = launch(words, home=str(tmp_path), TMPDIR=str(tmp_path))
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("wandb: no account found, logging offline") == 2
+    runs = [sorted((tmp_path / "sweep" / f"seed{seed}" / "wandb").glob("offline-run-*")) for seed in (0, 1)]
+    assert [len(found) for found in runs] == [1, 1]
+    names = {found[0].name.rsplit("-", 1)[1] for found in runs}
+    assert len(names) == 2
+    assert names == {(tmp_path / "sweep" / f"seed{seed}" / "wandb_id.txt").read_text() for seed in (0, 1)}
+    grids = list((tmp_path / "sweep/seed0/wandb").rglob("media/images/samples/*.png"))
+    assert len(grids) >= 2
+
+
+def test_the_sweep_of_losses_runs_and_resumes(tmp_path):
+    words = ["train", "-cd", str(EXPERIMENTS), "-cn", "losses", *TINY, "kimg=0.05", f"hydra.sweep.dir={tmp_path}"]
+    first = launch(words, home=str(tmp_path))
+    assert first.returncode == 0, first.stderr
+    cells = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
+    assert set(cells) == {f"loss={loss},seed={seed}" for loss in ("minimax", "non_saturating") for seed in (0, 1)}
+    (tmp_path / "loss=minimax,seed=1/last.ckpt").unlink()
+    second = launch(words, home=str(tmp_path))
+    assert second.returncode == 0, second.stderr
+    assert second.stderr.count("nothing to do") == 3
+    again = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
+    assert [name for name in cells if cells[name] != again[name]] == ["loss=minimax,seed=1"]

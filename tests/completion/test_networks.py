@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from ganfill.completion.networks import Networks, choose_device, has_bfloat16
+from ganfill.errors import UserError
+
+
+def test_batches_are_filled_up_to_powers_of_two(model):
+    sizes = []
+    model.generator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    networks = Networks(model, "fp32")
+    assert [len(networks.generate(torch.zeros(n, 8))) for n in (1, 2, 3, 5, 8)] == [1, 2, 3, 5, 8]
+    assert sizes == [1, 2, 4, 8, 8]
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 7, 13])
+def test_the_size_of_a_batch_leaves_no_trace(model, n):
+    networks = Networks(model, "fp32")
+    z = model.latent.sample(16, torch.Generator().manual_seed(0))
+    pictures = networks.generate(z)
+    assert torch.equal(networks.generate(z[:n]), pictures[:n])
+    torch.testing.assert_close(networks.logits(pictures[:n]), networks.logits(pictures)[:n])
+
+
+def test_gradients_pass_and_the_filling_has_no_share_in_them(model):
+    networks = Networks(model, "fp32")
+    z = model.latent.sample(3, torch.Generator().manual_seed(0)).requires_grad_()
+    (gradient,) = torch.autograd.grad(networks.generate(z).square().sum(), z)
+    (expected,) = torch.autograd.grad(model.generator(z).square().sum(), z)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_out_comes_float32_at_any_precision(model):
+    z = torch.zeros(2, 8)
+    exact, coarse = (Networks(model, precision).generate(z) for precision in ("fp32", "bf16"))
+    assert exact.dtype == coarse.dtype == torch.float32
+    torch.testing.assert_close(exact, coarse, atol=0.05, rtol=0.05)
+    assert Networks(model).bfloat16 == has_bfloat16(torch.device("cpu"))
+    with pytest.raises(UserError, match="precision=fp16 is not known"):
+        Networks(model, "fp16")
+
+
+def test_devices(monkeypatch):
+    assert choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert choose_device("auto") == torch.device("cpu")
+    with pytest.raises(UserError, match="device=tpu9 is not a device"):
+        choose_device("tpu9")
+    with pytest.raises(UserError, match="device=cuda:1, but this machine has no such GPU"):
+        choose_device("cuda:1")

@@ -1,0 +1,134 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ganfill.completion.blend import Feather, Paste, Poisson
+from ganfill.completion.networks import Networks
+from ganfill.completion.objective import Neighbourhood
+from ganfill.completion.presets import PRESETS, amos2016, preset, standard, yeh2017
+from ganfill.completion.start import from_prior
+from ganfill.completion.target import Target
+from ganfill.config import build, compose
+from ganfill.errors import UserError
+from ganfill.models.latent import Normal
+
+
+@pytest.fixture
+def model(model):
+    """With statistics of its own, so that its pictures differ."""
+    torch.manual_seed(1)
+    model.generator.train()
+    with torch.no_grad():
+        for _ in range(20):
+            model.generator(model.latent.sample(32))
+        model.generator.to_rgb[0].weight.mul_(20)
+    model.generator.eval()
+    return model
+
+
+@pytest.fixture
+def images(model):
+    return model.generator(model.latent.sample(4, torch.Generator().manual_seed(3)))
+
+
+@pytest.fixture
+def holes():
+    holes = torch.zeros(4, 1, 32, 32, dtype=torch.bool)
+    holes[:, :, 8:24, 8:24] = True
+    return holes
+
+
+def by_the_paper(model, images, holes, weights, prior, factor, rate, steps, clip=True):
+    """The published loop, one picture at a time, in torch's own words."""
+    target = Target.of(images, holes)
+    found = []
+    for i, z in enumerate(from_prior(Networks(model, "fp32"), target, weights, 1, 0)):
+        z = z.clone().requires_grad_()
+        adam = torch.optim.Adam([z], lr=rate)
+        for _ in range(steps):
+            adam.zero_grad()
+            picture = model.generator(z)
+            probability = model.discriminator(picture).sigmoid()
+            loss = (weights[i] * (picture - images[i]).abs()).sum() + factor * prior(probability).sum()
+            loss.backward()
+            adam.step()
+            if clip:
+                z.data.clamp_(-1, 1)
+        found.append(z.detach())
+    return torch.stack(found)
+
+
+def minus_log(p):
+    return -p.log()
+
+
+def log_of_rest(p):
+    return (1 - p).log()
+
+
+def test_amos2016_is_the_published_loop(model, images, holes):
+    found = amos2016(steps=8, rate=0.2, prior_weight=5.0, precision="fp32")(model, images, holes).latents
+    torch.testing.assert_close(
+        found, by_the_paper(model, images, holes, (~holes).float(), minus_log, 5.0, 0.2, 8), atol=1e-3, rtol=0
+    )
+    assert (found.abs() == 1).any()
+
+
+def test_yeh2017_is_the_published_loop(model, images, holes):
+    weights = Neighbourhood(7)((~holes).float())
+    found = yeh2017(steps=8, rate=0.2, prior_weight=5.0, precision="fp32")(model, images, holes).latents
+    expected = by_the_paper(model, images, holes, weights, log_of_rest, 5.0, 0.2, 8)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("make", [amos2016, yeh2017])
+def test_a_normal_prior_is_not_clipped(model, images, holes, make):
+    model.latent = Normal(8)
+    assert make(steps=3, rate=0.5, precision="fp32")(model, images, holes).latents.abs().max() > 1.5
+
+
+def test_settings_of_the_papers():
+    assert amos2016().rounds == ((1, 1000),) and yeh2017().rounds == ((1, 1500),)
+    assert amos2016().objective.prior_weight == 0.1 and yeh2017().objective.prior_weight == 0.003
+    assert amos2016().blend == Paste() and yeh2017().blend == Poisson()
+    assert not amos2016().objective.normalise and not yeh2017().objective.normalise
+
+
+def test_standard_finds_pictures_of_the_generator_itself(model, images, holes):
+    search = standard(steps=40, starts=4, pool=64, precision="fp32")
+    start = replace(search, rounds=((1, 0),), refit=0)(model, images, holes)
+    found = search(model, images, holes)
+
+    def error(completion, where):
+        return ((completion.pictures[:, 0] - images).abs() * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+
+    assert (error(found, ~holes) < error(start, ~holes)).all()
+    assert error(found, holes).mean() < 0.8 * error(start, holes).mean()
+
+
+def test_by_name():
+    assert {name: preset(name) for name in PRESETS} == {
+        "standard": standard(), "amos2016": amos2016(), "yeh2017": yeh2017()
+    }
+    with pytest.raises(UserError, match="search=fast is no preset: use standard, amos2016, yeh2017"):
+        preset("fast")
+
+
+@pytest.mark.parametrize("name", ["standard", "amos2016", "yeh2017"])
+def test_the_command_line_has_the_same_defaults(name):
+    config = compose("complete", ["images=x", "mask=center", f"search={name}"])
+    assert build(config.search) == preset(name)
+
+
+def test_the_blends_of_the_command_line():
+    for name, blend in {"paste": Paste(), "feather": Feather(), "poisson": Poisson()}.items():
+        config = compose("complete", ["images=x", "mask=center", f"blend={name}"])
+        assert build(config.blend) == blend
+        assert standard(blend=blend).blend == blend
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 100])
+def test_standard_spends_the_steps_it_is_given(steps):
+    assert standard(steps=steps).steps == steps
+    assert all(count >= 1 for count, _ in standard(steps=steps, starts=1).rounds)

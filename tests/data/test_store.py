@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+
+from ganfill.data.store import FORMAT, ImageStore
+from ganfill.errors import UserError
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A finished store of three pictures."""
+    path = tmp_path / "store"
+    path.mkdir()
+    np.save(path / "images.npy", np.arange(3 * 8 * 8 * 3, dtype=np.uint8).reshape(3, 8, 8, 3))
+    pictures = [{"id": f"own/{n}", "split": split} for n, split in enumerate(["test", "train", "test"])]
+    (path / "index.json").write_text(json.dumps({"format": FORMAT, "resolution": 8, "pictures": pictures}))
+    return path
+
+
+def rewrite(path, **changes):
+    index = json.loads((path / "index.json").read_text()) | changes
+    (path / "index.json").write_text(json.dumps({key: value for key, value in index.items() if value is not None}))
+
+
+def test_a_finished_store(path):
+    store = ImageStore.open(path)
+    assert (
+        store.resolution == 8 and store.ids == ["own/0", "own/1", "own/2"] and store.splits == ["test", "train", "test"]
+    )
+    assert store.images.shape == (3, 8, 8, 3) and isinstance(store.images, np.memmap)
+    assert not store.images.flags.writeable
+    test, train = store.rows("test"), store.rows("train")
+    assert test.tolist() == [0, 2] and train.tolist() == [1] and test.dtype == np.int64
+    assert len(store.digest) == 64
+
+
+def test_the_digest_is_that_of_the_index(path):
+    before = ImageStore.open(path).digest
+    assert ImageStore.open(path).digest == before
+    rewrite(path, crop="none")
+    assert ImageStore.open(path).digest != before
+
+
+def test_a_missing_store_tells_where_ffhq_is_and_how_to_prepare_it(tmp_path):
+    with pytest.raises(UserError) as caught:
+        ImageStore.open(tmp_path / "faces")
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'faces'} holds no prepared pictures")
+    assert "https://github.com/NVlabs/ffhq-dataset" in message
+    assert f"ganfill prepare source=FOLDER out={tmp_path / 'faces'}" in message
+    (tmp_path / "faces").write_text("a file")
+    with pytest.raises(UserError, match="holds no prepared pictures"):
+        ImageStore.open(tmp_path / "faces")
+
+
+def test_an_unfinished_store_is_to_be_continued(tmp_path):
+    (tmp_path / ".partial").mkdir()
+    with pytest.raises(
+        UserError, match="unfinished image store: give the same ganfill prepare command again"
+    ) as caught:
+        ImageStore.open(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": "ganfill-images-0"}, "its format is ganfill-images-0, not ganfill-images-1"),
+        ({"format": None}, "'format' is missing"),
+        ({"pictures": None}, "'pictures' is missing"),
+        ({"pictures": []}, r"holds uint8 \(3, 8, 8, 3\), index.json says uint8 \(0, 8, 8, 3\)"),
+        ({"resolution": 16}, r"index.json says uint8 \(3, 16, 16, 3\)"),
+        ({"resolution": "large"}, "invalid literal"),
+    ],
+)
+def test_a_foreign_or_damaged_index(path, changes, reason):
+    rewrite(path, **changes)
+    refuse(path, reason)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'"text"', b"{", b"\xff\xfe"])
+def test_an_index_that_is_none(path, content):
+    (path / "index.json").write_bytes(content)
+    refuse(path, "")
+
+
+@pytest.mark.parametrize("length", [0, 3, 60, 128, 600])
+def test_truncated_pictures(path, length):
+    (path / "images.npy").write_bytes((path / "images.npy").read_bytes()[:length])
+    refuse(path, "")
+
+
+def test_pictures_that_are_missing_or_of_another_kind(path):
+    np.save(path / "images.npy", np.zeros((3, 8, 8, 3), np.float32))
+    refuse(path, "holds float32")
+    np.save(path / "images.npy", np.array([{}]), allow_pickle=True)
+    refuse(path, "")
+    with (path / "images.npy").open("wb") as file:
+        np.savez(file, np.zeros(3))
+    refuse(path, "")
+    (path / "images.npy").unlink()
+    refuse(path, "No such file")
+
+
+def refuse(path, reason):
+    with pytest.raises(
+        UserError, match=rf"is no sound image store \(.*{reason}.*\): delete it and prepare it again"
+    ) as caught:
+        ImageStore.open(path)
+    assert str(caught.value).startswith(str(path))

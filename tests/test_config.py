@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from ganfill.config import build, commands, compose, help_text, keys, options, quote, to_plain
+from ganfill.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+NEEDED = {
+    "train": ["out=o"],
+    "prepare": ["source=s", "out=o"],
+    "export": ["run=r", "out=o"],
+    "info": ["file=f"],
+    "complete": ["images=i", "mask=m", "out=o"],
+}
+GROUPS = [(path.parent.name, path.stem) for path in sorted((ROOT / "conf").glob("*/*.yaml"))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b",
+        "x=y",
+        "[z",
+        "it's",
+        'say "hi"',
+        "back\\slash",
+        "end\\",
+        'q\\"',
+        "Größe",
+        "${oc.env:HOME}",
+        "a]b{c}",
+        "~/x",
+        "#h",
+        "a:b",
+        "%",
+    ],
+)
+def test_a_typed_text_arrives_as_it_is(text):
+    assert compose("export", [f"run={text}", "out=o"]).run == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="$")))
+def test_any_file_name_is_quoted_for_hydra(text):
+    parsed = OverridesParser.create().parse_override(quote(f"run={text}.d"))
+    assert parsed.value() == f"{text}.d"
+
+
+def test_numbers_and_the_like_are_typed():
+    config = compose("train", ["out=o", "kimg=1e-1", "seed=3", "optimizer.generator.betas=[0.0,0.99]"])
+    assert config.kimg == 0.1 and config.seed == 3
+    assert config.optimizer.generator.betas == [0.0, 0.99]
+
+
+def test_commas_make_lists_unless_a_file_is_named_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b").mkdir()
+    assert compose("complete", ["images=c,d", "mask=m", "out=o"]).images == ["c", "d"]
+    assert compose("complete", ["images=a,b", "mask=m", "out=o"]).images == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["losss=x"], "losss is no key of ganfill train: did you mean loss?"),
+        (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
+        (["lr=3"], "optimizer.generator.lr"),
+        (["experiment=studnt"], "did you mean student?"),
+        (["kimg=abc"], "kimg=abc is not a number"),
+        (["experiment=null"], "must be a string"),
+        (["kimg"], "neither key=value nor an existing file"),
+    ],
+)
+def test_mistakes_get_one_line_with_the_nearest_words(words, message):
+    with pytest.raises(UserError) as caught:
+        compose("train", ["out=o", *words])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_keys_are_named():
+    with pytest.raises(UserError, match=r"train needs out=\.\.\."):
+        compose("train")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_composes_and_its_help_names_its_keys_and_two_examples(command):
+    config = to_plain(compose(command, NEEDED[command]))
+    text = help_text(command)
+    assert text.count(f"\n  ganfill {command}") >= 2
+    own = yaml.safe_load((ROOT / f"conf/{command}.yaml").read_text())
+    named = [key for key in own if key not in ("defaults", "hydra", "gan", "ema", "terms")]
+    assert not [key for key in named if key not in text]
+    assert config
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [pair for pair in GROUPS if pair[0] not in ("search", "blend", "experiment")]
+)
+def test_every_option_of_train_builds(group, option):
+    words = [
+        "out=o",
+        f"{group}={option}",
+        "resolution=32",
+        *(["data.path=p"] if (group, option) == ("data", "folder") else []),
+    ]
+    config = compose("train", words)
+    for node in (config.model.generator, config.model.discriminator, config.latent, config.loss, config.data):
+        assert build(node) is not None
+    assert callable(build(config.optimizer.generator))
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_composes(experiment):
+    assert compose("train", ["out=o", f"experiment={experiment}"]).kimg > 0
+
+
+def test_foreign_targets_are_refused_at_any_depth():
+    node = OmegaConf.create({"_target_": "torch.nn.Identity", "inner": [{"_target_": "os.system", "command": "true"}]})
+    with pytest.raises(UserError, match=r"_target_=os\.system is refused"):
+        build(node)
+
+
+def test_wrong_arguments_name_the_part():
+    with pytest.raises(UserError, match=r"ganfill\.models\.latent\.Normal cannot be built.*unexpected"):
+        build(OmegaConf.create({"_target_": "ganfill.models.latent.Normal", "size": 3}))
+
+
+def test_keys_are_dotted():
+    assert {"kimg", "loss", "optimizer.generator.lr"} <= set(keys("train"))

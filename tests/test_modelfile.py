@@ -1,0 +1,110 @@
+import json
+import struct
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ganfill import modelfile
+from ganfill.errors import UserError
+from ganfill.models.latent import Uniform
+
+
+@pytest.fixture
+def path(model_path):
+    return model_path
+
+
+def test_round_trip(path, model):
+    loaded = modelfile.load(path)
+    z = model.latent.sample(3, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(loaded.generator(z), model.generator(z))
+    torch.testing.assert_close(loaded.discriminator(loaded.generator(z)), model.discriminator(model.generator(z)))
+    assert loaded.latent == Uniform(8)
+    assert loaded.logit_centre == 1.5
+    assert torch.equal(loaded.mean_picture, model.mean_picture)
+    assert loaded.card == model.card
+    assert len(loaded.digest) == 64
+    assert not loaded.generator.training
+    assert not any(p.requires_grad for p in loaded.discriminator.parameters())
+
+
+def test_saving_twice_gives_the_same_bytes(path, model, tmp_path):
+    modelfile.save(tmp_path / "again.safetensors", model)
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    assert not list(tmp_path.glob(".partial*"))
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_cut_short(path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match=r"model\.safetensors is no model file or is cut short"):
+        modelfile.load(path)
+
+
+def test_foreign_file(path):
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(UserError, match="not a model of this version of ganfill"):
+        modelfile.load(path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    with pytest.raises(UserError, match="no model file"):
+        modelfile.load(path)
+
+
+def test_one_changed_weight_is_noticed(path):
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="was changed after it was written"):
+        modelfile.load(path)
+
+
+def rewrite(path, change):
+    """Changes the card and signs the file anew, as somebody with bad intentions could."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["ganfill"])
+    change(header["card"])
+    tensors = load_file(path)
+    header["sha256"] = modelfile._digest(header["card"], tensors)
+    save_file(tensors, path, {"ganfill": json.dumps(header)})
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("os.system", "no class of ganfill.models"),
+        ("ganfill.models.dcgan.initialise", "not of the right kind"),
+        ("ganfill.models.dcgan.Nothing", "not of the right kind"),
+        ("ganfill.models.nowhere.Generator", "No module named"),
+        ("ganfill.models.latent.Normal", "not of the right kind"),
+    ],
+)
+def test_only_networks_of_the_package_are_built(path, name, reason):
+    rewrite(path, lambda card: card["generator"].update({"class": name}))
+    with pytest.raises(UserError, match=reason):
+        modelfile.load(path)
+
+
+def test_a_card_that_does_not_fit_the_tensors(path):
+    rewrite(path, lambda card: card["generator"]["arguments"].update(width=8))
+    with pytest.raises(UserError, match="does not fit this version"):
+        modelfile.load(path)
+
+
+def test_unknown_name_lists_the_packaged_models(tmp_path):
+    with pytest.raises(UserError, match=r"model=nothing: no such file.*packaged: "):
+        modelfile.load("nothing")
+
+
+def test_half_a_file_is_half_the_size_and_nearly_the_same(path, model, tmp_path):
+    modelfile.save(tmp_path / "half.safetensors", model, half=True)
+    loaded = modelfile.load(tmp_path / "half.safetensors")
+    z = model.latent.sample(3, torch.Generator().manual_seed(0))
+    assert loaded.generator(z).dtype == torch.float32
+    torch.testing.assert_close(loaded.generator(z), model.generator(z), atol=1e-3, rtol=0)
+    assert torch.equal(loaded.mean_picture, model.mean_picture)
+    weights = sum(p.numel() for net in (model.generator, model.discriminator) for p in net.parameters() if p.ndim > 1)
+    saved = path.stat().st_size - (tmp_path / "half.safetensors").stat().st_size
+    assert saved == pytest.approx(2 * weights, rel=0.05)

@@ -1,0 +1,117 @@
+import csv
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from ganfill.errors import UserError
+from ganfill.training.rundir import read_checkpoint
+
+
+def state_digest(path):
+    """Over weights, average, buffers, both optimizers and the clock."""
+    checkpoint = torch.load(path, weights_only=True)
+    digest = hashlib.sha256(str(checkpoint["images_seen"]).encode())
+    tensors = list(checkpoint["state_dict"].values())
+    for optimizer in checkpoint["optimizer_states"]:
+        tensors += [value for state in optimizer["state"].values() for value in state.values()]
+    for tensor in tensors:
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def rows(path):
+    """Rows of metrics.csv without the speed, which no two trainings share."""
+    with path.open(newline="") as file:
+        return [row[:-1] for row in csv.reader(file)]
+
+
+def test_a_training_leaves_checkpoint_metrics_and_samples(tmp_path, train):
+    gan, trained = train(tmp_path, 0.25)
+    assert trained and gan.images_seen == 256
+    assert read_checkpoint(tmp_path / "last.ckpt")["images_seen"] == 256
+    kimg = [row[0] for row in rows(tmp_path / "metrics.csv")]
+    assert kimg == ["kimg", "0.064", "0.128", "0.192", "0.256"]
+    names = {path.name for path in (tmp_path / "samples").iterdir()}
+    assert {"kimg000000_ema.png", "kimg000000_raw.png"} <= names
+    assert gan.mean_picture.abs().max() > 0
+    assert all(torch.isfinite(p).all() for p in gan.parameters())
+
+
+def test_continued_in_parts_equals_one_go(tmp_path, train):
+    train(tmp_path / "whole", 0.4)
+    for kimg in (0.1, 0.3, 0.4):
+        train(tmp_path / "parts", kimg)
+    assert state_digest(tmp_path / "parts/last.ckpt") == state_digest(tmp_path / "whole/last.ckpt")
+
+
+def test_finished_training_is_left_alone(tmp_path, train):
+    train(tmp_path, 0.1)
+    before = (tmp_path / "last.ckpt").stat().st_mtime_ns
+    _, trained = train(tmp_path, 0.1)
+    assert not trained
+    assert (tmp_path / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_other_pictures_are_refused(tmp_path, train):
+    train(tmp_path, 0.1)
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    checkpoint["ganfill"]["data_digest"] = "other"
+    torch.save(checkpoint, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match="other pictures"):
+        train(tmp_path, 0.2)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", "half"])
+def test_damaged_checkpoint_is_named(tmp_path, train, content):
+    train(tmp_path, 0.1)
+    last = tmp_path / "last.ckpt"
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2] if content == "half" else content)
+    with pytest.raises(UserError, match=r"last\.ckpt is not a readable checkpoint"):
+        train(tmp_path, 0.2)
+
+
+def test_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, train, make_gan):
+    train(tmp_path, 0.2)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    gan = make_gan()
+    real_loss = gan.loss.discriminator
+    gan.loss.discriminator = lambda real, fake: real_loss(real, fake) * (float("inf") if gan.images_seen > 250 else 1)
+    with pytest.raises(UserError, match="NaN or infinite"):
+        train(tmp_path, 0.6, gan)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def command(out):
+    words = ["data=synthetic", "data.n=40", f"out={out}", "kimg=1.2", "batch_size=16", "resolution=32", "latent.dim=16"]
+    words += ["model.width=8", "checkpoint_kimg=0.096", "log_kimg=0.032", "sample_kimg=0.5", "device=cpu"]
+    return [sys.executable, "-m", "ganfill", "train", *words]
+
+
+def test_killed_three_times_and_resumed_is_bit_identical(tmp_path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(command(tmp_path / "whole"), env=environment, check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    moment = random.Random(0)
+    for _ in range(3):
+        process = subprocess.Popen(
+            command(killed), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        last, deadline = killed / "last.ckpt", time.monotonic() + 120
+        start = last.stat().st_mtime_ns if last.exists() else 0
+        while not (last.exists() and last.stat().st_mtime_ns > start) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(moment.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert read_checkpoint(killed / "last.ckpt")["images_seen"] < 1200
+    subprocess.run(command(killed), env=environment, check=True, capture_output=True)
+    assert state_digest(killed / "last.ckpt") == state_digest(tmp_path / "whole/last.ckpt")
+    assert rows(killed / "metrics.csv") == rows(tmp_path / "whole/metrics.csv")
