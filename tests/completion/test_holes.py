@@ -95,8 +95,12 @@ def test_wrong_proportions(hole, size, tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("centre", "did you mean center?"), ("freefrom", "did you mean freeform?"), ("aplha", "did you mean alpha?"),
-     ("no/such/file.png", "use center, half, .*alpha, a mask file or a folder")],
+    [
+        ("centre", "did you mean center?"),
+        ("freefrom", "did you mean freeform?"),
+        ("aplha", "did you mean alpha?"),
+        ("no/such/file.png", "use center, half, .*alpha, a mask file or a folder"),
+    ],
 )
 def test_an_unknown_word_gets_a_hint(word, hint):
     with pytest.raises(UserError, match=rf"mask={word} is no kind of hole and no file: {hint}"):

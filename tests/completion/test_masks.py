@@ -51,7 +51,10 @@ def test_a_small_centre_never_swallows_the_picture(side):
 def test_half_takes_all_four_sides():
     holes = masks.draw(masks.half, map(str, range(40)), 8, 8)[:, 0]
     assert {(bool(h[0, 0]), bool(h[0, 7]), bool(h[7, 0])) for h in holes} == {
-        (True, False, True), (False, True, False), (True, True, False), (False, False, True)
+        (True, False, True),
+        (False, True, False),
+        (True, True, False),
+        (False, False, True),
     }
 
 

@@ -6,7 +6,6 @@ import torch
 
 from ganfill.models.latent import Normal, Uniform
 
-
 Latent = Normal | Uniform
 
 

@@ -7,7 +7,7 @@ the journal whose pictures are all there.
 import json
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -111,7 +111,7 @@ class Unfinished:
         """Appends pictures, uint8 (K, R, R, 3), and then the line that vouches for them."""
         self._images.write(np.ascontiguousarray(pixels).data)
         self._images.flush()
-        self._write(asdict(later))
+        self._write(vars(later))
         self.progress.extend(later)
 
     def finish(self, index: str) -> None:

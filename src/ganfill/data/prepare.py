@@ -1,48 +1,24 @@
 """Pictures of any kind and size become an image store: decoded once, on all cores, split for good."""
 
-import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from ganfill.data.decode import FILTER, Crop, Unusable, decode, parse_crop
+from ganfill.data.decode import FILTER, Crop, parse_crop
 from ganfill.data.journal import Progress, Unfinished, refuse_others
-from ganfill.data.sources import Reader, Source, open_sources
+from ganfill.data.sources import Source, open_sources, split_suffix
 from ganfill.data.splits import choose_rules, identify
 from ganfill.data.store import FORMAT, INDEX, UNFINISHED, ImageStore
+from ganfill.data.workers import File, Task, decode_all
 from ganfill.errors import UserError
 
 CHUNK = 64  # files decoded as one task and vouched for by one line of the journal
-AHEAD = 4  # tasks a worker, so that none waits for the writer
-
-
-class File(NamedTuple):
-    """A file of a source and what the split says of it."""
-
-    source: int
-    name: str
-    id: str
-    split: str | None
-
-
-class Decoded(NamedTuple):
-    """What a file gave: pixels uint8 (R, R, 3), or None and the reason."""
-
-    pixels: np.ndarray | None
-    sha256: str
-    remark: str
 
 
 def prepare(
@@ -104,7 +80,7 @@ def list_files(sources: Sequence[Source], split: str) -> list[File]:
     """All files of all sources in their order, each with an id of its own."""
     files: list[File] = []
     for number, (source, rule) in enumerate(zip(sources, choose_rules(split, sources), strict=True)):
-        bare = {name: PurePosixPath(name).with_suffix("").as_posix() for name in source.files}
+        bare = {name: split_suffix(name)[0] for name in source.files}
         counts = Counter(bare.values())
         for name in source.files:
             path = bare[name] if counts[bare[name]] == 1 and bare[name] not in source.files else name
@@ -123,100 +99,35 @@ def _add_all(
     def full(file: File) -> bool:
         return limit is not None and training >= limit and file.split == "train"
 
-    def tasks() -> Iterator[tuple[range, list[tuple[int, File]]]]:
+    def tasks() -> Iterator[Task]:
         for begin in range(progress.position, len(files), CHUNK):
             chunk = range(begin, min(begin + CHUNK, len(files)))
             wanted = [number for number in chunk if files[number].split and not full(files[number])]
             yield chunk, [(number, files[number]) for number in wanted]
 
+    workers = min(_cores(), (len(files) - progress.position) // CHUNK)
     with tqdm(total=len(files), initial=progress.position, desc="preparing", unit="file") as bar:
-        for chunk, decoded in _run(tasks(), paths, resolution, crop, len(files) - progress.position):
-            later, rows = Progress(chunk.stop), []
+        for chunk, (pixels, decoded) in decode_all(tasks(), paths, resolution, crop, workers):
+            later, rows = Progress(chunk.stop), list[int]()
             for number in chunk:
                 file = files[number]
                 if file.split is None:
                     later.skipped.append((number, "its name is no FFHQ id"))
                 elif not full(file):
                     picture = decoded[number]
-                    if picture.pixels is None:
+                    if picture.row is None:
                         later.skipped.append((number, picture.remark))
                     elif picture.sha256 in first:
                         later.skipped.append((number, f"duplicate of {files[first[picture.sha256]].id}"))
                     else:
                         first[picture.sha256] = number
                         training += file.split == "train"
-                        rows.append(picture.pixels)
+                        rows.append(picture.row)
                         later.pictures.append((number, picture.sha256))
                         if picture.remark:
                             later.converted.append((number, picture.remark))
-            pixels = np.stack(rows) if rows else np.empty((0, resolution, resolution, 3), np.uint8)
-            unfinished.add(pixels, later)
+            unfinished.add(pixels[rows], later)
             bar.update(len(chunk))
-
-
-def _run(
-    tasks: Iterable[tuple[range, list[tuple[int, File]]]], paths: list[Path], resolution: int, crop: Crop, n: int
-) -> Iterator[tuple[range, dict[int, Decoded]]]:
-    """Decodes task after task, in order; on all cores if there is enough to do for two."""
-    workers = min(_cores(), n // CHUNK)
-    if workers < 2:
-        with closing(Reader(paths)) as reader:
-            decoder = _Decoder(reader, resolution, crop)
-            yield from ((chunk, decoder(files)) for chunk, files in tasks)
-        return
-    # Forking a process that has threads, as torch's do, can hang the child.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (paths, resolution, crop))
-    running: deque[tuple[range, Any]] = deque()
-    try:
-        for chunk, files in tasks:
-            running.append((chunk, pool.submit(_work, files)))
-            if len(running) >= AHEAD * workers:
-                done, future = running.popleft()
-                yield done, future.result()
-        for done, future in running:
-            yield done, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-class _Decoder:
-    """Decodes files of the sources."""
-
-    def __init__(self, reader: Reader, resolution: int, crop: Crop) -> None:
-        self._reader, self._resolution, self._crop = reader, resolution, crop
-
-    def __call__(self, files: list[tuple[int, File]]) -> dict[int, Decoded]:
-        return {number: self._decode(file) for number, file in files}
-
-    def _decode(self, file: File) -> Decoded:
-        try:
-            pixels, remark = decode(self._reader.read(file.source, file.name), self._resolution, self._crop)
-        except Unusable as error:
-            return Decoded(None, "", str(error))
-        except OSError as error:
-            return Decoded(None, "", f"unreadable: {error.strerror or error}")
-        return Decoded(pixels, _sha256(pixels.tobytes()), remark)
-
-
-_worker: list[_Decoder] = []  # in a worker process: its decoder
-
-
-def _start_worker(paths: list[Path], resolution: int, crop: Crop) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends the pool
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker.append(_Decoder(Reader(paths), resolution, crop))
-
-
-def _end_with_parent() -> None:
-    """Ends this worker when its parent is killed, which it would wait for otherwise."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
-
-
-def _work(files: list[tuple[int, File]]) -> dict[int, Decoded]:
-    return _worker[0](files)
 
 
 def _describe(settings: dict[str, Any], files: list[File], progress: Progress, sources: Sequence[Source]) -> str:
@@ -243,7 +154,3 @@ def _describe(settings: dict[str, Any], files: list[File], progress: Progress, s
 def _cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -56,6 +56,13 @@ def open_sources(paths: Sequence[Path], leave_out: Path) -> list[Source]:
     return sources
 
 
+def split_suffix(name: str) -> tuple[str, str]:
+    """``a/b`` and ``.png`` of ``a/b.png``; quicker than ``pathlib``, which counts with a hundred thousand names."""
+    folder, slash, last = name.rpartition("/")
+    stem, dot, suffix = last.rpartition(".")
+    return (folder + slash + stem, dot + suffix) if stem else (name, "")
+
+
 def _choose_label(name: str, taken: Collection[str]) -> str:
     numbered = (f"{name}-{number}" for number in count(2))
     return next(label for label in chain([name], numbered) if label not in taken)
@@ -70,10 +77,11 @@ def _list_folder(folder: Path, leave_out: Path) -> Iterator[tuple[str, tuple[int
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = Path(place).relative_to(folder)
+        inside = Path(place).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
         for name in names:
             if not name.startswith(".") and (size := _file_size(Path(place, name))) is not None:
-                yield (inside / name).as_posix(), (size, 0)
+                yield prefix + name, (size, 0)
 
 
 def _file_size(path: Path) -> int | None:

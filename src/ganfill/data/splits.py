@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from ganfill.data.sources import Source
+from ganfill.data.sources import Source, split_suffix
 from ganfill.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def choose_rules(split: str, sources: Sequence[Source]) -> list[Rule]:
 
 def by_ffhq_id(name: str) -> str | None:
     """FFHQ's own split: the first 60,000 pictures train, the others test."""
-    stem = PurePosixPath(name).stem
+    stem = _stem(name)
     if not (stem.isascii() and stem.isdigit()):
         return None
     return "train" if int(stem) < FFHQ_TRAIN else "test"
@@ -59,14 +59,17 @@ def by_ffhq_id(name: str) -> str | None:
 
 def by_hash(name: str) -> str:
     """About a tenth test, by the path without its suffix; more pictures in a source change nothing for the others."""
-    stem = PurePosixPath(name).with_suffix("").as_posix()
-    digest = hashlib.blake2b(stem.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    digest = hashlib.blake2b(split_suffix(name)[0].encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return "test" if int.from_bytes(digest, "big") < HASHED_TEST * 2**64 else "train"
+
+
+def _stem(name: str) -> str:
+    return split_suffix(name)[0].rpartition("/")[2]
 
 
 def _looks_like_ffhq(names: Collection[str]) -> bool:
     known = Image.registered_extensions()
-    stems = [PurePosixPath(name).stem for name in names if PurePosixPath(name).suffix.lower() in known]
+    stems = [_stem(name) for name in names if split_suffix(name)[1].lower() in known]
     return bool(stems) and all(len(stem) == 5 and stem.isascii() and stem.isdigit() for stem in stems)
 
 

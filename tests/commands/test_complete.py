@@ -1,0 +1,259 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganfill import cli
+
+QUICK = ["search=amos2016", "search.steps=2", "search.precision=fp32", "device=cpu"]
+
+
+@pytest.fixture
+def ganfill(model_path, tmp_path, monkeypatch, capsys):
+    """Runs ``ganfill complete`` in an empty folder: words -> exit code and what it said."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def run(*words, quick=QUICK):
+        code = cli.run(["complete", *words, f"model={model_path}", *quick])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def picture(path, size=(32, 32), seed=0, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return pixels
+
+
+@pytest.fixture
+def work(tmp_path):
+    return tmp_path / "work"
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text("utf-8"))
+
+
+def figures(folder):
+    return json.loads((folder / "summary.json").read_text("utf-8"))["figures"]
+
+
+def test_a_photo_named_by_its_path_alone(ganfill, work):
+    before = picture(work / "my photo, 1.png", (40, 50))
+    assert ganfill("my photo, 1.png", "mask=center", "out=filled") == (0, "filled\n")
+    name = "my photo, 1"
+    expected = [f"answers/{name}_1.png", f"{name}.png", f"{name}_strip.png", "results.json", "summary.json"]
+    assert names(work / "filled") == sorted(expected)
+    after = np.asarray(Image.open(work / f"filled/{name}.png"))
+    changed = (after != before).any(2)
+    assert changed[10:30, 15:35].mean() > 0.9
+    changed[10:30, 15:35] = False
+    assert not changed.any()
+    assert results(work / "filled")[name]["missing"] == 0.2
+
+
+@pytest.mark.parametrize("blend", ["paste", "feather", "poisson"])
+def test_known_pixels_of_every_file_are_the_photos(ganfill, work, blend):
+    sizes = {"landscape": (40, 70), "portrait": (90, 40), "small": (20, 17)}
+    photos = {name: picture(work / f"in/{name}.png", size) for name, size in sizes.items()}
+    holes = {}
+    for name, size in sizes.items():
+        holes[name] = np.zeros(size, bool)
+        holes[name][5:12, size[1] // 2 :] = True
+        (work / "masks").mkdir(exist_ok=True)
+        Image.fromarray(holes[name]).save(work / f"masks/{name}.png")
+    assert ganfill("images=in", "mask=masks", "out=out", f"blend={blend}", "answers=2")[0] == 0
+    for name, before in photos.items():
+        for file in (f"{name}.png", f"answers/{name}_1.png", f"answers/{name}_2.png"):
+            after = np.asarray(Image.open(work / "out" / file))
+            assert np.array_equal(after[~holes[name]], before[~holes[name]])
+            assert not np.array_equal(after[holes[name]], before[holes[name]])
+
+
+def test_bad_files_are_listed_and_the_good_ones_done(ganfill, work):
+    picture(work / "in/good.png")
+    picture(work / "in/cut.png")
+    (work / "in/cut.png").write_bytes((work / "in/cut.png").read_bytes()[:300])
+    (work / "in/text.png").write_text("hello")
+    code, said = ganfill("in", "mask=center", "out=out")
+    assert code == 1 and "2 of 3 not completed" in said and "cut.png cannot be read" in said
+    assert "text.png cannot be read (no picture that Pillow knows)" in said
+    assert list(results(work / "out")) == ["good"] and (work / "out/good.png").is_file()
+    told = figures(work / "out")
+    assert told["completed"] == 1 and set(told["failed"]) == {"out/cut", "out/text"}
+
+
+def test_a_picture_without_its_mask_is_listed(ganfill, work):
+    picture(work / "in/a.png")
+    picture(work / "in/b.png")
+    (work / "masks").mkdir()
+    Image.new("L", (32, 32), 255).save(work / "masks/a.png")
+    code, said = ganfill("in", "mask=masks", "out=out")
+    assert code == 1 and "masks holds no mask for b" in said and list(results(work / "out")) == ["a"]
+
+
+def test_again_is_skipped_and_what_changed_is_done_again(ganfill, work):
+    for i in range(2):
+        picture(work / f"in/{i}.png", seed=i)
+    words = ["in", "mask=center", "out=out"]
+    counts = []
+
+    def run(*more):
+        assert ganfill(*words, *more)[0] == 0
+        told = figures(work / "out")
+        counts.append((told["completed"], told["skipped"]))
+
+    run()
+    stamp = (work / "out/0.png").stat().st_mtime_ns
+    run()
+    assert (work / "out/0.png").stat().st_mtime_ns == stamp
+    picture(work / "in/1.png", seed=7)
+    run()
+    run("seed=1")
+    (work / "out/0.png").unlink()
+    run("seed=1")
+    run("seed=1", "search.steps=3")
+    picture(work / "in/2.png", seed=2)
+    run("seed=1", "search.steps=3")
+    assert counts == [(2, 0), (0, 2), (1, 1), (2, 0), (1, 1), (2, 0), (1, 2)]
+
+
+def test_stems_that_clash(ganfill, work):
+    picture(work / "in/x/a.png", seed=0)
+    picture(work / "in/y/a.png", seed=1)
+    picture(work / "in/b.png", seed=2)
+    picture(work / "in/b_strip.png", seed=3)
+    assert ganfill("in", "mask=center", "out=out")[0] == 0
+    assert set(results(work / "out")) == {"x_a", "y_a", "b", "b_strip.png"}
+    files = [file for record in results(work / "out").values() for file in record["files"]]
+    assert len(set(files)) == len(files) == 12
+
+
+def test_answers_and_animation(ganfill, work):
+    picture(work / "a.png")
+    assert ganfill("a.png", "mask=freeform", "out=out", "answers=3", "gif=true", "search.steps=12")[0] == 0
+    assert names(work / "out") == [
+        "a.gif",
+        "a.png",
+        "a_strip.png",
+        "answers/a_1.png",
+        "answers/a_2.png",
+        "answers/a_3.png",
+        "results.json",
+        "summary.json",
+    ]
+    record = results(work / "out")["a"]
+    assert len(record["scores"]) == 3 and record["scores"] == sorted(record["scores"])
+    assert (work / "out/answers/a_1.png").read_bytes() == (work / "out/a.png").read_bytes()
+    assert Image.open(work / "out/a.gif").format == "GIF"
+
+
+def test_several_masks_make_a_folder_each(ganfill, work):
+    picture(work / "a.png")
+    Image.new("L", (32, 32), 255).save(work / "all.png")
+    assert ganfill("images=a.png", "mask=left,box,all.png", "out=out")[0] == 0
+    missing = {label: results(work / "out" / label)["a"]["missing"] for label in ("left", "box", "all")}
+    assert missing["left"] == 0.5 and 0 < missing["box"] < 0.5 and missing["all"] == 1
+    assert figures(work / "out")["completed"] == 3 and not (work / "out/results.json").exists()
+    assert Image.open(work / "out/left/a_strip.png").width == Image.open(work / "out/all/a_strip.png").width + 200
+
+
+def test_inverted_mask_and_transparency(ganfill, work):
+    before = picture(work / "a.png")
+    mask = np.zeros((32, 32), bool)
+    mask[:20] = True
+    Image.fromarray(mask).save(work / "mask.png")
+    assert ganfill("a.png", "mask=mask.png", "invert=true", "out=one")[0] == 0
+    assert np.array_equal(np.asarray(Image.open(work / "one/a.png"))[:20], before[:20])
+    Image.fromarray(np.dstack([before, mask * np.uint8(255)])).save(work / "b.png")
+    assert ganfill("b.png", "mask=alpha", "out=two")[0] == 0
+    assert np.array_equal(np.asarray(Image.open(work / "two/b.png"))[:20], before[:20])
+    assert results(work / "two")["b"]["missing"] == 0.375
+
+
+def test_a_picture_with_nothing_missing_stays(ganfill, work, caplog):
+    before = picture(work / "a.png")
+    Image.new("L", (32, 32)).save(work / "mask.png")
+    assert ganfill("a.png", "mask=mask.png", "out=out", "gif=true")[0] == 0
+    assert "a.png: nothing is missing" in caplog.text
+    assert np.array_equal(Image.open(work / "out/a.png"), before)
+    assert results(work / "out")["a"]["files"] == ["a.png"]
+
+
+def test_results_inside_the_pictures_are_no_pictures(ganfill, work):
+    picture(work / "in/a.png")
+    for _ in range(2):
+        assert ganfill("in", "mask=center", "out=in/filled")[0] == 0
+    assert list(results(work / "in/filled")) == ["a"] and figures(work / "in/filled")["skipped"] == 1
+
+
+def test_a_folder_with_a_number_for_a_name(ganfill, work):
+    picture(work / "2024/a.png")
+    assert ganfill("images=2024", "mask=center", "out=out")[0] == 0
+    assert list(results(work / "out")) == ["a"]
+
+
+def test_the_summary_tells_what_was_done_with_what(ganfill, work, model_path):
+    picture(work / "a.png")
+    assert ganfill("a.png", "mask=center", "out=out")[0] == 0
+    summary = json.loads((work / "out/summary.json").read_text("utf-8"))
+    assert summary["command"] == "complete" and summary["seconds"] > 0
+    assert summary["figures"] == {"completed": 1, "skipped": 0, "failed": {}}
+    assert summary["config"]["search"]["steps"] == 2 and summary["config"]["model"] == str(model_path)
+
+
+def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
+    for i in range(3):
+        picture(work / f"in/{i}.png", seed=i)
+    quick = ["search.steps=4", "search.starts=2", "search.pool=16", "search.precision=fp32", "device=cpu"]
+    assert ganfill("in", "mask=center", "out=many", "deterministic=true", quick=quick)[0] == 0
+    assert ganfill("in/1.png", "mask=center", "out=one", "deterministic=true", quick=quick)[0] == 0
+    assert (work / "one/1.png").read_bytes() == (work / "many/1.png").read_bytes()
+    assert results(work / "one")["1"]["scores"] == results(work / "many")["1"]["scores"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
+        (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
+        (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
+        (["b.png", "mask=center"], "'b.png' is neither key=value nor an existing file"),
+        (["empty", "mask=center"], "images=empty: no pictures there"),
+        (["a.png"], "complete needs mask=..."),
+        (["a.png", "mask=center", "search=fast"], "search=fast is not known"),
+        (["a.png", "mask=center", "blend=glue"], "blend=glue is not known"),
+        (["a.png", "mask=center", "answers=0"], "answers=0 is no number of answers"),
+        (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
+        (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
+        (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
+        (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be made"),
+        (["a.png", "mask=center,center"], "two masks share a name"),
+        (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
+    picture(work / "a.png")
+    (work / "empty").mkdir()
+    code, said = ganfill(quick=[*QUICK, *words])
+    assert code == 2
+    assert f"ganfill: {message}" in said and "Traceback" not in said
+
+
+def test_the_command_imports_no_lightning():
+    check = (
+        "import sys, ganfill.commands.complete; print({'pytorch_lightning', 'lightning', 'wandb'} & set(sys.modules))"
+    )
+    finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert finished.stdout.strip() == "set()", finished.stderr
