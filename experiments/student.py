@@ -1,10 +1,12 @@
-"""The two figures of the student project and its table, from a finished run.
+"""The figures of the student's experiment and its table, from a finished run and its pilot.
 
-    python experiments/student.py [run=runs/student store=data/faces64 model=faces64 out=experiments/results]
+    python experiments/student.py [run=runs/student pilot=runs/student_minimax store=data/faces64 model=faces64
+        out=experiments/results]
 
 Writes ``student_training.png`` (the averaged generator at eight moments, z fixed), ``student_completion.png`` (twelve FFHQ
-test faces, never trained on: original, damaged and completed under four masks) and ``student.json``. FFHQ faces alone are
-shown: CelebA's terms do not let its pictures be published.
+test faces, never trained on: original, damaged and completed under four masks), ``student_pilots.csv`` and ``.png`` (the
+two losses over their first 30 kimg) and ``student.json``. FFHQ faces alone are shown: CelebA's terms do not let its
+pictures be published.
 """
 
 import csv
@@ -14,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import yaml
 from benchmarks.provenance import provenance
 from PIL import Image
 
@@ -23,12 +26,19 @@ from ganfill.completion.presets import preset
 from ganfill.data.store import ImageStore
 from ganfill.report.figures import damaged, grid, save
 
-SETTINGS = {"run": "runs/student", "store": "data/faces64", "model": "faces64", "out": "experiments/results"}
+SETTINGS = {
+    "run": "runs/student",
+    "pilot": "runs/student_minimax",
+    "store": "data/faces64",
+    "model": "faces64",
+    "out": "experiments/results",
+}
 MOMENTS = 8
 KINDS = ("center", "left", "random", "freeform")
 FACES = tuple(f"ffhq64/{number:05d}" for number in range(1000, 1096, 8))  # every eighth, whatever it shows
 SEED = 0
 PADDING = 2  # of the sample grids
+PILOT_KIMG = 30
 
 
 def moments(samples: Path) -> list[Path]:
@@ -39,16 +49,39 @@ def moments(samples: Path) -> list[Path]:
     return [grids[min(grids, key=lambda kimg: abs(kimg - moment))] for moment in wanted]
 
 
-def training_figure(samples: Path, side: int = 64, faces: int = 10) -> Image.Image:
-    """One row of the same z for each moment."""
-    rows, kimg = [], []
-    for path in moments(samples):
-        sheet = np.asarray(Image.open(path).convert("RGB"))
-        places = [(k // 8, k % 8) for k in range(faces)]
-        step = side + PADDING
-        rows.append([sheet[PADDING + y * step :, PADDING + x * step :][:side, :side] for y, x in places])
-        kimg.append(f"{int(path.stem[4:10])} kimg")
-    return grid(list(zip(*rows, strict=True)), kimg, side=side)
+def first_faces(sheet: Path, side: int = 64, faces: int = 10) -> list[np.ndarray]:
+    """The first pictures of a sample grid, uint8 (side, side, 3)."""
+    pixels, step = np.asarray(Image.open(sheet).convert("RGB")), side + PADDING
+    places = [(PADDING + step * (k // 8), PADDING + step * (k % 8)) for k in range(faces)]
+    return [pixels[y : y + side, x : x + side] for y, x in places]
+
+
+def training_figure(samples: Path) -> Image.Image:
+    """One column for each moment, one row for each z."""
+    sheets = moments(samples)
+    columns = [first_faces(sheet) for sheet in sheets]
+    return grid(list(zip(*columns, strict=True)), [f"{int(sheet.stem[4:10])} kimg" for sheet in sheets], side=64)
+
+
+def loss_of(run: Path) -> str:
+    """The name of the loss that a run was trained with."""
+    return yaml.safe_load((run / "config.yaml").read_text())["loss"]["_target_"].rsplit(".", 1)[-1]
+
+
+def write_pilots(runs: list[Path], out: Path) -> None:
+    """What two losses measured over the same first images, and what the generator shows after them."""
+    rows, faces = [], []
+    for run in runs:
+        with (run / "metrics.csv").open(newline="") as file:
+            measured = [{"loss": loss_of(run)} | row for row in csv.DictReader(file)]
+        rows += [row for row in measured if float(row["kimg"]) <= PILOT_KIMG + 1]
+        sheet = min((run / "samples").glob("kimg*_ema.png"), key=lambda path: abs(int(path.stem[4:10]) - PILOT_KIMG))
+        faces.append(first_faces(sheet, faces=8))
+    with (out / "student_pilots.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    save(grid(faces, side=64), out / "student_pilots.png")
 
 
 def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> Image.Image:
@@ -71,6 +104,8 @@ def main() -> None:
     run, out = Path(settings["run"]), Path(settings["out"])
     started = time.perf_counter()
     model = ganfill.load(settings["model"])
+    out.mkdir(parents=True, exist_ok=True)
+    write_pilots([Path(settings["pilot"]), run], out)
     save(training_figure(run / "samples"), out / "student_training.png")
     save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / "student_completion.png")
     with (run / "metrics.csv").open(newline="") as file:
@@ -90,7 +125,7 @@ def main() -> None:
         "seconds_for_figures": round(time.perf_counter() - started, 1),
     }
     (out / "student.json").write_text(json.dumps(figures | provenance(), indent=2) + "\n")
-    print(out / "student_training.png", out / "student_completion.png", out / "student.json", sep="\n")
+    print(*sorted(out.glob("student*")), sep="\n")
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ def test_existing_paths_need_no_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a b.png", "c,d"):
         (tmp_path / name).touch()
-    assert cli.assign_paths("complete", ["a b.png", "mask=center"]) == ['images="a b.png"', "mask=center"]
-    assert cli.assign_paths("prepare", ["a b.png", "c,d", "out=o"]) == ['source=["a b.png","c,d"]', "out=o"]
-    assert cli.assign_paths("info", ["faces64"]) == ['file="faces64"']
+    assert cli.assign_paths("complete", ["a b.png", "mask=center"]) == (["mask=center"], {"images": "a b.png"})
+    assert cli.assign_paths("prepare", ["a b.png", "c,d", "out=o"]) == (["out=o"], {"source": ["a b.png", "c,d"]})
+    assert cli.assign_paths("info", ["faces64"]) == ([], {"file": "faces64"})
     with pytest.raises(UserError, match="neither"):
         cli._dispatch(["complete", "nowhere.png"])
 

@@ -65,6 +65,16 @@ def test_commas_make_lists_unless_a_file_is_named_so(tmp_path, monkeypatch):
     assert compose("complete", ["images=a,b", "mask=m", "out=o"]).images == "a,b"
 
 
+def test_a_key_that_is_a_group_of_another_command_is_plain_text():
+    assert compose("complete", ["images=i", "mask=m", "model=my models/${x}, 1"]).model == "my models/${x}, 1"
+
+
+def test_given_values_arrive_as_they_are():
+    paths = ["a,b", "c d", "${e}", '"f"']
+    config = compose("complete", ["mask=m"], {"images": paths})
+    assert to_plain(config)["images"] == paths
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -23,9 +23,9 @@ from provenance import append_row
 import ganfill
 from ganfill import pixels, seeding
 from ganfill.completion import LatentSearch, masks
-from ganfill.completion.networks import choose_device
 from ganfill.completion.presets import PRESETS
 from ganfill.data.store import ImageStore
+from ganfill.devices import choose_device
 
 SETTINGS = {
     "store": "data/faces64",

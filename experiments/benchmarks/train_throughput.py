@@ -20,13 +20,14 @@ from provenance import append_row
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganfill.adversarial.losses import NonSaturating
+from ganfill.devices import choose_device
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
 from ganfill.pixels import to_float
 from ganfill.training.datamodule import Batches, SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
-from ganfill.training.trainer import choose_device, choose_precision
+from ganfill.training.trainer import choose_precision
 
 SETTINGS = {
     "rounds": 3,

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ganfill import __version__
-from ganfill.config import commands, compose, help_text, nearest, override, run_as_hydra_application
+from ganfill.config import commands, compose, help_text, nearest, run_as_hydra_application
 from ganfill.errors import Incomplete, UserError
 
 # The key that a word without one belongs to, if it is the path of something.
@@ -55,13 +55,13 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if any(word.split("=")[0] in SWEEP_WORDS for word in words):
         return _sweep(command, words)
-    made = _command(command)(compose(command, assign_paths(command, words)))
+    made = _command(command)(compose(command, *assign_paths(command, words)))
     print(made)
     return 0
 
 
-def assign_paths(command: str, words: list[str]) -> list[str]:
-    """Gives words that are existing paths the command's key for them; several make a list."""
+def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, str | list[str]]]:
+    """Takes the words that are existing paths out and gives them the command's key for them; several make a list."""
     paths = [word for word in words if not word.startswith("-") and Path(word).exists()]
     if command == "info":  # the file may also be the name of a packaged model
         paths += [word for word in words if "=" not in word and word not in paths and not word.startswith("-")]
@@ -72,8 +72,8 @@ def assign_paths(command: str, words: list[str]) -> list[str]:
         if word.startswith("-"):
             raise UserError(f"{word} is no option of ganfill {command}: settings are written key=value, see --help")
     if not paths:
-        return others
-    return [override(PATH_KEYS[command], paths if len(paths) > 1 else paths[0]), *others]
+        return others, {}
+    return others, {PATH_KEYS[command]: paths if len(paths) > 1 else paths[0]}
 
 
 def overview() -> str:

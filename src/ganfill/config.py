@@ -7,7 +7,7 @@ words of a command line, and parts are built from its ``_target_`` nodes.
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,22 +32,31 @@ TYPED = re.compile(r"^(null|true|false|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)
 ALLOWED_TARGETS = ("ganfill.", "torch.")
 
 
-def compose(command: str, words: Iterable[str] = ()) -> DictConfig:
+def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | list[str]] | None = None) -> DictConfig:
     """The configuration of a command.
 
     Args:
         command: name of a primary configuration, such as ``train``.
         words: ``key=value`` as typed; the value may hold spaces, commas, brackets, quotes and further ``=``.
+        values: texts, or lists of texts, that keys of the command get as they are.
 
     Raises:
         UserError: a key or an option is not known, or a needed one is missing.
     """
-    words = list(words)
-    overrides = [quote(word) for word in words]
+    words, values, overrides = list(words), dict(values or {}), list[str]()
+    for word in words:
+        key, equals, value = word.partition("=")
+        # Hydra would take complete's model= for the group of train's architectures.
+        if equals and value and key in _plain_keys(command) and options(key):
+            values[key] = value
+        else:
+            overrides.append(quote(word))
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module(PACKAGE, version_base="1.3"):
             config = hydra_compose(command, overrides)
+        for key, value in values.items():
+            config[key] = _literal(value) if isinstance(value, str) else [_literal(part) for part in value]
         missing = sorted(OmegaConf.missing_keys(config))
         if missing:
             raise UserError(
@@ -76,22 +85,20 @@ def quote(word: str) -> str:
         return f"{key}=null"
     if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):
         return word
-    several = key in LISTS and "," in value and not Path(value).exists()
-    return override(key, value.split(",") if several else value)
-
-
-def override(key: str, value: str | list[str]) -> str:
-    """An override of Hydra's grammar that gives ``key`` exactly this text, or this list of texts."""
-    if isinstance(value, str):
-        return f"{key}={_quoted(value)}"
-    return f"{key}=[{','.join(_quoted(part) for part in value)}]"
+    if key in LISTS and "," in value and not Path(value).exists():
+        return f"{key}=[{','.join(map(_quoted, value.split(',')))}]"
+    return f"{key}={_quoted(value)}"
 
 
 def _quoted(value: str) -> str:
     # In Hydra's quoted strings a backslash escapes only a quote, or itself before a quote or at the end.
     escaped = re.sub(r"(\\*)(\"|$)", lambda match: match[1] * 2 + ("\\" + match[2] if match[2] else ""), value)
-    # Interpolations stay interpolations in a configuration file, but a typed path means what it says.
-    return '"' + escaped.replace("${", "\\${") + '"'
+    return '"' + _literal(escaped) + '"'
+
+
+def _literal(value: str) -> str:
+    """Interpolations stay interpolations in a configuration file, but a typed path means what it says."""
+    return value.replace("${", "\\${")
 
 
 def build(node: Any, **arguments: Any) -> Any:
@@ -150,6 +157,13 @@ def help_text(command: str) -> str:
     lines = _source(command).splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
+
+
+def _plain_keys(command: str) -> set[str]:
+    """A command's own top-level keys, without the groups that it chooses an option from."""
+    content = yaml.safe_load(_source(command))
+    groups = {key for entry in content.pop("defaults", ()) if isinstance(entry, dict) for key in entry}
+    return content.keys() - groups
 
 
 def _source(command: str) -> str:

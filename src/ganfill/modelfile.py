@@ -91,7 +91,7 @@ def save(path: Path, model: Model, half: bool = False) -> str:
     partial = path.with_name(f".partial-{path.name}")
     # One entry, because safetensors writes several in no fixed order.
     header = {"format": FORMAT, "card": model.card, "sha256": digest}
-    save_file(tensors, partial, {"ganfill": json.dumps(header, sort_keys=True)})
+    save_file(tensors, partial, {"ganfill": json.dumps(header)})
     partial.replace(path)
     return digest
 

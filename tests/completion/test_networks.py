@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from ganfill.completion.networks import Networks, choose_device, has_bfloat16
+from ganfill.completion.networks import Networks
+from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 
 
@@ -38,14 +39,3 @@ def test_out_comes_float32_at_any_precision(model):
     assert Networks(model).bfloat16 == has_bfloat16(torch.device("cpu"))
     with pytest.raises(UserError, match="precision=fp16 is not known"):
         Networks(model, "fp16")
-
-
-def test_devices(monkeypatch):
-    assert choose_device("cpu") == torch.device("cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert choose_device("auto") == torch.device("cpu")
-    with pytest.raises(UserError, match="device=tpu9 is not a device"):
-        choose_device("tpu9")
-    with pytest.raises(UserError, match="device=cuda:1, but this machine has no such GPU"):
-        choose_device("cuda:1")

@@ -16,9 +16,9 @@ from ganfill.completion import fill
 from ganfill.completion.folder import Job, ResultFolder, find_pictures
 from ganfill.completion.holes import HoleSource, find_source
 from ganfill.completion.masks import KINDS
-from ganfill.completion.networks import choose_device
 from ganfill.completion.photo import Photo
 from ganfill.config import as_list, build, to_plain
+from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
 from ganfill.modelfile import Model
 

@@ -10,9 +10,10 @@ from omegaconf import DictConfig
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
+from ganfill.devices import choose_device
 from ganfill.training.fit import fit
 from ganfill.training.rundir import read_checkpoint, settle
-from ganfill.training.trainer import choose_device, choose_precision
+from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
 

@@ -8,35 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 
 if TYPE_CHECKING:
     from ganfill.modelfile import Model
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """``auto`` is the first CUDA device if there is one; otherwise any name torch knows (``cpu``, ``cuda:1``).
-
-    Raises:
-        UserError: there is no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device={name} is not a device: use auto, cpu, cuda or cuda:1") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device={name}, but this machine has no such GPU: use device=cpu or device=auto")
-    return device
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 arithmetic is native, and so faster than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 class Networks:

@@ -97,7 +97,7 @@ class _Decoder:
             return Decoded(None, "", str(error))
         except OSError as error:
             return Decoded(None, "", f"unreadable: {error.strerror or error}")
-        return Decoded(row, hashlib.sha256(pixels).hexdigest(), remark)
+        return Decoded(row, hashlib.sha256(pixels.data).hexdigest(), remark)
 
 
 _worker: list[_Decoder] = []  # in a worker process: its decoder

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+import ganfill
+from ganfill import cli
+
+TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished tiny training."""
+    assert (
+        cli.run(["train", *TINY, f"out={tmp_path / 'run'}", "kimg=0.05", "log_kimg=0.016", "terms=none, really"]) == 0
+    )
+    return tmp_path / "run"
+
+
+def test_a_run_becomes_a_model_file(run, tmp_path, capsys):
+    out = tmp_path / "deep/er/model.safetensors"
+    capsys.readouterr()
+    assert cli.run(["export", str(run), f"out={out}"]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    model = ganfill.load(out)
+    assert model.resolution == 32 and model.latent.dim == 16
+    assert model.card["kimg"] == 0.064 and model.card["metrics"]["kimg"] == 0.064
+    assert model.card["terms"] == "none, really"
+    summary = json.loads(out.with_suffix(".summary.json").read_text())
+    assert summary["figures"]["bytes"] == out.stat().st_size
+    assert summary["figures"]["sha256_of_content"] == model.digest
+
+
+def test_the_generator_becomes_an_onnx_file(run, tmp_path):
+    pytest.importorskip("onnxruntime")
+    assert cli.run(["export", f"run={run}", f"out={tmp_path / 'generator.onnx'}", "format=onnx"]) == 0
+    summary = json.loads((tmp_path / "generator.summary.json").read_text())
+    assert summary["figures"]["largest_difference_to_torch"] < 1e-3
+    assert (tmp_path / "generator.onnx").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["run=nowhere", "out=m.safetensors"],
+            "nowhere/last.ckpt does not exist: give the out directory of a training",
+        ),
+        (["run=.", "out=m.onnx", "format=onix"], "format=onix is not known: use safetensors or onnx"),
+        (["run=.", "out=."], "out=. is a directory: name a file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["export", *words]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ganfill: {message}") and told.count("\n") == 1
