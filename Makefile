@@ -20,19 +20,19 @@ demo: $(INSTALLED) ## Complete the packaged pictures with the packaged model int
 
 data: $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
 	$(call needs,SOURCE OUT,make data SOURCE=thumbnails128x128 OUT=data/ffhq64)
-	$(BIN)/ganfill prepare source=$(SOURCE) out=$(OUT) $(ARGS)
+	$(BIN)/ganfill prepare 'source=$(SOURCE)' 'out=$(OUT)' $(ARGS)
 
 train: $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
 	$(call needs,OUT,make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating")
-	$(BIN)/ganfill train out=$(OUT) $(ARGS)
+	$(BIN)/ganfill train 'out=$(OUT)' $(ARGS)
 
 complete: $(INSTALLED) ## Complete pictures: make complete IMAGES=photos MASK=center OUT=filled [ARGS="answers=4"]
 	$(call needs,IMAGES MASK OUT,make complete IMAGES=photos MASK=center OUT=filled)
-	$(BIN)/ganfill complete images=$(IMAGES) mask=$(MASK) out=$(OUT) $(ARGS)
+	$(BIN)/ganfill complete 'images=$(IMAGES)' 'mask=$(MASK)' 'out=$(OUT)' $(ARGS)
 
 evaluate: $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 [ARGS="n=64 masks=center,random"]
 	$(call needs,STORE,make evaluate STORE=data/faces64)
-	$(BIN)/python experiments/benchmarks/search_quality.py store=$(STORE) $(ARGS)
+	$(BIN)/python experiments/benchmarks/search_quality.py 'store=$(STORE)' $(ARGS)
 
 sweep: $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"
 	$(call needs,NAME,make sweep NAME=losses ARGS="data.path=data/ffhq64")

@@ -88,7 +88,7 @@ def whole_loop(data: SyntheticDataModule, device: torch.device, precision: str, 
     with tempfile.TemporaryDirectory() as out:
         gan = make_gan(data.resolution)
         gan.log_kimg = kimg / 2
-        options = {"device": device, "precision": precision, "loggers": [], "provenance": {}, "sample_kimg": 0}
+        options = {"device": device, "precision": precision, "make_loggers": list, "provenance": {}, "sample_kimg": 0}
         fit(gan, data, Path(out), kimg=kimg, checkpoint_kimg=10, **options)
         return float((Path(out) / "metrics.csv").read_text().split()[-1].split(",")[-1])
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ganfill import __version__
-from ganfill.config import commands, compose, help_text, nearest, run_as_hydra_application
+from ganfill.config import LISTS, check, commands, compose, help_text, nearest, run_as_hydra_application
 from ganfill.errors import Incomplete, UserError
 
 # The key that a word without one belongs to, if it is the path of something.
@@ -33,6 +33,9 @@ def run(words: list[str]) -> int:
     except (UserError, Incomplete) as error:
         print(f"ganfill: {error}", file=sys.stderr)
         return error.exit_code
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        print(f"ganfill: {error.filename}: {(error.strerror or str(error)).lower()}; check the paths", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("ganfill: interrupted; the same command again continues", file=sys.stderr)
         return 130
@@ -73,6 +76,8 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
             raise UserError(f"{word} is no option of ganfill {command}: settings are written key=value, see --help")
     if not paths:
         return others, {}
+    if len(paths) > 1 and PATH_KEYS[command] not in LISTS:
+        raise UserError(f"{' '.join(paths)}: ganfill {command} takes one path; write out=... for the result")
     return others, {PATH_KEYS[command]: paths if len(paths) > 1 else paths[0]}
 
 
@@ -96,6 +101,7 @@ def _sweep(command: str, words: list[str]) -> int:
 
     def job(config) -> None:
         try:
+            check(command, config)
             print(_command(command)(config))
         except (UserError, Incomplete) as error:
             print(f"ganfill: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ words of a command line, and parts are built from its ``_target_`` nodes.
 """
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +28,9 @@ from ganfill.errors import UserError
 PACKAGE = "ganfill.conf"
 # Words whose value is one or several files or names; their commas separate, unless a file is named with one.
 LISTS = ("source", "images", "mask")
+TEXTS = ("out", "run", "file")  # keys whose value is one path, whatever it looks like
 # Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
-TYPED = re.compile(r"^(null|true|false|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
+TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
 ALLOWED_TARGETS = ("ganfill.", "torch.")
 
 
@@ -46,8 +48,10 @@ def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | 
     words, values, overrides = list(words), dict(values or {}), list[str]()
     for word in words:
         key, equals, value = word.partition("=")
-        # Hydra would take complete's model= for the group of train's architectures.
-        if equals and value and key in _plain_keys(command) and options(key):
+        # Hydra would take complete's model= for the group of train's architectures, and out=2024 for a number.
+        if key in TEXTS and equals and not value:
+            raise UserError(f"{key}= is empty: give a value, see ganfill {command} --help")
+        if value and key in _plain_keys(command) and (options(key) or (key in TEXTS and value != "null")):
             values[key] = value
         else:
             overrides.append(quote(word))
@@ -57,20 +61,22 @@ def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | 
             config = hydra_compose(command, overrides)
         for key, value in values.items():
             config[key] = _literal(value) if isinstance(value, str) else [_literal(part) for part in value]
-        missing = sorted(OmegaConf.missing_keys(config))
-        if missing:
-            raise UserError(
-                f"{command} needs {', '.join(f'{key}=...' for key in missing)}; see ganfill {command} --help"
-            )
-        _check_numbers(command, to_plain(config))
+        check(command, config)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(explain(command, words, error)) from None
     return config
 
 
-def _check_numbers(command: str, plain: dict[str, Any]) -> None:
-    """Raises ``UserError`` for a top-level key whose value has to be a number, as its default is, and is none."""
+def check(command: str, config: DictConfig) -> None:
+    """Raises ``UserError`` for missing keys, and top-level ones that are not the number or truth value their default is."""
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise UserError(f"{command} needs {', '.join(f'{key}=...' for key in missing)}; see ganfill {command} --help")
+    plain = to_plain(config)
     for key, default in yaml.safe_load(_source(command)).items():
+        if isinstance(default, bool) and not isinstance(plain[key], bool):
+            raise UserError(
+                f"{key}={plain[key]} is neither true nor false: the default is {key}={str(default).lower()}"
+            )
         numeric = isinstance(default, int | float) and not isinstance(default, bool)
         if numeric and (isinstance(plain[key], bool) or not isinstance(plain[key], int | float)):
             raise UserError(f"{key}={plain[key]} is not a number: the default is {key}={default}")
@@ -132,7 +138,11 @@ def refuse_foreign_targets(node: Any) -> None:
 def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig], None]) -> None:
     """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``)."""
     sys.argv = [f"ganfill {command}", *words]
-    hydra.main(version_base="1.3", config_path=f"pkg://{PACKAGE}", config_name=command)(job)()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
+    try:
+        hydra.main(version_base="1.3", config_path=f"pkg://{PACKAGE}", config_name=command)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(command, words, error)) from None
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:
@@ -179,20 +189,22 @@ def explain(command: str, words: list[str], error: Exception) -> str:
         return f"{group}={option} is not known: {nearest(option, known)}"
     if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)", text):
         key = next(word for word in match.groups() if word)
-        known = keys(command)
+        known = keys(command, words)
         near = f" of ganfill {command}: {nearest(key, known)}"
         return f"{key} is no key{near}"
     if match := re.search(r"Could not find match for '([^']+)'|No match in the defaults list.*?'([^']+)'", text, re.S):
         key = match[1] or match[2]
-        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command))}"
+        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command, words))}"
     return f"ganfill {command} {' '.join(words)}: {text.splitlines()[0]}"
 
 
-def keys(command: str) -> list[str]:
-    """All keys a command takes, dotted, and its groups."""
+def keys(command: str, words: Iterable[str] = ()) -> list[str]:
+    """All keys a command takes, dotted, and its groups, with the options that ``words`` choose."""
+    pairs = (word.partition("=") for word in words)
+    chosen = [f"{key}={value}" for key, _, value in pairs if value in options(key) and key not in _plain_keys(command)]
     GlobalHydra.instance().clear()
     with initialize_config_module(PACKAGE, version_base="1.3"):
-        config = hydra_compose(command)
+        config = hydra_compose(command, chosen)
     found: list[str] = []
 
     def walk(node: Any, prefix: str) -> None:

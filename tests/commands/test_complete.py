@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -241,6 +242,9 @@ def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
         (["a.png", "mask=center", "search=fast"], "search=fast is not known"),
         (["a.png", "mask=center", "blend=glue"], "blend=glue is not known"),
         (["a.png", "mask=center", "answers=0"], "answers=0 is no number of answers"),
+        (["a.png", "mask=center", "invert=maybe"], "invert=maybe is neither true nor false"),
+        (["a.png", "mask=center", "out="], "out= is empty"),
+        (["a.png", "mask=center", "search=standard", "search.window=6"], "search: steps=2 starts=8"),
         (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
         (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
         (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
@@ -252,9 +256,40 @@ def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
 def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
     picture(work / "a.png")
     (work / "empty").mkdir()
-    code, said = ganfill(quick=[*QUICK, *words])
+    code, said = ganfill(*words)
     assert code == 2
     assert f"ganfill: {message}" in said and "Traceback" not in said
+
+
+def test_the_pictures_themselves_are_never_replaced(ganfill, work):
+    before = picture(work / "a.png")
+    code, said = ganfill("a.png", "mask=center", "out=.")
+    assert code == 1 and "would replace a.png: choose another out" in said
+    assert np.array_equal(np.asarray(Image.open(work / "a.png")), before)
+
+
+def test_what_cannot_be_written_is_listed_and_the_rest_done(ganfill, work):
+    picture(work / "in/good.png")
+    picture(work / f"in/{'long' * 62}.png")
+    code, said = ganfill("in", "mask=center", "out=out")
+    assert code == 1 and "its results cannot be written (File name too long)" in said
+    assert results(work / "out")["good"]["digest"] and figures(work / "out")["completed"] == 1
+
+
+def test_a_name_that_is_no_utf_8(ganfill, work):
+    try:
+        picture(work / "in" / os.fsdecode(b"caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert ganfill("in", "mask=random", "out=out")[0] == 0
+    assert (work / "out" / os.fsdecode(b"caf\xe9.png")).is_file()
+
+
+def test_false_may_be_written_large(ganfill, work):
+    picture(work / "a.png")
+    Image.new("L", (32, 32), 255).save(work / "mask.png")
+    assert ganfill("a.png", "mask=mask.png", "invert=False", "out=out")[0] == 0
+    assert results(work / "out")["a"]["missing"] == 1
 
 
 def test_the_command_imports_no_lightning():

@@ -55,3 +55,9 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeyp
     assert cli.run(["export", *words]) == 2
     told = capsys.readouterr().err
     assert told.startswith(f"ganfill: {message}") and told.count("\n") == 1
+
+
+def test_the_summary_of_the_run_stays(run):
+    before = (run / "summary.json").read_bytes()
+    assert cli.run(["export", f"run={run}", f"out={run / 'model.safetensors'}"]) == 0
+    assert (run / "summary.json").read_bytes() == before

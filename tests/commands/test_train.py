@@ -1,7 +1,10 @@
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,3 +103,50 @@ def test_the_sweep_of_losses_runs_and_resumes(tmp_path):
     assert second.stderr.count("nothing to do") == 3
     again = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
     assert [name for name in cells if cells[name] != again[name]] == ["loss=minimax,seed=1"]
+
+
+def test_a_mistake_before_the_first_checkpoint_locks_nothing(tmp_path):
+    assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", "resolution=50"]) == 2
+    assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05"]) == 0
+
+
+def test_a_lost_summary_is_written_by_the_next_run(tmp_path):
+    words = ["train", *TINY, f"out={tmp_path}", "kimg=0.05"]
+    assert cli.run(words) == 0
+    (tmp_path / "summary.json").unlink()
+    assert cli.run(words) == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["figures"]["kimg"] == 0.064
+
+
+@pytest.mark.parametrize("word", ["optimizer.generator.lr=-1", "optimizer.discriminator.betas=[0.5]"])
+def test_an_optimizer_that_refuses_its_settings_is_one_line(tmp_path, capsys, word):
+    assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", word]) == 2
+    assert "the optimizer refuses its settings" in capsys.readouterr().err
+
+
+def test_weights_that_become_infinite_are_never_saved(tmp_path, capsys):
+    words = ["train", *TINY, f"out={tmp_path}", "kimg=0.2", "checkpoint_kimg=0.016", "optimizer.generator.lr=1e39"]
+    assert cli.run(words) == 2
+    assert "became NaN or infinite" in capsys.readouterr().err
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_interrupted_it_says_how_to_continue(tmp_path):
+    words = [sys.executable, "-m", "ganfill", "train", *TINY, f"out={tmp_path}", "kimg=1000", "checkpoint_kimg=0.016"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
+
+
+def test_a_resumed_sweep_keeps_its_wandb_runs_apart(tmp_path):
+    words = ["train", "-m", *TINY, "kimg=0.05", "logger=wandb", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    words += ["hydra.sweep.subdir=seed${seed}", "out=${hydra:runtime.output_dir}"]
+    assert launch(words, home=str(tmp_path), TMPDIR=str(tmp_path)).returncode == 0
+    shutil.rmtree(tmp_path / "sweep/seed1")
+    again = launch(words, home=str(tmp_path), TMPDIR=str(tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert [len(list((tmp_path / f"sweep/seed{seed}/wandb").glob("offline-run-*"))) for seed in (0, 1)] == [1, 1]

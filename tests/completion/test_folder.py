@@ -136,9 +136,14 @@ def test_older_files_of_a_name_go(tmp_path, photo, hole):
     job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
     folder.add(job, photo, hole, filled(photo, hole, answers=3, frames=2))
     folder.add(job, photo, hole, filled(photo, hole))
-    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", "a_1.png", "a_strip.png"}
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {
+        "a.png",
+        "a_1.png",
+        "a_strip.png",
+        "results.json",
+    }
     folder.add(job, photo, hole, Filled([photo.pixels]))
-    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png"}
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", "results.json"}
 
 
 def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, hole):
@@ -147,15 +152,20 @@ def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, h
     for original in (True, False):
         folder = ResultFolder(tmp_path / str(original), {}, original)
         folder.add(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]), photo, hole, filled(photo, hole))
-        sizes.append(Image.open(folder.path / "a_strip.png").width)
+        with Image.open(folder.path / "a_strip.png") as strip:
+            sizes.append(strip.width)
     assert sizes[0] - sizes[1] == 200
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", "\x00", '{"a": []}', '{"a": {"digest": "0"}}', '{"a": {"files": ["../a.png"]}}']
+)
 def test_a_damaged_list_of_results_is_made_anew(tmp_path, content):
     make(tmp_path, "a.png")
-    (tmp_path / "results.json").write_text(content)
-    folder = ResultFolder(tmp_path, {}, False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/results.json").write_text(content)
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    assert not folder.records
     assert not folder.has(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]))
 
 
@@ -174,4 +184,49 @@ def test_the_colour_profile_is_kept(tmp_path, photo, hole):
     folder = ResultFolder(tmp_path / "out", {}, False)
     job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
     folder.add(job, Photo(photo.pixels, None, b"some profile"), hole, filled(photo, hole))
-    assert Image.open(tmp_path / "out/a.png").info["icc_profile"] == b"some profile"
+    with Image.open(tmp_path / "out/a.png") as finished:
+        assert finished.info["icc_profile"] == b"some profile"
+
+
+def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, photo, hole):
+    source = find_source("center", 8)[1]
+    make(tmp_path, "a.png", "x/b.png", "y/b.png", "out/c_strip.png", "c.png")
+    with pytest.raises(UserError, match=r"the results of .*a\.png would replace .*a\.png: choose another out"):
+        ResultFolder(tmp_path, {}, False).job("a", tmp_path / "a.png", source)
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    with pytest.raises(UserError, match=r"would replace .*c_strip\.png"):
+        folder.job("c", tmp_path / "c.png", source)
+    folder.add(folder.job("b", tmp_path / "x/b.png", source), photo, hole, filled(photo, hole))
+    assert folder.job("b", tmp_path / "x/b.png", source)
+    with pytest.raises(UserError, match=r"would replace those of .*x/b\.png"):
+        folder.job("b", tmp_path / "y/b.png", source)
+    (tmp_path / "x/b.png").rename(tmp_path / "x/moved.png")
+    assert folder.job("b", tmp_path / "y/b.png", source)
+
+
+def test_a_run_cut_off_while_writing_is_not_done_and_may_write_again(tmp_path, photo, hole, monkeypatch):
+    make(tmp_path, "a.png")
+    source = find_source("center", 8)[1]
+    folder = ResultFolder(tmp_path / "out", {"seed": 0}, False)
+    folder.add(folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
+    folder.flush()
+    later = ResultFolder(tmp_path / "out", {"seed": 1}, False)
+    monkeypatch.setattr(later, "_strip", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        later.add(later.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole, answers=2))
+    for seed in (0, 1):
+        again = ResultFolder(tmp_path / "out", {"seed": seed}, False)
+        assert not again.has(again.job("a", tmp_path / "a.png", source))
+
+
+def test_transparency_outside_the_hole_is_kept(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    alpha = np.full((8, 12), 255, np.uint8)
+    alpha[:4] = 9
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    folder.add(job, Photo(photo.pixels, alpha), hole, filled(photo, hole))
+    finished = np.asarray(Image.open(tmp_path / "out/a.png"))
+    assert np.array_equal(finished[..., 3], np.where(hole, 255, alpha))
+    folder.add(job, Photo(photo.pixels, np.where(hole, 0, 255).astype(np.uint8)), hole, filled(photo, hole))
+    assert np.asarray(Image.open(tmp_path / "out/a.png")).shape == (8, 12, 3)

@@ -222,3 +222,13 @@ def test_enlarging_by_whole_numbers_repeats_and_can_be_undone(height, width, fac
     large = enlarge(hole, factor * height, factor * width)
     assert np.array_equal(large, np.kron(hole, np.ones((factor, factor), bool)))
     assert np.array_equal(enlarge(large, height, width), hole)
+
+
+def test_floating_point_and_giant_pictures_are_refused_in_one_line(tmp_path, monkeypatch):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(UserError, match=r"float\.tiff cannot be read \(floating-point pixels"):
+        Photo.read(tmp_path / "float.tiff")
+    Image.new("RGB", (40, 40)).save(tmp_path / "giant.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UserError, match=r"giant\.png cannot be read \(.*decompression bomb"):
+        Photo.read(tmp_path / "giant.png")

@@ -135,3 +135,16 @@ def test_the_blends_of_the_command_line():
 def test_standard_spends_the_steps_it_is_given(steps):
     assert standard(steps=steps).steps == steps
     assert all(count >= 1 for count, _ in standard(steps=steps, starts=1).rounds)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"steps": -1}, {"starts": 0}, {"pool": 0}, {"held_out": 1}, {"held_out": -0.1}, {"window": 4}]
+)
+def test_settings_that_cannot_be_used(settings):
+    with pytest.raises(UserError, match=next(f"{key}={value}.*cannot be used" for key, value in settings.items())):
+        standard(**settings)
+
+
+def test_more_answers_than_the_pool_holds(model, images, holes):
+    found = standard(steps=4, starts=2, pool=2, precision="fp32")(model, images, holes, answers=5)
+    assert found.pictures.shape[1] == 5

@@ -158,7 +158,7 @@ def swapped_profile():
     """A profile like sRGB whose first channel is green and whose second is red."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     profile = profile.replace("sRGB".encode("utf-16-be"), "GRsB".encode("utf-16-be"))
-    return profile.replace(b"rXYZ", b"-", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"-", b"gXYZ", 1)
+    return profile.replace(b"rXYZ", b"swap", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"swap", b"gXYZ", 1)
 
 
 def test_a_colour_profile_is_converted_to_srgb():

@@ -142,3 +142,16 @@ def test_discarding_leaves_only_what_others_put_there(tmp_path):
     (tmp_path / "notes.txt").touch()
     Unfinished(tmp_path, SETTINGS, 4).discard()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("line", [b"\0\0", b"[]", b"{}", b"7"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_damaged_line_says_what_to_delete(tmp_path, line, number):
+    fill(tmp_path, 0)
+    lines = journal(tmp_path).read_bytes().splitlines()
+    lines[number] = line
+    journal(tmp_path).write_bytes(b"\n".join(lines) + b"\n")
+    if (line, number) == (b"{}", 1):
+        return  # an entry of nothing is sound
+    with pytest.raises(UserError, match=r"journal\.jsonl is damaged: delete .*\.partial|prepared with another"):
+        continued(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ganfill.data import sources
 from ganfill.data.sources import Reader, open_sources
 from ganfill.errors import UserError
 
@@ -141,3 +142,12 @@ def test_names_that_are_not_utf8_have_a_digest(tmp_path):
     (source,) = open_sources([tmp_path], tmp_path / "out")
     assert list(source.files) == [name]
     assert source.digest == hashlib.sha256(b"\xff.png\t0\t0\n").hexdigest()
+
+
+def test_a_file_too_large_for_any_picture_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LARGEST", 3)
+    reader = Reader([fill(tmp_path / "f", "1.png", "big.png"), pack(tmp_path / "z.zip", "big.png")])
+    for source in (0, 1):
+        with pytest.raises(OSError, match="larger than"):
+            reader.read(source, "big.png")
+    reader.close()

@@ -69,4 +69,5 @@ def test_an_animation_rests_on_its_last_frame(tmp_path):
             durations.append(animation.info["duration"])
     assert durations == [50, 50, 1000]
     save_gif([RED], tmp_path / "one.gif")
-    assert Image.open(tmp_path / "one.gif").size == (252, 168)
+    with Image.open(tmp_path / "one.gif") as still:
+        assert still.size == (252, 168)

@@ -32,7 +32,9 @@ def train(make_gan):
         out.mkdir(parents=True, exist_ok=True)
         data = SyntheticDataModule(16, 32, n=40, mirror=True)
         settings = {"sample_kimg": 0.128, "checkpoint_kimg": 0.064, "precision": "32-true", "provenance": {}} | options
-        trained = fit(gan, data, out, kimg=kimg, device=torch.device("cpu"), loggers=list(loggers), **settings)
+        trained = fit(
+            gan, data, out, kimg=kimg, device=torch.device("cpu"), make_loggers=lambda: list(loggers), **settings
+        )
         return gan, trained
 
     return train

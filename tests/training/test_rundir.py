@@ -17,6 +17,7 @@ def test_free_keys_may_change_and_the_new_ones_are_kept(tmp_path):
 
 def test_other_keys_may_not_appear_or_vanish_either(tmp_path):
     settle(tmp_path, CONFIG)
+    (tmp_path / "last.ckpt").touch()
     with pytest.raises(UserError, match=r"data\.mirror \(there False, now None\), gamma \(there None, now 3\)"):
         settle(tmp_path, CONFIG | {"gamma": 3, "data": {"path": "x"}})
 

@@ -14,7 +14,7 @@ from ganfill import modelfile
 from ganfill.commands.summary import write_summary
 from ganfill.completion import fill
 from ganfill.completion.folder import Job, ResultFolder, find_pictures
-from ganfill.completion.holes import HoleSource, find_source
+from ganfill.completion.holes import ALPHA, HoleSource, find_source
 from ganfill.completion.masks import KINDS
 from ganfill.completion.photo import Photo
 from ganfill.config import as_list, build, to_plain
@@ -39,12 +39,12 @@ def run(config: DictConfig) -> Path:
         UserError: there is nothing to complete, or no such mask or model.
         Incomplete: some pictures could not be completed; the others are.
     """
-    started, out = time.perf_counter(), Path(config.out)
+    started, out = time.perf_counter(), Path(str(config.out))
     if not isinstance(config.answers, int) or config.answers < 1:
         raise UserError(f"answers={config.answers} is no number of answers: give 1 or more")
     masks = _words(config.mask)
     pictures = find_pictures(
-        _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in KINDS)]
+        _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
     model = modelfile.load(config.model, choose_device(config.device))
     sources = dict(find_source(mask, model.resolution, config.seed, config.invert) for mask in masks)
@@ -57,8 +57,7 @@ def run(config: DictConfig) -> Path:
         jobs = list(_choose(pictures, source, folder, figures))
         with tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs) as bar:
             for work in _together(_read(jobs, source, folder, figures)):
-                _complete(work, folder, model, config, bar)
-                figures["completed"] += len(work)
+                _complete(work, folder, model, config, bar, figures)
     write_summary(out, "complete", config, figures, time.perf_counter() - started)
     if figures["failed"]:
         reasons = "\n  ".join(figures["failed"].values())
@@ -107,7 +106,9 @@ def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
         yield group
 
 
-def _complete(work: list[Work], folder: ResultFolder, model: Model, config: DictConfig, bar: tqdm) -> None:
+def _complete(
+    work: list[Work], folder: ResultFolder, model: Model, config: DictConfig, bar: tqdm, figures: dict[str, Any]
+) -> None:
     """Completes a group of photos and writes their results."""
     filled = fill(
         model,
@@ -122,7 +123,13 @@ def _complete(work: list[Work], folder: ResultFolder, model: Model, config: Dict
         advance=bar.update,
     )
     for (job, photo, hole), result in zip(work, filled, strict=True):
-        folder.add(job, photo, hole, result)
+        try:
+            folder.add(job, photo, hole, result)
+        except OSError as error:
+            reason = f"{job.path}: its results cannot be written ({error.strerror})"
+            figures["failed"][str(folder.path / job.name)] = reason
+        else:
+            figures["completed"] += 1
     folder.flush()
 
 

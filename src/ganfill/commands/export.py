@@ -28,6 +28,6 @@ def run(config: DictConfig) -> Path:
     else:
         figures = {"sha256_of_content": modelfile.save(out, model, config.half)}
     figures |= {"bytes": out.stat().st_size, "kimg": model.card["kimg"]}
-    summary = write_summary(out.parent, "export", config, figures, time.perf_counter() - started)
-    summary.replace(out.with_suffix(".summary.json"))
+    seconds = time.perf_counter() - started
+    write_summary(out.parent, "export", config, figures, seconds, out.with_suffix(".summary.json").name)
     return out

@@ -14,7 +14,9 @@ from ganfill.config import to_plain
 PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "pillow")
 
 
-def write_summary(out: Path, command: str, config: DictConfig, figures: dict[str, Any], seconds: float) -> Path:
+def write_summary(
+    out: Path, command: str, config: DictConfig, figures: dict[str, Any], seconds: float, name: str = "summary.json"
+) -> Path:
     """Writes ``out/summary.json`` as a whole.
 
     Args:
@@ -23,6 +25,7 @@ def write_summary(out: Path, command: str, config: DictConfig, figures: dict[str
         config: its configuration.
         figures: counts and measurements, plain values.
         seconds: how long it took.
+        name: of the file.
 
     Returns:
         The file's path.
@@ -35,9 +38,8 @@ def write_summary(out: Path, command: str, config: DictConfig, figures: dict[str
         "commit": commit(),
         "config": to_plain(config),
     }
-    path = out / "summary.json"
-    partial = out / ".partial-summary.json"
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path, partial = out / name, out / f".partial-{name}"
+    partial.write_text(json.dumps(content, indent=2) + "\n")
     partial.replace(path)
     return path
 

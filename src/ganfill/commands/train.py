@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def run(config: DictConfig) -> Path:
     """Trains, or continues the training in ``config.out``; returns that directory."""
-    started, out, plain = time.perf_counter(), Path(config.out), to_plain(config)
+    started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     settle(out, plain)
@@ -41,15 +41,16 @@ def run(config: DictConfig) -> Path:
         kimg=config.kimg,
         device=device,
         precision=precision,
-        loggers=[build(config.logger)] if config.logger else [],
+        make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         sample_kimg=config.sample_kimg,
         checkpoint_kimg=config.checkpoint_kimg,
     )
     if trained:
-        images = gan.images_seen
-        write_summary(out, "train", config, {"kimg": images / 1000}, time.perf_counter() - started)
+        kimg = gan.images_seen / 1000
     else:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
+    if trained or not (out / "summary.json").exists():
+        write_summary(out, "train", config, {"kimg": kimg}, time.perf_counter() - started)
     return out

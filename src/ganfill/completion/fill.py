@@ -97,7 +97,8 @@ def complete(
         model: from ``ganfill.load``; the search runs on its device.
         images: a Pillow picture or a list of them, or a float tensor (N, 3, H, W) or (3, H, W) in [-1, 1]; of any size,
             best of the model's own. What the hole holds plays no part.
-        holes: a kind of hole (``center half left random pattern box freeform`` or ``alpha``), or for Pillow pictures masks,
+        holes: a kind of hole (``center half left random pattern box freeform``, drawn anew for each picture by the seed and
+            the whole picture's content, or ``alpha``), or for Pillow pictures masks,
             white where pixels are missing, for tensors a bool tensor (N, 1, H, W) or (1, H, W), True where missing.
         search: a preset's name (``standard``, ``amos2016``, ``yeh2017``) or a search of your own.
         blend: ``Paste``, ``Feather`` or ``Poisson``; the search's own unless given.
@@ -136,6 +137,7 @@ def _complete_tensor(
     model: "Model", images: torch.Tensor, holes: torch.Tensor | str, search: LatentSearch, blend: Any, options: Any
 ) -> list[torch.Tensor]:
     """One tensor like ``images`` for each rank of answers."""
+    images = images.detach()
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
     if not isinstance(holes, str | torch.Tensor):

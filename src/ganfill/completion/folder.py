@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL import Image
 from ganfill import report
 from ganfill.completion.fill import Filled
 from ganfill.completion.holes import HoleSource
-from ganfill.completion.photo import Photo, has_picture_suffix
+from ganfill.completion.photo import Photo, has_picture_suffix, with_alpha
 from ganfill.errors import UserError
 
 RESULTS = "results.json"
@@ -89,8 +90,9 @@ class ResultFolder:
         """The job of a picture whose hole comes from ``source``.
 
         Raises:
-            UserError: a file is missing or cannot be read.
+            UserError: a file is missing or cannot be read, or its results would replace a file that is none of these.
         """
+        self._refuse_to_replace(name, path)
         digest = hashlib.sha256(self.settings)
         for file in (path, source.file_of(path.stem)):
             try:
@@ -99,34 +101,54 @@ class ResultFolder:
                 raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
         return Job(path, name, digest.hexdigest())
 
+    def _refuse_to_replace(self, name: str, path: Path) -> None:
+        """Raises ``UserError`` if there is a file of the user's, or the result of another picture, of that name."""
+        record = self.records.get(name, {"files": []})
+        for end in (".png", "_strip.png", ".gif"):
+            file = self.path / f"{name}{end}"
+            try:
+                occupied = file.exists() and file.name not in record["files"]
+            except OSError as error:
+                raise UserError(f"{path}: its results cannot be written ({error.strerror}): rename it") from None
+            if occupied:
+                raise UserError(f"the results of {path} would replace {file}: choose another out")
+        other = Path(record.get("source", path))
+        if other.exists() and not other.samefile(path):
+            raise UserError(f"the results of {path} would replace those of {other} in {self.path}: choose another out")
+
     def has(self, job: Job) -> bool:
         """True if the results of this very job are there."""
         record = self.records.get(job.name, {})
         return record.get("digest") == job.digest and all((self.path / file).is_file() for file in record["files"])
 
     def add(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> None:
-        """Writes the files of a completed photo, in place of older ones of its name."""
-        for file in self.records.pop(job.name, {}).get("files", ()):
+        """Writes the files of a completed photo, in place of older ones of its name.
+
+        Raises:
+            OSError: they cannot be written; the record then tells them unfinished.
+        """
+        finished = {f"{job.name}.png": filled.pictures[0]}
+        if filled.view is not None:
+            finished |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
+        files = list(finished)
+        files += [f"{job.name}_strip.png"] if filled.view is not None else []
+        files += [f"{job.name}.gif"] if filled.frames else []
+        old = self.records.get(job.name, {}).get("files", [])
+        # A run that is cut off from here on leaves files that are known as ours, and as not done.
+        self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
+        self.flush()
+        for file in old:
             (self.path / file).unlink(missing_ok=True)
-        figures = {f"{job.name}.png": filled.pictures[0]}
+        for file, picture in finished.items():
+            report.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile)
         if filled.view is not None:
-            figures |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
-        for file, picture in figures.items():
-            report.save(picture, self.path / file, icc_profile=photo.profile)
-        files = list(figures)
-        if filled.view is not None:
-            files.append(f"{job.name}_strip.png")
-            report.save(self._strip(photo, hole, filled), self.path / files[-1])
+            report.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
         if filled.frames:
-            files.append(f"{job.name}.gif")
-            report.save_gif(filled.frames, self.path / files[-1])
-        scores = [round(score, 5) for score in filled.scores]
-        missing = round(float(hole.mean()), 4)
-        source = str(job.path)
+            report.save_gif(filled.frames, self.path / f"{job.name}.gif")
         self.records[job.name] = {
-            "source": source,
-            "missing": missing,
-            "scores": scores,
+            "source": str(job.path),
+            "missing": round(float(hole.mean()), 4),
+            "scores": [round(score, 5) for score in filled.scores],
             "files": files,
             "digest": job.digest,
         }
@@ -134,7 +156,7 @@ class ResultFolder:
     def flush(self) -> None:
         """Writes ``results.json``."""
         partial = self.path / f".partial-{RESULTS}"
-        partial.write_text(json.dumps(self.records, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        partial.write_text(json.dumps(self.records, indent=1, sort_keys=True) + "\n", "utf-8")
         partial.replace(self.path / RESULTS)
 
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
@@ -169,9 +191,16 @@ def _name(found: dict[Path, Path]) -> dict[Path, str]:
 
 
 def _read_records(path: Path) -> dict[str, dict]:
-    """What ``results.json`` says; nothing if there is none or it is no longer readable, so that all is made anew."""
+    """What ``results.json`` says, as far as there is one and it is sound; the rest is made anew."""
     try:
         records = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return records if isinstance(records, dict) else {}
+    return {name: record for name, record in records.items() if _is_sound(record)} if isinstance(records, dict) else {}
+
+
+def _is_sound(record: Any) -> bool:
+    files = record.get("files") if isinstance(record, dict) else None
+    return isinstance(files, list) and all(
+        isinstance(file, str) and not Path(file).is_absolute() and ".." not in Path(file).parts for file in files
+    )

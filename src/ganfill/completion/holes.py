@@ -12,6 +12,8 @@ from ganfill.completion import masks
 from ganfill.completion.photo import Photo, enlarge, has_picture_suffix
 from ganfill.errors import UserError
 
+ALPHA = "alpha"
+
 
 class HoleSource(Protocol):
     """Finds the hole of a photo."""
@@ -155,12 +157,12 @@ def find_source(word: str, resolution: int, seed: int = 0, invert: bool = False)
     source: HoleSource
     if word in masks.KINDS:
         label, source = word, Drawn(masks.KINDS[word], resolution, seed)
-    elif word == "alpha":
+    elif word == ALPHA:
         label, source = word, Alpha()
     elif path.exists():
         label, source = path.resolve().stem, FromFile(path)
     else:
-        kinds = [*masks.KINDS, "alpha"]
+        kinds = [*masks.KINDS, ALPHA]
         near = difflib.get_close_matches(word, kinds, n=1)
         hint = f"did you mean {near[0]}?" if near else f"use {', '.join(kinds)}, a mask file or a folder of masks"
         raise UserError(f"mask={word} is no kind of hole and no file: {hint}")

@@ -4,6 +4,7 @@ The model sees a square of the photo, scaled down so that nothing of the hole le
 scaled up again and blended into the hole at the photo's own size.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Photo:
         """Takes any Pillow picture; the EXIF orientation is applied, an animation gives its first frame."""
         profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P", "PA") else None
         upright = ImageOps.exif_transpose(picture)
+        if upright.mode == "F":
+            raise ValueError("floating-point pixels: save it with 8 or 16 bits")
         if upright.mode.startswith("I"):  # Pillow clips 16 bits to 8 instead of scaling them
             upright = Image.fromarray((np.asarray(upright).clip(0, 65535) / 257).round().astype(np.uint8))
         if not upright.has_transparency_data:
@@ -48,11 +51,13 @@ class Photo:
         """Reads a file.
 
         Raises:
-            UserError: it is no picture, or damaged as a file.
+            UserError: it is no picture, damaged, of floating-point pixels, or larger than Pillow deems safe.
         """
         try:
-            with Image.open(path) as picture:
-                return cls.of(picture)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(path) as picture:
+                    return cls.of(picture)
         except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
             reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
             raise UserError(f"{path} cannot be read ({reason}): replace it or leave it out") from None
@@ -143,6 +148,14 @@ def finish(
     finished = photo.copy()
     _cut(finished, outer)[...] = blend(filled, _cut(photo, outer), _cut(hole, outer))
     return finished
+
+
+def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarray:
+    """Gives a finished picture the transparency of its photo, but for the hole: uint8 (H, W, 4), or 3 if all is opaque."""
+    if photo.alpha is None:
+        return picture
+    alpha = np.where(hole, np.uint8(255), photo.alpha)
+    return picture if alpha.min() == 255 else np.dstack([picture, alpha])
 
 
 def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -35,6 +35,7 @@ def standard(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
+    _refuse_unusable(steps=steps, starts=starts, pool=pool, held_out=held_out, window=window)
     quarter, last = steps // 4, steps // 4
     first_rounds = [(starts, quarter), (max(1, starts // 2), quarter)]
     return LatentSearch(
@@ -63,6 +64,7 @@ def amos2016(
     One random start, plain sum of absolute differences over all known pixels, -log D(G(z)) as prior term, Adam, and a
     hard paste. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as his was.
     """
+    _refuse_unusable(steps=steps)
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
@@ -90,6 +92,7 @@ def yeh2017(
     log(1 - D(G(z))) as prior term (equation 5), Adam, and Poisson blending (equation 7). The paper names no learning
     rate. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as theirs was.
     """
+    _refuse_unusable(steps=steps, window=window)
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
@@ -100,6 +103,16 @@ def yeh2017(
         precision=precision,
         batch=batch,
     )
+
+
+def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, held_out: float = 0.0, window: int = 1) -> None:
+    """Raises ``UserError`` for settings that no search can work with."""
+    sound = steps >= 0 and starts >= 1 and pool >= 1 and 0 <= held_out < 1 and window >= 1 and window % 2
+    if not sound:
+        raise UserError(
+            f"search: steps={steps} starts={starts} pool={pool} held_out={held_out} window={window} cannot be used: "
+            "give steps from 0, starts and pool from 1, held_out from 0 to below 1, and an odd window"
+        )
 
 
 PRESETS = {make.__name__: make for make in (standard, amos2016, yeh2017)}

@@ -34,7 +34,7 @@ class FromPool:
     The pool is made once for each model, device, size and seed, and kept as bytes (25 MB for 2,048 at 64 x 64).
 
     Args:
-        size: pictures in the pool.
+        size: pictures in the pool; at least as many as are wanted.
         spread: so many times the wanted count are taken by error, and among them those that differ most; 1 takes the
             best as they come.
     """
@@ -46,9 +46,10 @@ class FromPool:
         self, networks: Networks, target: Target, weights: torch.Tensor, count: int, seed: int
     ) -> torch.Tensor:
         """Returns z (N, count, d), the best match first; random draws where nothing is known."""
-        latents, pictures = pool(networks, self.size, seed)
+        size = max(self.size, count)
+        latents, pictures = pool(networks, size, seed)
         errors = _squared_errors(pictures, target.image, weights)
-        candidates = errors.topk(min(count * self.spread, self.size), largest=False, sorted=True).indices
+        candidates = errors.topk(min(count * self.spread, size), largest=False, sorted=True).indices
         rows = torch.stack([_farthest(pictures[row], count) for row in candidates]) if self.spread > 1 else None
         z = latents[candidates if rows is None else candidates.gather(1, rows)]
         blank = (weights.flatten(1).sum(1) == 0)[:, None, None]

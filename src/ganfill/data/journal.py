@@ -90,13 +90,17 @@ class Unfinished:
         for number, line in enumerate(lines):
             if not line.endswith(b"\n"):
                 break
-            if number == 0:
-                refuse_others(self.out, json.loads(line), settings)
-            else:
-                later = Progress(**json.loads(line))
-                if begin + (len(self.progress.pictures) + len(later.pictures)) * row > room:
-                    break
-                self.progress.extend(later)
+            try:
+                content = json.loads(line)
+                if number == 0:
+                    refuse_others(self.out, content, settings)
+                else:
+                    later = Progress(**content)
+                    if begin + (len(self.progress.pictures) + len(later.pictures)) * row > room:
+                        break
+                    self.progress.extend(later)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise UserError(f"{self._place / JOURNAL} is damaged: delete {self._place} to begin anew") from None
             sound += len(line)
         self._journal.seek(sound)
         self._journal.truncate()

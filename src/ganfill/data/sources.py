@@ -104,6 +104,9 @@ def _list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         raise UserError(f"source={path} is neither a folder nor a sound zip file: {error}") from None
 
 
+LARGEST = 1 << 30  # bytes; no picture that could be decoded is larger
+
+
 class Reader:
     """Reads files of sources; keeps the zips open that it has opened.
 
@@ -120,14 +123,16 @@ class Reader:
         """The content of a file.
 
         Raises:
-            OSError: it cannot be read, or not as its zip's checksum says.
+            OSError: it cannot be read, or not as its zip's checksum says, or is too large to be a picture.
         """
         path = self._paths[source]
         if self._folders[source]:
+            _refuse_giant((path / name).stat().st_size)
             return (path / name).read_bytes()
         try:
             if source not in self._archives:
                 self._archives[source] = zipfile.ZipFile(path)
+            _refuse_giant(self._archives[source].getinfo(name).file_size)
             return self._archives[source].read(name)
         except OSError:
             raise
@@ -139,3 +144,8 @@ class Reader:
         for archive in self._archives.values():
             archive.close()
         self._archives.clear()
+
+
+def _refuse_giant(size: int) -> None:
+    if size > LARGEST:
+        raise OSError(f"larger than {LARGEST >> 30} GB")

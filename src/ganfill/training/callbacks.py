@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import wandb
 from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torchvision.utils import make_grid
@@ -101,8 +102,8 @@ class Samples(pl.Callback):
             write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png", picture.save)
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
-                    kimg = {"kimg": [gan.images_seen / 1000]}
-                    logger.log_image(f"samples/{name}", [picture], step=gan.images_seen, **kimg)
+                    row: Any = {f"samples/{name}": wandb.Image(picture), "kimg": gan.images_seen / 1000}
+                    logger.log_metrics(row, step=gan.images_seen)
                 elif isinstance(logger, TensorBoardLogger):
                     logger.experiment.add_image(f"samples/{name}", grid, gan.images_seen, dataformats="HWC")
 
@@ -133,7 +134,7 @@ class Checkpoint(pl.Callback):
         if gan.measured or over:
             gan.check_finite()
         if over or crossed(gan.images_seen - len(batch), gan.images_seen, self.every_kimg):
-            gan.check_finite()
+            gan.check_finite(weights=True)
             write_atomically(self.path, trainer.save_checkpoint)
         trainer.should_stop = over
 
@@ -166,6 +167,10 @@ class Progress(pl.Callback):
                 losses = {name: f"{float(gan.measured[name]):.2f}" for name in ("loss_d", "loss_g")}
                 self.bar.set_postfix(losses, refresh=False)
             self.bar.update(len(batch))
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the bar, so that the message has a line of its own."""
+        self.on_train_end(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""

@@ -97,11 +97,14 @@ class FFHQDataModule(pl.LightningDataModule):
         mirror: turn pictures round at random.
 
     Raises:
-        UserError: (from ``setup``) there is no store, or its pictures have another size, or none are for training.
+        UserError: the batch size is none; or, from ``setup``, there is no store, or its pictures have another size, or
+            none are for training.
     """
 
     def __init__(self, path: str, batch_size: int, resolution: int = 64, seed: int = 0, mirror: bool = False) -> None:
         super().__init__()
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise UserError(f"batch_size={batch_size} is no number of pictures: give 1 or more")
         self.path, self.batch_size, self.resolution = path, batch_size, resolution
         self.seed, self.mirror = seed, mirror
         self.pictures: np.ndarray = np.empty((0, resolution, resolution, 3), np.uint8)
@@ -151,6 +154,8 @@ class SyntheticDataModule(FFHQDataModule):
         self, batch_size: int, resolution: int = 64, seed: int = 0, mirror: bool = False, n: int = 2048
     ) -> None:
         super().__init__("", batch_size, resolution, seed, mirror)
+        if not isinstance(n, int) or n < 1:
+            raise UserError(f"data.n={n} is no number of pictures: give 1 or more")
         self.n = n
 
     def setup(self, stage: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """One training from its parts to its last checkpoint."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def fit(
     kimg: float,
     device: torch.device,
     precision: str,
-    loggers: list[Logger],
+    make_loggers: Callable[[], list[Logger]],
     provenance: dict[str, Any],
     sample_kimg: float = 10,
     checkpoint_kimg: float = 10,
@@ -37,7 +38,7 @@ def fit(
         kimg: the length of the training in thousand images seen.
         device: where to train.
         precision: Lightning's word for it.
-        loggers: beside ``metrics.csv``.
+        make_loggers: makes the loggers beside ``metrics.csv``, if there is anything to log.
         provenance: plain values that go into the checkpoint, and from there into an exported model.
         sample_kimg: how often sample grids are made; 0 for never.
         checkpoint_kimg: how often the checkpoint is written.
@@ -66,11 +67,14 @@ def fit(
         Checkpoint(last, checkpoint_kimg, kimg, provenance),
         Progress(kimg),
     ]
+    loggers = make_loggers()
     trainer = make_trainer(device, precision, loggers, callbacks)
     exit_code = 1
     try:
         trainer.fit(gan, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
         exit_code = 0
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt from None
     finally:
         finish_wandb(loggers, exit_code)
     return True

@@ -86,11 +86,20 @@ class GAN(pl.LightningModule):
         self.measured: dict[str, torch.Tensor] = {}
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Discriminator first, as they are stepped."""
-        return [
-            self.discriminator_optimizer(self.discriminator.parameters()),
-            self.generator_optimizer(self.generator.parameters()),
-        ]
+        """Discriminator first, as they are stepped.
+
+        Raises:
+            UserError: an optimizer does not take its settings.
+        """
+        try:
+            return [
+                self.discriminator_optimizer(self.discriminator.parameters()),
+                self.generator_optimizer(self.generator.parameters()),
+            ]
+        except (IndexError, TypeError, ValueError) as error:
+            raise UserError(
+                f"the optimizer refuses its settings ({error}): see optimizer.generator, .discriminator"
+            ) from None
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and one of the generator on uint8 pictures (N, H, W, 3)."""
@@ -131,13 +140,15 @@ class GAN(pl.LightningModule):
         # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.
         torch.clear_autocast_cache()
 
-    def check_finite(self) -> None:
-        """Raises ``UserError`` if a loss has been NaN or infinite; waits for the device, so not called in every step."""
-        if not self.finite:
-            raise UserError(
-                f"the loss became NaN or infinite before {self.images_seen / 1000:g} kimg; the last good checkpoint is "
-                "kept: lower the learning rate (optimizer.generator.lr, optimizer.discriminator.lr) or change the loss"
-            )
+    def check_finite(self, weights: bool = False) -> None:
+        """Raises ``UserError`` if a loss has been NaN or infinite, or a weight is; waits for the device."""
+        if self.finite and not (weights and not all(p.isfinite().all() for p in self.parameters())):
+            return
+        raise UserError(
+            f"the training became NaN or infinite before {self.images_seen / 1000:g} kimg; the last good checkpoint is "
+            "kept: train in another out with a lower learning rate (optimizer.generator.lr, optimizer.discriminator.lr) "
+            "or another loss"
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the clock."""

@@ -27,18 +27,17 @@ def make_wandb_logger(
     identity = directory / "wandb_id.txt"
     if not identity.exists():
         identity.write_text(uuid.uuid4().hex[:8])
-    online = os.environ.get("WANDB_MODE", "online") == "online"
-    if online and not has_account():
+    mode = os.environ.get("WANDB_MODE", "online")
+    if mode == "online" and not has_account():
         log.warning("wandb: no account found, logging offline into %s (wandb sync sends it later)", directory / "wandb")
-        online = False
+        mode = "offline"
     logger = WandbLogger(
         name=name or directory.name,
         save_dir=out,
         id=identity.read_text().strip(),
         project=project,
         group=group,
-        offline=not online,
-        settings=wandb.Settings(silent=True),
+        settings=wandb.Settings(silent=True, mode=mode),  # pyright: ignore[reportArgumentType]
     )
     logger.experiment.define_metric("kimg")
     logger.experiment.define_metric("*", step_metric="kimg")

@@ -20,7 +20,7 @@ def settle(out: Path, config: dict[str, Any]) -> None:
         UserError: another configuration was trained in ``out``; the message names the keys that differ.
     """
     path = out / "config.yaml"
-    if path.exists():
+    if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
         old, new = _flat(yaml.safe_load(path.read_text())), _flat(config)
         free = tuple(f"{key}." for key in FREE_KEYS)
         differing = [

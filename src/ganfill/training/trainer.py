@@ -8,12 +8,21 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from ganfill.devices import has_bfloat16
+from ganfill.errors import UserError
+
+PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Turns ``auto`` into ``bf16-mixed`` where the processor multiplies bfloat16 itself, else into ``32-true``."""
-    if precision != "auto":
+    """Turns ``auto`` into ``bf16-mixed`` where the processor multiplies bfloat16 itself, else into ``32-true``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if precision in PRECISIONS:
         return precision
+    if precision != "auto":
+        raise UserError(f"precision={precision} is not known: use auto, {' or '.join(PRECISIONS)}")
     return "bf16-mixed" if has_bfloat16(device) else "32-true"
 
 
