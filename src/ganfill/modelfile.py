@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import nn
 
 from ganfill.errors import UserError
@@ -91,7 +91,7 @@ def save(path: Path, model: Model, half: bool = False) -> str:
     partial = path.with_name(f".partial-{path.name}")
     # One entry, because safetensors writes several in no fixed order.
     header = {"format": FORMAT, "card": model.card, "sha256": digest}
-    save_file(tensors, partial, {"ganfill": json.dumps(header)})
+    partial.write_bytes(serialize(tensors, {"ganfill": json.dumps(header)}))
     partial.replace(path)
     return digest
 

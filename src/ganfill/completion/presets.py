@@ -10,10 +10,10 @@ from ganfill.errors import UserError
 
 
 def standard(
-    steps: int = 100,
+    steps: int = 200,
     starts: int = 8,
     pool: int = 2048,
-    rate: float = 0.1,
+    rate: float = 0.15,
     floor: float = 0.2,
     window: int = 7,
     held_out: float = 0.1,
@@ -24,7 +24,8 @@ def standard(
     """The search to use: well-chosen starts, successive halving, ranking by held-out pixels.
 
     Args:
-        steps: for the last survivors; a quarter with all starts, a quarter with half of them, and so on.
+        steps: in all; an eighth with all starts, an eighth with half of them, half with a quarter of them, and a quarter in
+            which the answers are fitted to all that is known.
         starts: candidates of each picture, taken from the pool.
         pool: generated pictures to start from.
         rate: step size of Adam.
@@ -36,15 +37,15 @@ def standard(
         batch: pictures times candidates at once.
     """
     _refuse_unusable(steps=steps, starts=starts, pool=pool, held_out=held_out, window=window)
-    quarter, last = steps // 4, steps // 4
-    first_rounds = [(starts, quarter), (max(1, starts // 2), quarter)]
+    eighth, quarter = steps // 8, steps // 4
+    first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
     return LatentSearch(
-        rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * quarter - last)),
+        rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * eighth - quarter)),
         start=FromPool(pool),
         objective=Objective(Neighbourhood(window, floor)),
         optimizer=Adam(rate, warmup=0.05, decay=0.5, noise=0.05),
         held_out=held_out,
-        refit=last,
+        refit=quarter,
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
@@ -79,7 +80,7 @@ def amos2016(
 
 def yeh2017(
     steps: int = 1500,
-    rate: float = 0.03,
+    rate: float = 0.01,
     prior_weight: float = 0.003,
     window: int = 7,
     blend: Blend | None = None,
@@ -90,7 +91,7 @@ def yeh2017(
 
     One random start, absolute differences weighted by the share of missing neighbours and summed (equation 4),
     log(1 - D(G(z))) as prior term (equation 5), Adam, and Poisson blending (equation 7). The paper names no learning
-    rate. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as theirs was.
+    rate; this one did best on validation faces (``experiments/results/yeh2017_rate.csv``). z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as theirs was.
     """
     _refuse_unusable(steps=steps, window=window)
     return LatentSearch(

@@ -1,0 +1,63 @@
+"""What has to hold on a CUDA device, where there is one: ``python -m pytest -m gpu``."""
+
+import csv
+
+import pytest
+import torch
+
+import ganfill
+from ganfill import cli, modelfile, pixels
+from ganfill.completion import masks, standard
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+TINY = ["data=synthetic", "data.n=256", "batch_size=32", "resolution=32", "model.width=16", "log_kimg=0.128"]
+QUICK = standard(steps=20, starts=4, pool=64)
+
+
+@pytest.fixture
+def images(model):
+    with torch.no_grad():
+        return model.generator(model.latent.sample(6, torch.Generator().manual_seed(1)))
+
+
+@pytest.fixture
+def holes():
+    return masks.draw(masks.box, [str(i) for i in range(6)], 32, 32)
+
+
+def test_a_training_runs_resumes_and_is_exported(tmp_path):
+    words = ["train", *TINY, f"out={tmp_path / 'run'}", "device=cuda"]
+    assert cli.run([*words, "kimg=0.512"]) == 0
+    assert cli.run([*words, "kimg=1.024"]) == 0
+    with (tmp_path / "run/metrics.csv").open(newline="") as file:
+        assert [row["kimg"] for row in csv.DictReader(file)] == [f"{0.128 * i:.3f}".rstrip("0") for i in range(1, 9)]
+    assert cli.run(["export", f"run={tmp_path / 'run'}", f"out={tmp_path / 'm.safetensors'}"]) == 0
+    assert ganfill.load(tmp_path / "m.safetensors", "cuda").device.type == "cuda"
+
+
+def test_both_devices_draw_the_same_pictures(model_path):
+    z = modelfile.load(model_path).latent.sample(4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        here, there = (modelfile.load(model_path, device).generator(z.to(device)).cpu() for device in ("cpu", "cuda"))
+    torch.testing.assert_close(here, there, atol=1e-2, rtol=0)
+
+
+def test_known_pixels_stay_and_the_holes_content_plays_no_part(model, images, holes):
+    model = model.to("cuda")
+    images, holes = images.cuda(), holes.cuda()
+    finished = model.complete(images, holes, search=QUICK)
+    assert finished.device.type == "cuda" and torch.equal(
+        finished[~holes.expand_as(images)], images[~holes.expand_as(images)]
+    )
+    other = model.complete(images.masked_fill(holes, float("nan")), holes, search=QUICK)
+    assert torch.equal(pixels.to_uint8(finished), pixels.to_uint8(other))
+
+
+def test_deterministic_answers_know_no_mates(model, images, holes):
+    model = model.to("cuda")
+    together = QUICK(model, images, holes, deterministic=True)
+    alone = QUICK(model, images[3:4], holes[3:4], deterministic=True)
+    assert torch.equal(alone.latents, together.latents[3:4])
