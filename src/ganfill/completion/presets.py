@@ -91,7 +91,8 @@ def yeh2017(
 
     One random start, absolute differences weighted by the share of missing neighbours and summed (equation 4),
     log(1 - D(G(z))) as prior term (equation 5), Adam, and Poisson blending (equation 7). The paper names no learning
-    rate; this one did best on validation faces (``experiments/results/yeh2017_rate.csv``). z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as theirs was.
+    rate; this one did best on validation faces (``experiments/results/yeh2017_rate.csv``). z is clipped to [-1, 1] at
+    every step only if the model was trained with a uniform prior, as theirs was.
     """
     _refuse_unusable(steps=steps, window=window)
     return LatentSearch(
