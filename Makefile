@@ -18,24 +18,24 @@ install: $(INSTALLED_DEV) ## Make .venv and install ganfill with everything for 
 demo: $(INSTALLED) ## Complete the packaged pictures with the packaged model into runs/demo
 	$(BIN)/ganfill complete images=src/ganfill/packaged/demo mask=center,left,random,freeform out=runs/demo
 
-data: $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
-	$(call needs,SOURCE OUT,make data SOURCE=thumbnails128x128 OUT=data/ffhq64)
+data: EXAMPLE = make data SOURCE=thumbnails128x128 OUT=data/ffhq64
+data: needs-SOURCE needs-OUT $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
 	$(BIN)/ganfill prepare 'source=$(SOURCE)' 'out=$(OUT)' $(ARGS)
 
-train: $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
-	$(call needs,OUT,make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating")
+train: EXAMPLE = make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
+train: needs-OUT $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
 	$(BIN)/ganfill train 'out=$(OUT)' $(ARGS)
 
-complete: $(INSTALLED) ## Complete pictures: make complete IMAGES=photos MASK=center OUT=filled [ARGS="answers=4"]
-	$(call needs,IMAGES MASK OUT,make complete IMAGES=photos MASK=center OUT=filled)
+complete: EXAMPLE = make complete IMAGES=photos MASK=center OUT=filled
+complete: needs-IMAGES needs-MASK needs-OUT $(INSTALLED) ## Complete pictures: make complete IMAGES=photos MASK=center OUT=filled [ARGS="answers=4"]
 	$(BIN)/ganfill complete 'images=$(IMAGES)' 'mask=$(MASK)' 'out=$(OUT)' $(ARGS)
 
-evaluate: $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 [ARGS="n=64 masks=center,random"]
-	$(call needs,STORE,make evaluate STORE=data/faces64)
+evaluate: EXAMPLE = make evaluate STORE=data/faces64
+evaluate: needs-STORE $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 [ARGS="n=64 masks=center,random"]
 	$(BIN)/python experiments/benchmarks/search_quality.py 'store=$(STORE)' $(ARGS)
 
-sweep: $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"
-	$(call needs,NAME,make sweep NAME=losses ARGS="data.path=data/ffhq64")
+sweep: EXAMPLE = make sweep NAME=losses ARGS="data.path=data/ffhq64"
+sweep: needs-NAME $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"
 	$(BIN)/ganfill train -cd experiments -cn $(NAME) $(ARGS)
 
 test: $(INSTALLED_DEV) ## Run the tests
@@ -62,5 +62,5 @@ $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@ $(INSTALLED)
 
-# $(call needs,VARIABLES,example) ends the target if a variable is missing.
-needs = @$(foreach name,$(1),test -n '$($(name))' || { echo 'make $@ needs $(name)=..., for example: $(2)' >&2; exit 2; };)
+needs-%:
+	@test -n '$($*)' || { echo '$(wordlist 1,2,$(EXAMPLE)) needs $*=..., for example: $(EXAMPLE)' >&2; exit 2; }
