@@ -52,14 +52,14 @@ def test_what_the_generator_drew_is_found_again(faces64, drawn):
 
 
 def test_an_answer_hardly_depends_on_batch_and_order_and_not_at_all_if_asked(faces64, drawn):
-    images, holes = drawn[0][:8], drawn[1][:8]
+    images, holes = drawn[0][:4], drawn[1][:4]
     together = faces64.complete(images, holes)
     turned = faces64.complete(images.flip(0), holes.flip(0)).flip(0)
     alone = torch.stack([faces64.complete(*pair) for pair in zip(images, holes, strict=True)])
     for other in (turned, alone):
         assert (psnr(other, together, holes) >= 40).float().mean() >= 0.95
-    exact = faces64.complete(images[:4], holes[:4], deterministic=True)
-    assert torch.equal(faces64.complete(images[2], holes[2], deterministic=True), exact[2])
+    exact = faces64.complete(images[:2], holes[:2], deterministic=True)
+    assert torch.equal(faces64.complete(images[1], holes[1], deterministic=True), exact[1])
 
 
 def test_what_the_hole_holds_does_not_change_one_bit(faces64, drawn):
@@ -71,10 +71,11 @@ def test_what_the_hole_holds_does_not_change_one_bit(faces64, drawn):
     assert torch.equal(finished[holes.expand_as(finished)], noise[holes.expand_as(finished)])
 
 
-def test_the_discriminator_tells_its_pictures_from_noise(faces64, drawn):
+def test_the_discriminator_tells_photographs_from_generated_pictures(faces64, drawn):
+    photos = torch.stack([torch.from_numpy(np.asarray(Image.open(path))) for path in sorted(DEMO.glob("ffhq_*.png"))])
     with torch.no_grad():
-        logits = [faces64.discriminator(images).mean() for images in (drawn[0], torch.rand(16, 3, 64, 64) * 2 - 1)]
-    assert logits[0] > logits[1]
+        real, fake = (faces64.discriminator(images).mean() for images in (pixels.to_float(photos), drawn[0]))
+    assert real > fake
     assert np.isfinite(faces64.logit_centre) and faces64.mean_picture.shape == (3, 64, 64)
 
 
