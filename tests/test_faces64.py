@@ -72,7 +72,7 @@ def test_what_the_hole_holds_does_not_change_one_bit(faces64, drawn):
 
 
 def test_the_discriminator_tells_photographs_from_generated_pictures(faces64, drawn):
-    photos = torch.stack([torch.from_numpy(np.asarray(Image.open(path))) for path in sorted(DEMO.glob("ffhq_*.png"))])
+    photos = torch.stack([torch.from_numpy(np.array(Image.open(path))) for path in sorted(DEMO.glob("ffhq_*.png"))])
     with torch.no_grad():
         real, fake = (faces64.discriminator(images).mean() for images in (pixels.to_float(photos), drawn[0]))
     assert real > fake
