@@ -120,7 +120,7 @@ def _complete(
         seed=config.seed,
         deterministic=config.deterministic,
         frames=FRAMES if config.gif else 0,
-        advance=bar.update,
+        advance=lambda pictures: bar.update(min(pictures, bar.total - bar.n)),  # shares may add up to a little more
     )
     for (job, photo, hole), result in zip(work, filled, strict=True):
         try:
