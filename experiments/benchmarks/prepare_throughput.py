@@ -1,6 +1,6 @@
 """Files per second of ``ganfill prepare`` beside the plain rate of decoding and scaling the same files.
 
-    python experiments/benchmarks/prepare_throughput.py [rounds=3 n=20000 side=128 resolution=64 out=FILE]
+    python experiments/benchmarks/prepare_throughput.py [rounds=3 n=30000 side=128 resolution=64 out=FILE]
 
 Writes ``n`` different PNG files of smooth noise to a temporary folder and reads them once, so that both find them in
 memory. Then measures in turn, ``rounds`` times: a pool of processes on all cores that opens, converts and scales each
@@ -23,7 +23,7 @@ from PIL import Image
 
 from ganfill.data.prepare import prepare
 
-SETTINGS = {"rounds": 3, "n": 20000, "side": 128, "resolution": 64, "out": "experiments/results/prepare_throughput.csv"}
+SETTINGS = {"rounds": 3, "n": 30000, "side": 128, "resolution": 64, "out": "experiments/results/prepare_throughput.csv"}
 
 
 def write_picture(folder: Path, side: int, number: int) -> None:

@@ -12,11 +12,15 @@ from typing import Any
 
 import torch
 
+RESULTS = ":!experiments/results"  # what these scripts write themselves is no change of what they measure
+
 
 def provenance() -> dict[str, Any]:
     """Command, commit, date, machine, cores and versions of this run."""
     commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "-uno", "--", ".", RESULTS], capture_output=True, text=True
+    ).stdout.strip()
     script = os.path.relpath(sys.argv[0])
     return {
         "command": shlex.join(["python", script, *sys.argv[1:]]),
