@@ -38,12 +38,19 @@ class Completion:
         scores: mean absolute error on known pixels that were held out of the fit (all known ones where none were),
             (N, answers), in units of [-1, 1]; smaller is better.
         frames: the leading candidate at moments of the search, each float (N, 3, R, R).
+        mean: of the answers' distribution at every pixel, float (N, 3, R, R), for searches that estimate it: closest to
+            the truth in squares, but nothing that the generator would show.
+        interval: the central 90 % of that distribution at every pixel, two floats (N, 3, R, R).
+        passes: forward and backward runs through the generator for each picture; a forward run alone counts a third.
     """
 
     pictures: torch.Tensor
     latents: torch.Tensor
     scores: torch.Tensor
     frames: list[torch.Tensor] = field(default_factory=list)
+    mean: torch.Tensor | None = None
+    interval: tuple[torch.Tensor, torch.Tensor] | None = None
+    passes: float = 0.0
 
 
 @dataclass(frozen=True)
