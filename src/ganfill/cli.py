@@ -83,14 +83,14 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
 
 def overview() -> str:
     """The text of ``ganfill --help``: each command with the first line of its own help."""
-    lines = [f"  {command:<10} {help_text(command).splitlines()[0]}" for command in commands()]
+    lines = [f"  {command:<14} {help_text(command).splitlines()[0]}" for command in commands()]
     head = "ganfill trains a GAN on your pictures and fills the holes in damaged ones with it."
     usage = "Usage: ganfill <command> key=value ...      ganfill <command> --help tells its keys"
     return "\n".join([head, "", usage, "", *lines, "", EXAMPLES])
 
 
 def _command(name: str):
-    return import_module(f"ganfill.commands.{name}").run
+    return import_module(f"ganfill.commands.{name.replace('-', '_')}").run
 
 
 def _sweep(command: str, words: list[str]) -> int:

@@ -1,8 +1,9 @@
 """The model file: one ``.safetensors`` with all that a completion needs, the only thing that crosses from training.
 
-Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R) and ``logit_centre``.
-The JSON card in its header names the two architectures and their arguments, the latent prior, resolution and provenance,
-and carries a SHA-256 over itself and every tensor. Loading builds classes of ``ganfill.models`` only and runs nothing else.
+Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
+where one was trained, ``encoder.*``. The JSON card in its header names the architectures and their arguments, the latent
+prior, resolution and provenance, and carries a SHA-256 over itself and every tensor. Loading builds classes of
+``ganfill.models`` only and runs nothing else.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 
 FORMAT = "ganfill model 1"
+NETWORKS = ("generator", "discriminator", "encoder")
 PACKAGED = Path(__file__).parent / "packaged"
 
 
@@ -35,6 +37,7 @@ class Model:
         resolution: R.
         logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
         mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
+        encoder: damaged pictures and which pixels are known -> mean and standard deviation of z; None without one.
         card: architecture, latent and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """
@@ -47,6 +50,7 @@ class Model:
     mean_picture: torch.Tensor
     card: dict[str, Any]
     digest: str = ""
+    encoder: nn.Module | None = None
 
     def to(self, device: torch.device | str) -> "Model":
         """The same model with everything on ``device``."""
@@ -55,6 +59,7 @@ class Model:
             generator=self.generator.to(device),
             discriminator=self.discriminator.to(device),
             mean_picture=self.mean_picture.to(device),
+            encoder=None if self.encoder is None else self.encoder.to(device),
         )
 
     @property
@@ -80,8 +85,10 @@ def save(path: Path, model: Model, half: bool = False) -> str:
     Returns:
         The digest of what was written.
     """
-    tensors = {f"generator.{name}": value for name, value in model.generator.state_dict().items()}
-    tensors |= {f"discriminator.{name}": value for name, value in model.discriminator.state_dict().items()}
+    networks = {part: network for part in NETWORKS if (network := getattr(model, part)) is not None}
+    tensors = {
+        f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()
+    }
     tensors |= {"mean_picture": model.mean_picture, "logit_centre": torch.tensor(model.logit_centre)}
     tensors = {
         name: value.detach().cpu().contiguous().to(torch.float16 if half and value.ndim > 3 else value.dtype)
@@ -149,7 +156,7 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str) -> Model:
     networks = {}
-    for part in ("generator", "discriminator"):
+    for part in [name for name in NETWORKS if name in card]:
         network = build_part(card[part], nn.Module)
         prefix = f"{part}."
         network.load_state_dict(

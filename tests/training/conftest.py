@@ -6,6 +6,7 @@ import torch
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
+from ganfill.training.callbacks import Samples
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
@@ -31,7 +32,8 @@ def train(make_gan):
         gan = gan or make_gan()
         out.mkdir(parents=True, exist_ok=True)
         data = SyntheticDataModule(16, 32, n=40, mirror=True)
-        settings = {"sample_kimg": 0.128, "checkpoint_kimg": 0.064, "precision": "32-true", "provenance": {}} | options
+        settings = {"checkpoint_kimg": 0.064, "precision": "32-true", "provenance": {}} | options
+        settings["callbacks"] = [Samples(out / "samples", settings.pop("sample_kimg", 0.128))]
         trained = fit(
             gan, data, out, kimg=kimg, device=torch.device("cpu"), make_loggers=lambda: list(loggers), **settings
         )

@@ -11,6 +11,7 @@ from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
+from ganfill.training.callbacks import Samples
 from ganfill.training.fit import fit
 from ganfill.training.rundir import read_checkpoint, settle
 from ganfill.training.trainer import choose_precision
@@ -43,8 +44,8 @@ def run(config: DictConfig) -> Path:
         precision=precision,
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
-        sample_kimg=config.sample_kimg,
         checkpoint_kimg=config.checkpoint_kimg,
+        callbacks=[Samples(out / "samples", config.sample_kimg)],
     )
     if trained:
         kimg = gan.images_seen / 1000

@@ -3,7 +3,7 @@
 import csv
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from ganfill.pixels import to_uint8
-from ganfill.training.clock import crossed
+from ganfill.training.clock import Clocked, crossed
 from ganfill.training.gan import GAN
 
 
@@ -26,45 +26,41 @@ class Metrics(pl.Callback):
     so every row stands in the file once.
     """
 
-    COLUMNS = (
-        *("kimg", "loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g"),
-        "images_per_second",
-    )
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, measures: Sequence[str]) -> None:
         self.path = path
+        self.columns = ("kimg", *measures, "images_per_second")
         self.last = (0, 0.0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keeps the rows up to the checkpoint that the training continues from."""
-        gan = _gan(pl_module)
+        module = _clocked(pl_module)
         rows: list[list[str]] = []
         if self.path.exists():
             with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if len(row) == len(self.COLUMNS)][1:]
-        kept = [row for row in rows if round(float(row[0]) * 1000) <= gan.images_seen]
+                rows = [row for row in csv.reader(file) if len(row) == len(self.columns)][1:]
+        kept = [row for row in rows if round(float(row[0]) * 1000) <= module.images_seen]
         partial = self.path.with_suffix(".partial")
         with partial.open("w", newline="") as file:
-            csv.writer(file).writerows([self.COLUMNS, *kept])
+            csv.writer(file).writerows([self.columns, *kept])
         partial.replace(self.path)
-        self.last = (gan.images_seen, time.perf_counter())
+        self.last = (module.images_seen, time.perf_counter())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Writes one row if the step was measured."""
-        gan = _gan(pl_module)
-        if not gan.measured:
+        module = _clocked(pl_module)
+        if not module.measured:
             return
-        row = {name: float(value) for name, value in gan.measured.items()}
+        row = {name: float(value) for name, value in module.measured.items()}
         now = time.perf_counter()
-        row["images_per_second"] = (gan.images_seen - self.last[0]) / (now - self.last[1])
-        row["kimg"] = gan.images_seen / 1000
-        self.last = (gan.images_seen, now)
+        row["images_per_second"] = (module.images_seen - self.last[0]) / (now - self.last[1])
+        row["kimg"] = module.images_seen / 1000
+        self.last = (module.images_seen, now)
         with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.COLUMNS])
+            csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.columns])
         for logger in trainer.loggers:
-            logger.log_metrics(row, step=gan.images_seen)
+            logger.log_metrics(row, step=module.images_seen)
 
 
 class Samples(pl.Callback):
@@ -129,12 +125,12 @@ class Checkpoint(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves when it is due or the training is over; refuses to save weights that a non-finite loss has spoilt."""
-        gan = _gan(pl_module)
-        over = gan.images_seen >= self.kimg * 1000
-        if gan.measured or over:
-            gan.check_finite()
-        if over or crossed(gan.images_seen - len(batch), gan.images_seen, self.every_kimg):
-            gan.check_finite(weights=True)
+        module = _clocked(pl_module)
+        over = module.images_seen >= self.kimg * 1000
+        if module.measured or over:
+            module.check_finite()
+        if over or crossed(module.images_seen - len(batch), module.images_seen, self.every_kimg):
+            module.check_finite(weights=True)
             write_atomically(self.path, trainer.save_checkpoint)
         trainer.should_stop = over
 
@@ -151,7 +147,7 @@ class Progress(pl.Callback):
         every = 0.5 if sys.stderr.isatty() else 60
         self.bar = tqdm(
             *(None, "training", round(self.kimg * 1000)),
-            initial=_gan(pl_module).images_seen,
+            initial=_clocked(pl_module).images_seen,
             unit="img",
             unit_scale=True,
             mininterval=every,
@@ -161,10 +157,10 @@ class Progress(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar."""
-        gan = _gan(pl_module)
+        module = _clocked(pl_module)
         if self.bar is not None:
-            if gan.measured:
-                losses = {name: f"{float(gan.measured[name]):.2f}" for name in ("loss_d", "loss_g")}
+            if module.measured:
+                losses = {k: f"{float(v):.2f}" for k, v in module.measured.items() if k.startswith("loss")}
                 self.bar.set_postfix(losses, refresh=False)
             self.bar.update(len(batch))
 
@@ -183,6 +179,11 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     partial = path.with_name(f".partial-{path.name}")
     write(partial)
     partial.replace(path)
+
+
+def _clocked(module: pl.LightningModule) -> Clocked:
+    assert isinstance(module, Clocked)
+    return module
 
 
 def _gan(module: pl.LightningModule) -> GAN:

@@ -23,8 +23,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
     config, state = provenance["config"], checkpoint["state_dict"]
     kept = {key: value for key, value in config.items() if key not in PLACES}
     card = {
-        **{part: _part(config["model"][part]) for part in ("generator", "discriminator")},
-        "latent": _part(config["latent"]),
+        **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
+        "latent": part(config["latent"]),
         "resolution": config["resolution"],
         "kimg": checkpoint["images_seen"] / 1000,
         "pictures": provenance["pictures"],
@@ -51,7 +51,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
         raise UserError(f"the checkpoint does not hold what its configuration names ({reason}): train anew") from None
 
 
-def _part(node: dict[str, Any]) -> dict[str, Any]:
+def part(node: dict[str, Any]) -> dict[str, Any]:
+    """A part of a model card, class and arguments, from the node of a configuration that builds it."""
     return {"class": node["_target_"], "arguments": {k: v for k, v in node.items() if not k.startswith("_")}}
 
 

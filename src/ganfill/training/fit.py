@@ -1,23 +1,24 @@
 """One training from its parts to its last checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
 from ganfill.errors import UserError
-from ganfill.training.callbacks import Checkpoint, Metrics, Progress, Samples
+from ganfill.training.callbacks import Checkpoint, Metrics, Progress
+from ganfill.training.clock import Clocked
 from ganfill.training.datamodule import FFHQDataModule
-from ganfill.training.gan import GAN
 from ganfill.training.loggers import finish_wandb
 from ganfill.training.rundir import read_checkpoint
 from ganfill.training.trainer import make_trainer
 
 
 def fit(
-    gan: GAN,
+    module: Clocked,
     data: FFHQDataModule,
     out: Path,
     *,
@@ -26,13 +27,13 @@ def fit(
     precision: str,
     make_loggers: Callable[[], list[Logger]],
     provenance: dict[str, Any],
-    sample_kimg: float = 10,
     checkpoint_kimg: float = 10,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> bool:
-    """Trains ``gan`` to ``kimg`` thousand images in the run directory ``out``, from ``out/last.ckpt`` if there is one.
+    """Trains ``module`` to ``kimg`` thousand images in the run directory ``out``, from ``out/last.ckpt`` if there is one.
 
     Args:
-        gan: the module, with fresh weights.
+        module: with fresh weights.
         data: its pictures.
         out: the run directory.
         kimg: the length of the training in thousand images seen.
@@ -40,8 +41,8 @@ def fit(
         precision: Lightning's word for it.
         make_loggers: makes the loggers beside ``metrics.csv``, if there is anything to log.
         provenance: plain values that go into the checkpoint, and from there into an exported model.
-        sample_kimg: how often sample grids are made; 0 for never.
         checkpoint_kimg: how often the checkpoint is written.
+        callbacks: what else happens besides the steps.
 
     Returns:
         False if the training in ``out`` had already come so far, and nothing was done.
@@ -60,10 +61,10 @@ def fit(
         if checkpoint["images_seen"] >= kimg * 1000:
             return False
     else:
-        gan.mean_picture.copy_(data.mean_picture())
+        module.begin(data)
     callbacks = [
-        Metrics(out / "metrics.csv"),
-        Samples(out / "samples", sample_kimg),
+        Metrics(out / "metrics.csv", module.MEASURES),
+        *callbacks,
         Checkpoint(last, checkpoint_kimg, kimg, provenance),
         Progress(kimg),
     ]
@@ -71,7 +72,7 @@ def fit(
     trainer = make_trainer(device, precision, loggers, callbacks)
     exit_code = 1
     try:
-        trainer.fit(gan, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
         exit_code = 0
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None

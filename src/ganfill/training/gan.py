@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.nn.utils import get_total_norm
@@ -15,7 +14,8 @@ from ganfill.adversarial import ema
 from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 from ganfill.pixels import to_float
-from ganfill.training.clock import crossed
+from ganfill.training.clock import Clocked, crossed
+from ganfill.training.datamodule import FFHQDataModule
 
 
 class Loss(Protocol):
@@ -33,7 +33,7 @@ class Loss(Protocol):
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
-class GAN(pl.LightningModule):
+class GAN(Clocked):
     """Trains ``generator`` against ``discriminator``; ``images_seen`` is the only clock.
 
     A step takes a batch of real pictures, uint8 (N, H, W, 3), makes one batch of fakes, steps the discriminator on real
@@ -53,9 +53,10 @@ class GAN(pl.LightningModule):
         seed: of every z.
     """
 
+    MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g")
+    REMEDY = "a lower learning rate (optimizer.generator.lr, optimizer.discriminator.lr) or another loss"
     mean_picture: torch.Tensor
     logit_centre: torch.Tensor
-    finite: torch.Tensor
 
     def __init__(
         self,
@@ -71,7 +72,6 @@ class GAN(pl.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
@@ -81,9 +81,6 @@ class GAN(pl.LightningModule):
         resolution: Any = generator.resolution
         self.register_buffer("mean_picture", torch.zeros(3, resolution, resolution))
         self.register_buffer("logit_centre", torch.zeros(()))
-        self.register_buffer("finite", torch.ones((), dtype=torch.bool), persistent=False)
-        self.images_seen = 0
-        self.measured: dict[str, torch.Tensor] = {}
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Discriminator first, as they are stepped.
@@ -140,23 +137,9 @@ class GAN(pl.LightningModule):
         # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.
         torch.clear_autocast_cache()
 
-    def check_finite(self, weights: bool = False) -> None:
-        """Raises ``UserError`` if a loss has been NaN or infinite, or a weight is; waits for the device."""
-        if self.finite and not (weights and not all(p.isfinite().all() for p in self.parameters())):
-            return
-        raise UserError(
-            f"the training became NaN or infinite before {self.images_seen / 1000:g} kimg; the last good checkpoint is "
-            "kept: train in another out with a lower learning rate (optimizer.generator.lr, optimizer.discriminator.lr) "
-            "or another loss"
-        )
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the clock."""
-        checkpoint["images_seen"] = self.images_seen
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Sets the clock."""
-        self.images_seen = checkpoint["images_seen"]
+    def begin(self, data: FFHQDataModule) -> None:
+        """Takes the mean of the training pictures."""
+        self.mean_picture.copy_(data.mean_picture())
 
     @torch.no_grad()
     def sample(self, n: int, average: bool = True) -> torch.Tensor:

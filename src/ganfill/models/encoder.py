@@ -1,0 +1,64 @@
+"""A network that guesses the latent vector of a damaged picture at one glance, for a search to begin with.
+
+It sees the known pixels and which they are, as in Lahiri et al. 2020 (arXiv 1908.05861, "prior guided GAN inpainting").
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from ganfill.models.dcgan import stage_widths
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions whose result is added to what they saw."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)),
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Returns features of the same shape."""
+        return features + self.convolutions(features)
+
+
+class Encoder(nn.Module):
+    """Maps pictures with holes to a normal distribution of their latent vectors, independent in each coordinate.
+
+    Args:
+        resolution: R, 32, 64, 128 or 256.
+        latent_dim: dimension of z.
+        width: channels of the first stage; they double towards 4x4, up to 512.
+    """
+
+    def __init__(self, resolution: int = 64, latent_dim: int = 100, width: int = 48) -> None:
+        super().__init__()
+        self.resolution, self.latent_dim = resolution, latent_dim
+        widths = [4, *stage_widths(resolution, width)[::-1]]
+        stages = []
+        for i, (c, c_next) in enumerate(pairwise(widths)):
+            stages += [nn.Conv2d(c, c_next, 4, 2, 1, bias=False), nn.BatchNorm2d(c_next), nn.LeakyReLU(0.2)]
+            if 0 < i < len(widths) - 2:
+                stages.append(Residual(c_next))
+        self.stages = nn.Sequential(*stages)
+        # A convolution over all of the 4x4 rather than a linear layer, so that files can hold it in 16 bits.
+        self.to_latent = nn.Conv2d(widths[-1], 2 * latent_dim, 4)
+        nn.init.normal_(self.to_latent.weight, 0, 1 / math.sqrt(16 * widths[-1]))
+
+    def forward(self, image: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Guesses latent vectors.
+
+        Args:
+            image: (N, 3, R, R) in [-1, 1], 0 in the hole.
+            known: (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
+
+        Returns:
+            Mean and standard deviation of z, (N, latent_dim) each.
+        """
+        mean, spread = self.to_latent(self.stages(torch.cat([image, known - 0.5], 1))).flatten(1).chunk(2, 1)
+        return mean, spread.float().clamp(-6, 3).exp()
