@@ -37,7 +37,7 @@ class Model:
         resolution: R.
         logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
         mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
-        encoder: damaged pictures and which pixels are known -> mean and standard deviation of z; None without one.
+        encoder: known pixels and which they are -> z, see ``ganfill.models.encoder``; None if none was trained.
         card: architecture, latent and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """

@@ -28,7 +28,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Maps pictures with holes to a normal distribution of their latent vectors, independent in each coordinate.
+    """Maps pictures with holes to latent vectors.
 
     Args:
         resolution: R, 32, 64, 128 or 256.
@@ -47,10 +47,10 @@ class Encoder(nn.Module):
                 stages.append(Residual(c_next))
         self.stages = nn.Sequential(*stages)
         # A convolution over all of the 4x4 rather than a linear layer, so that files can hold it in 16 bits.
-        self.to_latent = nn.Conv2d(widths[-1], 2 * latent_dim, 4)
+        self.to_latent = nn.Conv2d(widths[-1], latent_dim, 4)
         nn.init.normal_(self.to_latent.weight, 0, 1 / math.sqrt(16 * widths[-1]))
 
-    def forward(self, image: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Guesses latent vectors.
 
         Args:
@@ -58,7 +58,6 @@ class Encoder(nn.Module):
             known: (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
 
         Returns:
-            Mean and standard deviation of z, (N, latent_dim) each.
+            z, (N, latent_dim).
         """
-        mean, spread = self.to_latent(self.stages(torch.cat([image, known - 0.5], 1))).flatten(1).chunk(2, 1)
-        return mean, spread.float().clamp(-6, 3).exp()
+        return self.to_latent(self.stages(torch.cat([image, known - 0.5], 1))).flatten(1)

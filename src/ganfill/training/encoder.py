@@ -23,10 +23,9 @@ class EncoderTraining(Clocked):
     """Teaches ``encoder`` to find z from what is known of a picture.
 
     A step takes N real pictures, draws N / 2 from the generator, and hides a hole of a random kind in each. For the real
-    ones, what the generator makes of the encoder's mean is compared with the whole picture: root mean squared error in
-    the hole, absolute error outside. Of the drawn ones z itself is known: its squared distance from the mean is added,
-    and the standard deviation is fitted to that distance by likelihood. So is what the mean lacks to where the prior's
-    mass is.
+    ones, what the generator makes of the encoder's z is compared with the whole picture: root mean squared error in
+    the hole, absolute error outside. Of the drawn ones z itself is known, and the squared distance to it is added, a
+    mean over coordinates. So is, for all, the squared distance to where the prior's mass is.
 
     Args:
         encoder: see ``ganfill.models.encoder``.
@@ -34,12 +33,12 @@ class EncoderTraining(Clocked):
         optimizer: makes the optimizer; its learning rate rises in the first 2 % of the training and falls along a cosine.
         kimg: length of the training in thousand real pictures, for that schedule.
         known_weight: of the absolute error outside the hole.
-        latent_weight: of the squared distance of z, a mean over coordinates.
+        latent_weight: of both distances in z.
         log_kimg: losses are measured once in so many thousand pictures.
         seed: of z and holes.
     """
 
-    MEASURES = ("loss", "error_hole", "error_known", "error_latent", "likelihood")
+    MEASURES = ("loss", "error_hole", "error_known", "error_latent", "beyond_prior")
     REMEDY = "a lower learning rate (optimizer.lr)"
 
     def __init__(
@@ -76,16 +75,14 @@ class EncoderTraining(Clocked):
         with torch.no_grad():
             image = torch.cat([to_float(pixels), generator(z).float()])
         known = (~self._draw_holes(len(image))).to(image)
-        mean, deviation = self.encoder(image * known, known)
-        mean = mean.float()
-        in_hole, outside = errors(generator(mean[:n]).float(), image[:n], known[:n])
-        distance = (mean[n:] - z).square()
-        likelihood = (distance.detach() / deviation[n:].square() / 2 + deviation[n:].log()).mean()
-        beyond = (mean - typical(mean, self.latent)).square().sum(1).mean()
-        loss = in_hole + self.known_weight * outside + self.latent_weight * (distance.mean() + likelihood + beyond)
+        guess = self.encoder(image * known, known).float()
+        in_hole, outside = errors(generator(guess[:n]).float(), image[:n], known[:n])
+        distance = (guess[n:] - z).square().mean()
+        beyond = (guess - typical(guess, self.latent)).square().sum(1).mean()
+        loss = in_hole + self.known_weight * outside + self.latent_weight * (distance + beyond)
         self._descend(loss)
         self.finite &= torch.isfinite(loss.detach())
-        values = (loss, in_hole, outside, distance.mean(), likelihood)
+        values = (loss, in_hole, outside, distance, beyond)
         self.measured = (
             {name: value.detach() for name, value in zip(self.MEASURES, values, strict=True)} if measuring else {}
         )
