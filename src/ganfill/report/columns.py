@@ -4,9 +4,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 ABSENT = "–"
-NAMES = {"psnr": "PSNR", "ssim": "SSIM", "l1": "L1", "lpips": "LPIPS", "fid": "FID", "kid": "KID"}
+NAMES = {"psnr": "PSNR", "ssim": "SSIM", "l1": "L1", "lpips": "LPIPS", "fid": "FID", "kid": "KID", "seconds": "time"}
 HIGHER = {"psnr", "ssim", "precision", "recall", "correlation"}
 LOWER = {"l1", "seam", "lpips", "fid", "kid", "fd", "kd"}
 
@@ -67,16 +68,16 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
     """
     values = [number(row.get(column)) for row in rows]
     places = decimals(value for value in values if value is not None)
-    best = _best(values, groups, heading(column).better)
+    write = plain_time if "seconds" in column.split("_") else partial(digits, places=places)
+    best = {group: write(value) for group, value in _best(values, groups, heading(column).better).items()}
     made = []
     for row, value, group in zip(rows, values, groups, strict=True):
         if value is None:
             made.append(Cell(_words(row.get(column))))
             continue
         low, high = number(row.get(f"{column}_low")), number(row.get(f"{column}_high"))
-        text = f"{row[column]:,}" if isinstance(row[column], int) else digits(value, places)
-        interval = "" if low is None or high is None else f"{digits(low, places)} to {digits(high, places)}"
-        made.append(Cell(text, interval, value, value == best.get(group)))
+        interval = "" if low is None or high is None else f"{write(low)} to {write(high)}"
+        made.append(Cell(write(value), interval, value, write(value) == best.get(group)))
     return made
 
 
@@ -87,7 +88,11 @@ def decimals(values: Iterable[float]) -> int | None:
         return 0
     if max(sizes) >= 1000 * min(sizes):
         return None
-    return min(4, max(0, 3 - math.floor(math.log10(max(sizes)))))
+    magnitude = math.floor(math.log10(max(sizes)))
+    places = min(6, max(0, (3 if magnitude >= 0 else 2) - magnitude))
+    while places and all(round(size, places) == round(size, places - 1) for size in sizes):
+        places -= 1
+    return places
 
 
 def digits(value: float, places: int | None) -> str:
@@ -95,6 +100,14 @@ def digits(value: float, places: int | None) -> str:
     if places is None:
         places = min(12, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0
     return f"{value:,.{places}f}".replace("-", "−")
+
+
+def plain_time(seconds: float) -> str:
+    """A time in the unit that suits it, with three significant digits at most: "20 ms", "1.5 s", "2,000 s"."""
+    for size, unit in ((1e-6, "µs"), (1e-3, "ms")):
+        if 0 < seconds < 999.5 * size:
+            return f"{float(f'{seconds / size:.3g}'):g} {unit}"
+    return f"{float(f'{seconds:.3g}'):,.10g} s"
 
 
 def _spaced(column: str) -> str:

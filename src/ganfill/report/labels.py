@@ -1,62 +1,64 @@
 """Names beside the points of a plot, where they cover neither points nor one another."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
 
 SIZE = 8  # of the letters, in points (1/72 inch)
-REACHES = (7, 14, 24, 36, 50)  # points from mark to name, tried one after another
+REACHES = (7, 14, 24, 36, 50)  # points from mark to name
 SIDES = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # right, up
+SPOTS = np.array([(reach * right, reach * up) for reach, (right, up) in itertools.product(REACHES, SIDES)])
 MARK = 5  # half the side of the square around a mark that is kept free, in points
-NEAR = 14  # a name farther off than so many points gets a line to its mark
+NEAR = 12  # a name farther off than so many points gets a line to its mark
 
 
-def place(
-    axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], taken: Sequence[Bbox], ink: str
-) -> None:
-    """Writes a name beside each point, where there is most room for it.
+def place(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str], taken: np.ndarray, ink: str) -> None:
+    """Writes a name beside each point, as near as it covers nothing.
 
     Args:
         axes: on an Agg canvas, with its limits and its place in the figure final.
         points: in the axes' data coordinates.
         names: one for each point.
-        taken: boxes in pixels to be kept free, besides the marks and what is written here.
+        taken: boxes (N, 4) in pixels, left, bottom, right, top, to be kept free besides the marks and these names.
         ink: colour of the names.
     """
-    canvas = axes.figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    scale, frame = axes.figure.dpi / 72, axes.get_window_extent()
-    marks = [axes.transData.transform(point) for point in points]
-    blocked = [_box(mark, MARK * scale, MARK * scale, 0, 0, 0) for mark in marks] + list(taken)
-    for point, mark, name in zip(points, marks, names, strict=True):
-        text = axes.text(*point, name, fontsize=SIZE)
-        extent = text.get_window_extent(canvas.get_renderer())
-        text.remove()
-        half = extent.width / 2, extent.height / 2
-        costs = {}
-        for reach, (right, up) in itertools.product(REACHES, SIDES):
-            box = _box(mark, *half, reach * scale, right, up)
-            outside = 4 * half[0] * half[1] - _overlap(box, frame)
-            costs[reach, right, up] = sum(_overlap(box, other) for other in blocked) + 4 * outside
-        reach, right, up = min(costs, key=lambda choice: round(costs[choice]))
-        blocked.append(_box(mark, *half, reach * scale, right, up))
+    scale, frame = axes.figure.dpi / 72, np.array([axes.get_window_extent().extents])
+    marks = axes.transData.transform(np.reshape(points, (-1, 2)))
+    squares = np.hstack([marks - MARK * scale, marks + MARK * scale])
+    taken = np.concatenate([taken, squares])
+    way = (SPOTS[:, None] * np.linspace(0, 1, 12)[:, None] * scale).reshape(-1, 2)  # of the lines to the names
+    for index, (point, mark, name) in enumerate(zip(points, marks, names, strict=True)):
+        half = np.array(_extent(axes, name)) / 2
+        middles = mark + SPOTS * scale + np.sign(SPOTS) * half
+        boxes = np.hstack([middles - half, middles + half])
+        outside = 4 * half.prod() - overlaps(boxes, frame).sum(1)
+        crossed = overlaps(np.hstack([mark + way - scale, mark + way + scale]), np.delete(squares, index, 0))
+        costs = overlaps(boxes, taken).sum(1) + 4 * outside + crossed.reshape(len(SPOTS), -1).sum(1)
+        chosen = int(np.argmin(np.round(costs)))  # the first and so the nearest of equals
+        taken = np.concatenate([taken, boxes[[chosen]]])
+        right, up = np.sign(SPOTS[chosen]).astype(int)
         axes.annotate(
             name,
             point,
-            (right * reach, up * reach),
+            tuple(SPOTS[chosen]),
             textcoords="offset points",
             fontsize=SIZE,
             color=ink,
             horizontalalignment=("center", "left", "right")[right],
             verticalalignment=("center", "bottom", "top")[up],
-            arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.5, "alpha": 0.5} if reach > NEAR else None,
+            arrowprops=line(ink) if math.hypot(*SPOTS[chosen]) > NEAR else None,
             zorder=5,
         )
+
+
+def line(colour: str) -> dict[str, object]:
+    """The thin line between a name and its mark, as ``annotate`` takes it."""
+    return {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 1, "shrinkB": 3}
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
@@ -68,13 +70,18 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     return moved.tolist()
 
 
-def _box(middle: Sequence[float], half_width: float, half_height: float, reach: float, right: int, up: int) -> Bbox:
-    """The box of a name so far from its mark, which ends where it is nearest to the mark."""
-    x, y = middle[0] + right * (reach + half_width), middle[1] + up * (reach + half_height)
-    return Bbox.from_extents(x - half_width, y - half_height, x + half_width, y + half_height)
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The area (N, M) that each of the boxes (N, 4) shares with each of the others (M, 4): left, bottom, right, top."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.maximum(high - low, 0).prod(-1)
 
 
-def _overlap(one: Bbox, other: Bbox) -> float:
-    width = min(one.x1, other.x1) - max(one.x0, other.x0)
-    height = min(one.y1, other.y1) - max(one.y0, other.y0)
-    return max(0.0, width) * max(0.0, height)
+def _extent(axes: Axes, name: str) -> tuple[float, float]:
+    """Width and height of a written name, in pixels."""
+    canvas = axes.figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    text = axes.text(0, 0, name, fontsize=SIZE)
+    box = text.get_window_extent(canvas.get_renderer())
+    text.remove()
+    return box.width, box.height
