@@ -88,15 +88,23 @@ def extract(
                 f"feature network {network.name} fails on uint8 pictures {tuple(batch.shape)} ({_reason(error)}): "
                 "give one that takes them"
             ) from error
-        if features.ndim != 2 or len(features) != len(batch) or not features.isfinite().all():
-            raise UserError(
-                f"feature network {network.name} returns {tuple(features.shape)} for {len(batch)} pictures, or values "
-                "that are not finite: it must return finite features (N, F)"
-            )
+        _check(features, network.name, len(batch))
         batches.append(features.double().cpu().numpy())
         if advance is not None:
             advance(len(batch))
     return np.concatenate(batches) if batches else np.empty((0, 0))
+
+
+def _check(features: object, name: str, count: int) -> None:
+    if not isinstance(features, torch.Tensor):
+        found = type(features).__name__
+    elif features.ndim != 2 or len(features) != count:
+        found = str(tuple(features.shape))
+    elif not features.isfinite().all():
+        found = "values that are not finite"
+    else:
+        return
+    raise UserError(f"feature network {name} returns {found} for {count} pictures: it must return finite (N, F)")
 
 
 def _load(word: str) -> FeatureNetwork:
@@ -114,13 +122,11 @@ def _load(word: str) -> FeatureNetwork:
         if not callable(found):
             raise UserError(f"feature network {name}: {file} has no class {kind}")
         try:
-            network = found(weights)
+            network: Any = found(weights)
         except Exception as error:  # whatever a stranger's class raises is about these weights
             raise UserError(
                 f"feature network {name}: {kind} of {file} cannot be made with {weights} ({_reason(error)})"
             ) from error
-    if not callable(network):
-        raise UserError(f"feature network {name}: {kind} of {file} cannot be called with pictures")
     if isinstance(network, nn.Module):
         network.eval().requires_grad_(False)
     return FeatureNetwork(name, network, digest.hexdigest())
