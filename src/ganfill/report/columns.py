@@ -14,8 +14,9 @@ LOWER = {"l1", "seam", "lpips", "fid", "kid", "fd", "kd"}
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's head: what stands there, its unit or "", and 1 (more is better), -1 (less is) or 0 (neither)."""
+    """A column's head: its name, what stands there, its unit or "", and 1 (more is better), -1 (less is) or 0 (neither)."""
 
+    column: str
     label: str
     unit: str
     better: int
@@ -41,7 +42,7 @@ def heading(column: str) -> Heading:
         label = f"{_spaced(before)} {kind.upper()}-{network} {_spaced(after)}".strip()
     else:
         label = _spaced(column)
-    return Heading(label, "dB" if "psnr" in words else "", better)
+    return Heading(column, label, "dB" if "psnr" in words else "", better)
 
 
 def number(value: object) -> float | None:
@@ -64,7 +65,7 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
     Args:
         column: its name; a row may lack it.
         rows: of the table, with ``COLUMN_low`` and ``COLUMN_high`` if there is an interval.
-        groups: for each row, whom it competes with for the best value.
+        groups: for each row, whom it competes with for the best value; None for no one.
     """
     values = [number(row.get(column)) for row in rows]
     places = decimals(value for value in values if value is not None)
@@ -77,7 +78,7 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
             continue
         low, high = number(row.get(f"{column}_low")), number(row.get(f"{column}_high"))
         interval = "" if low is None or high is None else f"{write(low)} to {write(high)}"
-        made.append(Cell(write(value), interval, value, write(value) == best.get(group)))
+        made.append(Cell(write(value), interval, value, group in best and write(value) == best[group]))
     return made
 
 
@@ -86,10 +87,10 @@ def decimals(values: Iterable[float]) -> int | None:
     sizes = [abs(value) for value in values if value]
     if not sizes:
         return 0
-    if max(sizes) >= 1000 * min(sizes):
-        return None
     magnitude = math.floor(math.log10(max(sizes)))
-    places = min(6, max(0, (3 if magnitude >= 0 else 2) - magnitude))
+    if max(sizes) >= 1000 * min(sizes) or magnitude < -4:
+        return None
+    places = max(0, (3 if magnitude >= 0 else 2) - magnitude)
     while places and all(round(size, places) == round(size, places - 1) for size in sizes):
         places -= 1
     return places
@@ -122,7 +123,7 @@ def _words(value: object) -> str:
 def _best(values: Sequence[float | None], groups: Sequence[object], better: int) -> dict[object, float]:
     """For each group with two values or more that differ, the best."""
     found: dict[object, float] = {}
-    for group in set(groups) if better else ():
+    for group in set(groups) - {None} if better else ():
         rivals = {value for value, its in zip(values, groups, strict=True) if its == group and value is not None}
         if len(rivals) > 1:
             found[group] = max(rivals, key=lambda value: better * value)

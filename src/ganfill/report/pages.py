@@ -16,6 +16,7 @@ from ganfill.report import columns as worded
 
 TEMPLATES = Path(__file__).with_name("templates")
 GROUP = "mask"  # rows of one kind of hole compete with one another, and with no others
+LIMITS = ("original", "floor")  # rows that start so tell what cannot be beaten, and compete with none
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Table:
         caption: stands above it.
         columns: keys of the rows, in the order to be shown; the first one stays in sight. ``X_low`` and ``X_high``
             are shown as the interval of ``X``. Rows are grouped by the column ``mask`` if there is one, and the best
-            value of a group is bold where a column's name says which way is better.
+            value of a group is bold where a column's name says which way is better; a row that begins with
+            "original" or "floor" is a limit and no rival.
         rows: values by column: numbers, texts, or None, NaN or nothing at all for what was not measured.
     """
 
@@ -47,8 +49,11 @@ class Table:
     @property
     def groups(self) -> dict[str, list[list[worded.Cell]]]:
         """The rows' cells by group, in the order in which groups first come; "" is the one group of a plain table."""
+        shown = self._shown()
         names = [str(row.get(GROUP, "")) if GROUP in self.columns else "" for row in self.rows]
-        columns = [worded.cells(column, self.rows, names) for column in self._shown()]
+        limits = [bool(shown) and row.get(shown[0]) in LIMITS for row in self.rows]
+        rivals = [None if limit else name for name, limit in zip(names, limits, strict=True)]
+        columns = [worded.cells(column, self.rows, rivals) for column in shown]
         grouped: dict[str, list[list[worded.Cell]]] = {}
         for index, name in enumerate(names):
             grouped.setdefault(name, []).append([column[index] for column in columns])

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from ganfill.report.columns import number, plain_time
@@ -54,8 +55,8 @@ def quality_against_time(rows: Sequence[Mapping[str, object]]) -> bytes:
         rows: with ``search``, ``mask``, ``psnr`` in dB, ``psnr_low`` and ``psnr_high`` if known, and ``seconds``.
             Rows without a PSNR are left out; a search that takes no time, or whose time is not known, is a dashed level.
     """
-    looks = _looks(str(row["search"]) for row in rows)
     points = [point for row in rows if (point := _point(row))]
+    looks = _looks(point.search for point in points)
     masks = list(dict.fromkeys(str(row["mask"]) for row in rows)) or [""]
     figure, panels = _paper(len(masks))
     for axes, mask in zip(panels, masks, strict=True):
@@ -67,7 +68,7 @@ def quality_against_time(rows: Sequence[Mapping[str, object]]) -> bytes:
             if point.mask == mask:
                 _draw(axes, point, looks[point.search])
         axes.margins(y=0.12)
-    figure.draw_without_rendering()  # so that the panels' places are final, and pixels can be told
+    _settle(figure)
     for axes, mask in zip(panels, masks, strict=True):
         _name(axes, [point for point in points if point.mask == mask])
     return _png(figure)
@@ -153,7 +154,7 @@ def _name(axes: Axes, points: Sequence[Point]) -> None:
 def _end_names(figure: Figure, axes: Axes, ends: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
     """Names the lines right of the plot, each beside its mark and joined to where its line ends."""
     texts = [axes.text(1.06, 0.5, name, transform=axes.transAxes, fontsize=SIZE + 1, color=INK) for name in ends]
-    figure.draw_without_rendering()  # makes room for the names, so that their heights can be told
+    _settle(figure)  # with room for the names, whose heights can be told now
     low, high = axes.get_ylim()
     letter = (high - low) * (SIZE + 1) / (axes.get_window_extent().height * 72 / DPI)
     heights = spread([float(end[1]) for end in ends.values()], 1.5 * letter)
@@ -190,7 +191,7 @@ def _paper(count: int) -> tuple[Figure, list[Axes]]:
     """A figure with so many panels: two in a row, or a single larger one."""
     columns, rows = min(2, count), -(-count // 2)
     size = SINGLE if count == 1 else (columns * PANEL[0], rows * PANEL[1])
-    figure = Figure(size, DPI, facecolor=PAPER, layout="constrained")
+    figure = Figure(size, DPI, facecolor=PAPER, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     FigureCanvasAgg(figure)
     panels = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
     for axes in panels:
@@ -203,6 +204,12 @@ def _paper(count: int) -> tuple[Figure, list[Axes]]:
         axes.yaxis.label.set(fontsize=9, color=SOFT)
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     return figure, panels
+
+
+def _settle(figure: Figure) -> None:
+    """Gives the panels their final places, so that pixels can be told."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _nothing(axes: Axes) -> None:
