@@ -84,8 +84,8 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
 
 def decimals(values: Iterable[float]) -> int | None:
     """Decimal places that suit a whole column; None where it spans so much that each value needs its own."""
-    sizes = [abs(value) for value in values if value]
-    if not sizes:
+    sizes = [abs(float(value)) for value in values if value]
+    if all(size.is_integer() for size in sizes):
         return 0
     magnitude = math.floor(math.log10(max(sizes)))
     if max(sizes) >= 1000 * min(sizes) or magnitude < -4:
