@@ -97,6 +97,7 @@ def test_without_weights_it_is_skipped_with_the_reason_and_nothing_is_fetched_or
     skipped = find()
     assert isinstance(skipped, Skipped)
     assert file in skipped.reason and "nothing is downloaded" in skipped.reason and "\n" not in skipped.reason
+    assert str(tmp_path) not in skipped.reason
     assert not (tmp_path / "home").exists()
 
 
@@ -107,7 +108,9 @@ def test_weights_that_are_given_must_be_there_and_be_the_published_ones(find, tm
     with pytest.raises(UserError, match="cannot be read"):
         find(str(tmp_path))
     (tmp_path / "other.pth").write_bytes(b"weights")
-    with pytest.raises(UserError, match=r"other\.pth is not .*its SHA-256 does not begin with [0-9a-f]{8}"):
+    with pytest.raises(
+        UserError, match=r"other\.pth is not the published .*its SHA-256 does not begin with [0-9a-f]{8}"
+    ):
         find(str(tmp_path / "other.pth"))
 
 

@@ -12,7 +12,7 @@ from ganfill import seeding
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # those of KID's own code and of torchmetrics
 PAIRS_AT_ONCE = 2**23
-SAME = 1e-12  # of two vectors' squared lengths: below it their squared distance is rounding
+SAME = 1e-12  # of vectors' squared lengths: below it a squared distance is rounding
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
@@ -158,11 +158,14 @@ def _reach(points: np.ndarray, k: int) -> np.ndarray:
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Parts of ``a`` as slices, and their squared distances to all of ``b``; exactly 0 where they are the same."""
-    lengths_a, lengths_b = np.square(a).sum(1), np.square(b).sum(1)
+    lengths_a, lengths_b = np.square(a).sum(1)[:, None], np.square(b).sum(1)
+    rounding = SAME * (lengths_a + lengths_b.max(initial=0))
     step = max(1, PAIRS_AT_ONCE // max(1, len(b)))
     for start in range(0, len(a), step):
         rows = slice(start, min(start + step, len(a)))
-        lengths = lengths_a[rows, None] + lengths_b
-        squares = lengths - 2 * (a[rows] @ b.T)
-        squares[squares < SAME * lengths] = 0
+        squares = a[rows] @ b.T
+        squares *= -2
+        squares += lengths_a[rows]
+        squares += lengths_b
+        squares[squares < rounding[rows]] = 0
         yield rows, squares

@@ -97,17 +97,19 @@ def inception(weights: str | None = None) -> FeatureNetwork | Skipped:
 
 def _find(weights: str | None, published: str) -> Path | Skipped:
     """The weights file that was given or, if none was, the one in the cache of torch's hub, checked."""
-    path = Path(weights) if weights is not None else Path(torch.hub.get_dir()) / "checkpoints" / published
+    cached = weights is None
+    path = Path(torch.hub.get_dir()) / "checkpoints" / published if cached else Path(weights)
+    called = f"{published} in the cache of torch's hub" if cached else weights  # a report need not show where that is
     digits = Path(published).stem.rpartition("-")[2]
     try:
         if _sha256(path).startswith(digits):
             return path
-        reason = f"{path} is not {published} (its SHA-256 does not begin with {digits})"
+        reason = f"{called} is not the published {published} (its SHA-256 does not begin with {digits})"
     except OSError as error:
-        reason = f"{path} cannot be read ({error.strerror})"
-    if weights is not None:
-        raise UserError(f"{reason}: give the path of {published}")
-    return Skipped(f"{reason}; put it there or give its path, nothing is downloaded")
+        reason = f"{called} cannot be read ({error.strerror})"
+    if cached:
+        return Skipped(f"{reason}; put it there or give its path, nothing is downloaded")
+    raise UserError(f"{reason}: give the path of {published}")
 
 
 def _sha256(path: Path) -> str:
