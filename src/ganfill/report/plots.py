@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ganfill.report.columns import number, plain_time
 from ganfill.report.labels import SIZE, line, place, spread
@@ -85,7 +85,7 @@ def quality_against_share(points: Mapping[str, Sequence[tuple[float, float]]]) -
     figure, (axes,) = _paper(1)
     axes.set_xlabel("missing share of the picture")
     axes.set_ylabel("PSNR of the hole, dB")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
     arrays = {name: np.array(its, float).reshape(-1, 2) for name, its in points.items()}
     finite = {name: kept for name, its in arrays.items() if len(kept := its[np.isfinite(its).all(1)])}
     if not finite:
@@ -96,7 +96,7 @@ def quality_against_share(points: Mapping[str, Sequence[tuple[float, float]]]) -
     ends = {}
     for name, its in finite.items():
         look, means = looks[name], binned(its, edges)
-        axes.scatter(*its.T, s=6, color=look.colour, alpha=float(np.clip(40 / len(its), 0.06, 0.3)), linewidths=0)
+        axes.scatter(*its.T, s=8, color=look.colour, alpha=float(np.clip(40 / len(its), 0.06, 0.5)), linewidths=0)
         axes.plot(*means.T, color=look.colour, linestyle=look.dashes, linewidth=1.6, zorder=4)
         axes.plot(*means.T, look.marker, color=look.colour, markersize=6, markeredgecolor=PAPER, zorder=4)
         ends[name] = means[-1]
