@@ -8,7 +8,8 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -141,15 +142,30 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``)."""
     sys.argv = [f"ganfill {command}", *map(_in_hydras_grammar, words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
-    path: str | None = f"pkg://{PACKAGE}"
-    if "defaults" not in (content := yaml.safe_load(_source(command))):
-        # Hydra must not see the groups of other commands: it would take evaluate's model=FILE for one of them.
-        ConfigStore.instance().store(command, content)
-        path = None
     try:
-        hydra.main(version_base="1.3", config_path=path, config_name=command)(job)()
+        with _config_path(command) as path:
+            hydra.main(version_base="1.3", config_path=path, config_name=command)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(command, words, error)) from None
+
+
+@contextmanager
+def _config_path(command: str) -> Iterator[str | None]:
+    """Where Hydra finds the command's configuration, and nothing that it would take for a part of it.
+
+    A command without groups must not see those of others: Hydra would take evaluate's ``model=FILE`` for an option of
+    train's group ``model``. It gets its file alone, from Hydra's store of configurations in memory.
+    """
+    content = yaml.safe_load(_source(command))
+    if "defaults" in content:
+        yield f"pkg://{PACKAGE}"
+        return
+    store = ConfigStore.instance()
+    store.store(command, content)
+    try:
+        yield None
+    finally:
+        del store.repo[f"{command}.yaml"]
 
 
 def _in_hydras_grammar(word: str) -> str:

@@ -166,7 +166,7 @@ def _contestants(
     for word in _words(config.search):
         contestant = find(word, baseline)
         if contestant is None:
-            skipped[NEAREST] = "there are no training pictures in the store"
+            skipped[NEAREST] = "there are no training pictures"
         else:
             found.append(contestant)
     if not found:

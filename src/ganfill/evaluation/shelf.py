@@ -70,8 +70,8 @@ class Shelf:
             content = json.loads((self.path / f"{stem}.json").read_text("utf-8"))
             if content["digest"] != digest:
                 return None
-            with np.load(self.path / f"{stem}.npz") as file:
-                return Kept(dict(file), content["facts"], digest)
+            with (self.path / f"{stem}.npz").open("rb") as file, np.load(file) as arrays:
+                return Kept(dict(arrays), content["facts"], digest)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None  # not there, or not in full: made anew
 
