@@ -30,9 +30,9 @@ complete: EXAMPLE = make complete IMAGES=photos MASK=center OUT=filled
 complete: needs-IMAGES needs-MASK needs-OUT $(INSTALLED) ## Complete pictures: make complete IMAGES=photos MASK=center OUT=filled [ARGS="answers=4"]
 	$(BIN)/ganfill complete 'images=$(IMAGES)' 'mask=$(MASK)' 'out=$(OUT)' $(ARGS)
 
-evaluate: EXAMPLE = make evaluate STORE=data/faces64
-evaluate: needs-STORE $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 [ARGS="n=64 masks=center,random"]
-	$(BIN)/python experiments/benchmarks/search_quality.py 'store=$(STORE)' $(ARGS)
+evaluate: EXAMPLE = make evaluate STORE=data/faces64 OUT=runs/evaluate
+evaluate: needs-STORE needs-OUT $(INSTALLED) ## Compare searches: make evaluate STORE=data/faces64 OUT=runs/evaluate [ARGS="n=64 mask=center,random"]
+	$(BIN)/ganfill evaluate 'data.path=$(STORE)' 'out=$(OUT)' $(ARGS)
 
 sweep: EXAMPLE = make sweep NAME=losses ARGS="data.path=data/ffhq64"
 sweep: needs-NAME $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"

@@ -1,7 +1,11 @@
+import json
+
+import numpy as np
 import pytest
 import torch
 
 from ganfill import modelfile
+from ganfill.data.store import FORMAT
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Uniform
 
@@ -35,3 +39,21 @@ def model_path(tmp_path, model):
     """The same model as a file."""
     modelfile.save(tmp_path / "model.safetensors", model)
     return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def store_path(tmp_path):
+    """A store of smooth pictures at 32 pixels: of the sources ``a`` and ``b`` 16 and 8 to train on and 4 and 2 to test."""
+    random = np.random.default_rng(0)
+    corners = random.integers(0, 256, (30, 2, 2, 3))
+    ramp = np.linspace(0, 1, 32)[:, None] * [-1, 1] + [1, 0]
+    images = np.einsum("yi,nijc,xj->nyxc", ramp, corners, ramp) + random.normal(0, 8, (30, 32, 32, 3))
+    pictures = [
+        {"id": f"{'aab'[i % 3]}/{i:02d}", "split": "test" if i < 6 else "train"}  # every third is of b
+        for i in range(30)
+    ]
+    path = tmp_path / "store"
+    path.mkdir()
+    np.save(path / "images.npy", images.round().clip(0, 255).astype(np.uint8))
+    (path / "index.json").write_text(json.dumps({"format": FORMAT, "resolution": 32, "pictures": pictures}))
+    return path

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from ganfill.config import build, commands, compose, help_text, keys, options, quote, to_plain
+from ganfill.config import _in_hydras_grammar, build, commands, compose, help_text, keys, options, quote, to_plain
 from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +17,7 @@ NEEDED = {
     "export": ["run=r", "out=o"],
     "info": ["file=f"],
     "complete": ["images=i", "mask=m", "out=o"],
+    "evaluate": ["data.path=d"],
 }
 GROUPS = [(path.parent.name, path.stem) for path in sorted((ROOT / "conf").glob("*/*.yaml"))]
 
@@ -67,6 +68,19 @@ def test_commas_make_lists_unless_a_file_is_named_so(tmp_path, monkeypatch):
 
 def test_a_key_that_is_a_group_of_another_command_is_plain_text():
     assert compose("complete", ["images=i", "mask=m", "model=my models/${x}, 1"]).model == "my models/${x}, 1"
+
+
+def test_searches_of_evaluate_are_words_and_no_option_of_completes_group():
+    words = ["data.path=d", "search=standard:steps=16,yeh2017", "model=my model.safetensors", "mask=center,random"]
+    config = compose("evaluate", words)
+    assert config.search == "standard:steps=16,yeh2017" and config.model == "my model.safetensors"
+    assert config.mask == ["center", "random"]
+
+
+def test_a_word_that_hydra_cannot_read_is_quoted_for_a_sweep():
+    assert _in_hydras_grammar("search=standard:steps=16") == 'search="standard:steps=16"'
+    for word in ("-m", "--config-name=search", "seed=0,1", "search=[mean,telea]", "out='a=${seed}'", "+new=1"):
+        assert _in_hydras_grammar(word) == word
 
 
 def test_given_values_arrive_as_they_are():

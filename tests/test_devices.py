@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.devices import choose_device
+from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
 
 
@@ -14,3 +14,11 @@ def test_devices(monkeypatch):
         choose_device("tpu9")
     with pytest.raises(UserError, match="device=cuda:1, but this machine has no such GPU"):
         choose_device("cuda:1")
+
+
+def test_a_processor_has_a_name_even_where_it_is_not_told(monkeypatch):
+    assert describe(torch.device("cpu"))
+    monkeypatch.setattr("pathlib.Path.read_text", lambda path: "no model here")
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert describe(torch.device("cpu")) == "x86_64"

@@ -29,6 +29,7 @@ def test_the_wheel_holds_every_module_configuration_and_packaged_file(wheel):
     wanted |= {
         path.relative_to(ROOT / "src") for path in PACKAGED.rglob("*") if path.suffix in (".md", ".png", ".safetensors")
     }
+    wanted |= {path.relative_to(ROOT / "src") for path in (ROOT / "src/ganfill/report/templates").iterdir()}
     assert not [str(path) for path in wanted if not (wheel / path).is_file()]
 
 

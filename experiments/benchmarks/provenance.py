@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from ganfill.devices import choose_device, describe
+
 RESULTS = ":!experiments/results"  # what these scripts write themselves is no change of what they measure
 
 
@@ -26,20 +28,11 @@ def provenance() -> dict[str, Any]:
         "command": shlex.join(["python", script, *sys.argv[1:]]),
         "commit": commit + ("+changes" if changed else ""),
         "date": date.today().isoformat(),
-        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else processor(),
+        "machine": describe(choose_device()),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import torch
 from provenance import append_row
-from search_quality import hole_psnr, take_pictures
 
 import ganfill
 from ganfill import pixels
 from ganfill.completion import masks
 from ganfill.completion.presets import preset
+from ganfill.data.store import ImageStore
+from ganfill.evaluation.metrics import psnr
+from ganfill.evaluation.pictures import choose
 
 SETTINGS = {
     "store": "data/faces64",
@@ -38,8 +40,9 @@ def main() -> None:
     """Measures, prints and keeps one row."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     model, seed, search = ganfill.load(settings["model"]), int(settings["seed"]), preset(settings["search"])
-    names, truth = take_pictures(settings, model)
-    images = pixels.to_float(torch.from_numpy(truth))
+    store, prefixes = ImageStore.open(Path(settings["store"])), settings["pictures"].split(",")
+    chosen = choose(store, "test", prefixes, int(settings["n"]), seed)
+    names, images = chosen.ids, pixels.to_float(torch.from_numpy(chosen.images))
     holes = masks.draw(masks.KINDS[settings["mask"]], names, model.resolution, model.resolution, seed)
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))
 
@@ -55,7 +58,7 @@ def main() -> None:
     row: dict[str, str | float] = {key: settings[key] for key in ("search", "mask", "pictures", "seed")}
     row |= {"n": len(names), "model": model.digest[:12]}
     for name, found in others.items():
-        agreement = hole_psnr(pixels.to_uint8(found).numpy(), pixels.to_uint8(together).numpy(), holes[:, 0].numpy())
+        agreement = psnr(pixels.to_uint8(found).numpy(), pixels.to_uint8(together).numpy(), holes[:, 0].numpy())
         row[f"{name}_share_of_40_db"] = round(float((agreement >= ENOUGH).mean()), 4)
         row[f"{name}_equal_bits"] = round(float((found == together).flatten(1).all(1).float().mean()), 4)
     exact = answers(every[:EXACT], deterministic=True)

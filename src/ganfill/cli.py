@@ -11,7 +11,7 @@ from ganfill.errors import Incomplete, UserError
 
 # The key that a word without one belongs to, if it is the path of something.
 PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images"}
-SWEEPABLE = ("train",)
+SWEEPABLE = ("train", "evaluate")
 SWEEP_WORDS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 
 EXAMPLES = """\
@@ -96,7 +96,7 @@ def _command(name: str):
 def _sweep(command: str, words: list[str]) -> int:
     """Runs the command as a Hydra application, which knows ``-m``, ``-cd`` and ``-cn``; 1 if a job failed."""
     if command not in SWEEPABLE:
-        raise UserError(f"ganfill {command} does not sweep; {', '.join(SWEEPABLE)} does")
+        raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
     failed: list[str] = []
 
     def job(config) -> None:

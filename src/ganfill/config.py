@@ -8,7 +8,8 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import hydra
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -137,12 +140,43 @@ def refuse_foreign_targets(node: Any) -> None:
 
 def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig], None]) -> None:
     """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``)."""
-    sys.argv = [f"ganfill {command}", *words]
+    sys.argv = [f"ganfill {command}", *map(_in_hydras_grammar, words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
     try:
-        hydra.main(version_base="1.3", config_path=f"pkg://{PACKAGE}", config_name=command)(job)()
+        with _config_path(command) as path:
+            hydra.main(version_base="1.3", config_path=path, config_name=command)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(command, words, error)) from None
+
+
+@contextmanager
+def _config_path(command: str) -> Iterator[str | None]:
+    """Where Hydra finds the command's configuration, and nothing that it would take for a part of it.
+
+    A command without groups must not see those of others: Hydra would take evaluate's ``model=FILE`` for an option of
+    train's group ``model``. It gets its file alone, from Hydra's store of configurations in memory.
+    """
+    content = yaml.safe_load(_source(command))
+    if "defaults" in content:
+        yield f"pkg://{PACKAGE}"
+        return
+    store = ConfigStore.instance()
+    store.store(command, content)
+    try:
+        yield None
+    finally:
+        del store.repo[f"{command}.yaml"]
+
+
+def _in_hydras_grammar(word: str) -> str:
+    """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
+    if word.startswith("-") or "=" not in word:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return quote(word)
+    return word
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

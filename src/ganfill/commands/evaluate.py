@@ -1,0 +1,222 @@
+"""``ganfill evaluate``: compares searches, or judges a generator."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from ganfill import modelfile
+from ganfill.commands.complete import BAR
+from ganfill.commands.summary import commit, write_summary
+from ganfill.completion.masks import KINDS
+from ganfill.config import as_list
+from ganfill.data.store import ImageStore
+from ganfill.devices import choose_device, describe
+from ganfill.errors import UserError
+from ganfill.evaluation import document, pictures
+from ganfill.evaluation.baselines import NEAREST, nearest
+from ganfill.evaluation.cells import Scene
+from ganfill.evaluation.evaluate import Measures, evaluate
+from ganfill.evaluation.features import FeatureNetwork, load_networks
+from ganfill.evaluation.generator import count_steps, evaluate_generator
+from ganfill.evaluation.perceptual import Skipped, inception, lpips
+from ganfill.evaluation.pictures import Pictures, sha256
+from ganfill.evaluation.realism import Yardstick
+from ganfill.evaluation.searches import Contestant, find
+from ganfill.evaluation.shelf import Shelf
+from ganfill.modelfile import Model
+
+log = logging.getLogger(__name__)
+
+WHOLE = {"n": 1, "answers": 1, "samples": 1, "sheet": 0}  # the least that each may be
+SPLITS = ("test", "train")
+
+
+def run(config: DictConfig) -> Path:
+    """Evaluates what ``config`` names; returns ``config.out``.
+
+    Raises:
+        UserError: a search, a mask, a picture or a file that it names does not exist or does not fit.
+    """
+    started, out = time.perf_counter(), Path(str(config.out))
+    _check(config)
+    model = modelfile.load(config.model, choose_device(config.device))
+    store = _open(config, model)
+    networks, skipped = load_networks(_words(config.features)), dict[str, str]()
+    found = inception(config.inception)
+    if isinstance(found, Skipped):
+        skipped["fid, kid"] = found.reason
+    else:
+        networks.append(found)
+    judge = _judge_generator if config.generator else _compare_searches
+    figures = judge(config, out, model, store, networks, skipped)
+    for what, reason in skipped.items():
+        log.warning("skipped %s: %s", what, reason)
+    write_summary(out, "evaluate", config, figures | {"skipped": skipped}, time.perf_counter() - started)
+    return out
+
+
+def _compare_searches(
+    config: DictConfig,
+    out: Path,
+    model: Model,
+    store: ImageStore | None,
+    networks: list[FeatureNetwork],
+    skipped: dict[str, str],
+) -> dict[str, Any]:
+    chosen = _choose(config, model, store)
+    contestants = _contestants(config, store, chosen, skipped)
+    against = str(config.against or contestants[0].word)
+    if against not in (contestant.word for contestant in contestants):
+        raise UserError(f"against={against} is not compared: give one of the words of search=")
+    masks = _words(config.mask)
+    digest = "" if store is None else store.digest
+    scenes = [Scene(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
+    shelf = Shelf(out / "cells")
+    reference = None if store is None else pictures.reference(store, chosen, config.seed)
+    measures = _measures(config, model, networks, reference, shelf, skipped)
+    result = evaluate(scenes, contestants, shelf, measures, against, config.sheet, _bar)
+    result.skipped |= skipped
+    skipped |= result.skipped
+    facts = _facts(config, model, store) | {"pictures": f"{len(chosen)}, ids {chosen.digests['ids'][:12]}"}
+    document.write(out, result, scenes, config.sheet, facts)
+    return {
+        "rows": len(result.rows),
+        "computed": shelf.computed,
+        "found": shelf.found,
+        "pictures": {"n": len(chosen)} | chosen.digests,
+        "holes": {scene.mask: sha256(scene.holes) for scene in scenes},
+        "reference": None if reference is None else {"n": len(reference)} | reference.digests,
+        "model": model.digest,
+        "store": digest,
+    }
+
+
+def _judge_generator(
+    config: DictConfig,
+    out: Path,
+    model: Model,
+    store: ImageStore | None,
+    networks: list[FeatureNetwork],
+    skipped: dict[str, str],
+) -> dict[str, Any]:
+    if store is None:
+        raise UserError("generator=true compares with training pictures: give data.path=...")
+    training, held_out = (store.images[store.rows(split)] for split in ("train", "test"))
+    held_out = held_out if len(held_out) else None
+    total = count_steps(training, networks, config.samples, held_out)
+    with _bar("pictures", total) as advance:
+        report = evaluate_generator(
+            model, training, networks, config.samples, config.seed, advance, neighbours=12, held_out=held_out
+        )
+    skipped |= {name: why for name, why in report.figures.items() if isinstance(why, str)}
+    out.mkdir(parents=True, exist_ok=True)
+    document.write_generator(out, report, skipped, _facts(config, model, store))
+    return {"generator": report.figures, "model": model.digest, "store": store.digest}
+
+
+def _check(config: DictConfig) -> None:
+    """Raises ``UserError`` for values that cannot be used."""
+    for key, least in WHOLE.items():
+        if not isinstance(config[key], int) or config[key] < least:
+            raise UserError(f"{key}={config[key]} cannot be used: give a whole number from {least}")
+    if config.split not in SPLITS:
+        raise UserError(f"split={config.split} is not known: use {' or '.join(SPLITS)}")
+    for mask in (masks := _words(config.mask)):
+        if mask not in KINDS:
+            raise UserError(f"mask={mask} is no kind of hole: use {', '.join(KINDS)}")
+    for key, words in (("mask", masks), ("search", _words(config.search))):
+        if not words or len(set(words)) < len(words):
+            raise UserError(f"{key}={','.join(words)}: give one or more, none of them twice")
+
+
+def _open(config: DictConfig, model: Model) -> ImageStore | None:
+    if config.data.path is None:
+        return None
+    store = ImageStore.open(Path(str(config.data.path)))
+    if store.resolution != model.resolution:
+        raise UserError(
+            f"data.path={config.data.path} holds pictures of {store.resolution} pixels, the model draws "
+            f"{model.resolution}: prepare them with resolution={model.resolution}"
+        )
+    return store
+
+
+def _choose(config: DictConfig, model: Model, store: ImageStore | None) -> Pictures:
+    prefixes = _words(config.pictures)
+    if prefixes == [pictures.GENERATOR]:
+        return pictures.generated(model, config.n, config.seed)
+    if store is None:
+        raise UserError("data.path=null goes with pictures=generator alone: give data.path=...")
+    return pictures.choose(store, config.split, prefixes, config.n, config.seed)
+
+
+def _contestants(
+    config: DictConfig, store: ImageStore | None, chosen: Pictures, skipped: dict[str, str]
+) -> list[Contestant]:
+    baseline = None
+    if store is not None and len(rows := pictures.training_rows(store, chosen)):
+        baseline = nearest(store.images, rows)
+    found = []
+    for word in _words(config.search):
+        contestant = find(word, baseline)
+        if contestant is None:
+            skipped[NEAREST] = "there are no training pictures"
+        else:
+            found.append(contestant)
+    if not found:
+        raise UserError("search=nearest needs training pictures, and there are none: give other searches too")
+    return found
+
+
+def _measures(
+    config: DictConfig,
+    model: Model,
+    networks: list[FeatureNetwork],
+    reference: Pictures | None,
+    shelf: Shelf,
+    skipped: dict[str, str],
+) -> Measures:
+    """LPIPS and distances, as far as there are weights and pictures for them."""
+    perceptual = lpips(config.lpips, model.device)
+    if isinstance(perceptual, Skipped):
+        skipped["lpips"] = perceptual.reason
+        perceptual = None
+    if not networks:
+        skipped["fd, kd"] = "no feature network was given"
+        return Measures(None, perceptual)
+    if reference is None:
+        names = ", ".join(name for network in networks for name in network.distance_names)
+        skipped[names] = "there are no training pictures of the same sources to compare with"
+        return Measures(None, perceptual)
+    return Measures(Yardstick(reference, networks, model.device, shelf), perceptual)
+
+
+def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:
+    """What was measured with, for the report."""
+    return {
+        "model": f"{config.model}, {model.digest[:12]}",
+        "data": "none" if store is None else f"{config.data.path}, {store.digest[:12]}",
+        "seed": str(config.seed),
+        "device": f"{model.device}, {describe(model.device)}",
+        "commit": commit() or "none",
+    }
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[float], object]]:
+    """A progress bar in pictures."""
+    with tqdm(total=total, desc=label, unit="picture", bar_format=BAR) as bar:
+        yield lambda count: bar.update(min(count, bar.total - bar.n))
+
+
+def _words(value: Any) -> list[str]:
+    """A comma list or a list of words; none for null."""
+    if value is None:
+        return []
+    return [str(word) for word in (value.split(",") if isinstance(value, str) else as_list(value))]
