@@ -8,7 +8,7 @@ from ganfill import seeding
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Objective
 from ganfill.completion.optimize import Adam
-from ganfill.completion.parametrise import Latent
+from ganfill.completion.parametrise import Parametrisation
 from ganfill.completion.target import Target
 
 Watch = Callable[[torch.Tensor, torch.Tensor], None]
@@ -22,11 +22,14 @@ class Fit:
         target: N pictures.
         objective: what is minimised.
         weights: contextual weights (N, 1, R, R); may be replaced in mid-flight.
-        project: moves z to where it may be, ``(z, latent) -> z``.
-        optimizer: moves z along the gradient.
+        parametrise: the coordinates that move.
+        optimizer: moves them along the gradient.
         z: starts (N, count, d).
         steps: of the whole fit, for the optimizer's schedule.
         seed: of the noise, mixed with each picture's own.
+
+    Attributes:
+        passes: forward and backward runs made for each picture so far; a forward run alone counts a third.
     """
 
     def __init__(
@@ -35,42 +38,46 @@ class Fit:
         target: Target,
         objective: Objective,
         weights: torch.Tensor,
-        project: Callable[[torch.Tensor, Latent], torch.Tensor],
+        parametrise: Parametrisation,
         optimizer: Adam,
         z: torch.Tensor,
         steps: int,
         seed: int,
     ) -> None:
-        self.networks, self.target, self.objective, self.project = networks, target, objective, project
+        self.networks, self.target, self.objective, self.parametrise = networks, target, objective, parametrise
+        self.latent = networks.model.latent
         self.weights = weights
-        self.count = z.shape[1]
-        self.run = optimizer.begin(z.flatten(0, 1), steps)
+        self.count, self.passes = z.shape[1], 0.0
+        self.run = optimizer.begin(parametrise.enter(z.flatten(0, 1), self.latent), steps)
         self.noises = [seeding.generator(seed, "noise", key) for key in target.keys]
 
     @property
     def z(self) -> torch.Tensor:
         """The candidates as they are, (N, count, d)."""
-        return self.run.z.unflatten(0, (-1, self.count))
+        return self.parametrise.leave(self.run.point, self.latent).unflatten(0, (-1, self.count))
 
     @torch.no_grad()
     def pictures(self) -> torch.Tensor:
         """The candidates' pictures, (N, count, 3, R, R)."""
-        return self.networks.generate(self.run.z).unflatten(0, (-1, self.count))
+        self.passes += self.count / 3
+        return self.networks.generate(self.z.flatten(0, 1)).unflatten(0, (-1, self.count))
 
     def advance(self, steps: int, watch: Watch | None = None) -> None:
         """Makes ``steps`` steps; ``watch`` sees the pictures (N, count, 3, R, R) and losses (N, count) before each."""
         image = self.target.image.repeat_interleave(self.count, 0)
         weights = self.weights.repeat_interleave(self.count, 0)
+        self.passes += steps * self.count
         for _ in range(steps):
-            z = self.run.z.detach().requires_grad_()
+            point = self.run.point.detach().requires_grad_()
+            z = self.parametrise.leave(point, self.latent)
             pictures = self.networks.generate(z)
-            losses = self.objective(self.networks, pictures, image, weights)
-            (gradient,) = torch.autograd.grad(losses.sum(), z)
+            losses = self.objective(self.networks, z, pictures, image, weights)
+            (gradient,) = torch.autograd.grad(losses.sum(), point)
             if watch is not None:
                 shape = (-1, self.count)
                 watch(pictures.detach().unflatten(0, shape), losses.detach().unflatten(0, shape))
             self.run.step(gradient, self._noise())
-            self.run.z = self.project(self.run.z, self.networks.model.latent)
+            self.run.point = self.parametrise.project(self.run.point, self.latent)
 
     def keep(self, chosen: torch.Tensor) -> None:
         """Goes on with the candidates ``chosen`` (N, m) of each picture, in that order."""
@@ -82,6 +89,6 @@ class Fit:
         deviation = self.run.noise
         if not deviation:
             return None
-        shape = (self.count, self.run.z.shape[1])
+        shape = (self.count, self.run.point.shape[1])
         draws = [torch.randn(shape, generator=generator) for generator in self.noises]
-        return deviation * torch.cat(draws).to(self.run.z)
+        return deviation * torch.cat(draws).to(self.run.point)

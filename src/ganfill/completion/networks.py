@@ -4,6 +4,7 @@ A convolution rounds differently for different batch sizes. On CPU, sizes that a
 every item the same bits; others (3, 5, 7, ...) were not. So every batch is filled up to the next power of two.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,16 +36,31 @@ class Networks:
 
     def generate(self, z: torch.Tensor) -> torch.Tensor:
         """Maps z (M, d) to pictures (M, 3, R, R) in [-1, 1]."""
-        return self._run(self.model.generator, z)
+        return self.run(self.model.generator, z)
+
+    def encode(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """Guesses z (M, d) of known pixels, see ``ganfill.models.encoder``.
+
+        Raises:
+            ValueError: the model has no encoder.
+        """
+        if self.model.encoder is None:
+            raise ValueError("this model has no encoder")
+        return self.run(self.model.encoder, image, known)
 
     def logits(self, pictures: torch.Tensor) -> torch.Tensor:
         """Maps pictures (M, 3, R, R) to logits (M,), positive for real."""
-        return self._run(self.model.discriminator, pictures)
+        return self.run(self.model.discriminator, pictures)
 
-    def _run(self, network: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
-        n = len(batch)
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Maps pictures (M, 3, R, R) to what the discriminator's last layer judges by, (M, ...)."""
+        return self.run(self.model.discriminator.features, pictures)  # pyright: ignore[reportArgumentType]
+
+    def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
+        """What a network makes of batches (M, ...), in this precision and in powers of two; float32."""
+        n = len(batches[0])
         missing = (1 << (n - 1).bit_length()) - n
         if missing:
-            batch = torch.cat([batch, batch[-1:].detach().expand(missing, *batch.shape[1:])])
+            batches = tuple(torch.cat([b, b[-1:].detach().expand(missing, *b.shape[1:])]) for b in batches)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return network(batch)[:n].float()
+            return network(*batches)[:n].float()

@@ -1,16 +1,20 @@
 """What a search minimises: the weighted contextual loss on known pixels plus a prior term.
 
 Contextual weights are functions ``known (N, 1, H, W) -> weights (N, 1, H, W)``, zero in the hole; prior terms are
-functions ``logits (M,) -> penalty (M,)``. Losses are sums per item, so that the items of a batch never interact.
+functions ``(networks, z, pictures, image, weights) -> penalty (M,)``. Losses are sums per item, so that the items of a
+batch never interact.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import avg_pool2d, softplus
+from torch.nn.functional import avg_pool2d, max_pool2d, softplus
 
 from ganfill.completion.networks import Networks
+
+Prior = Callable[[Networks, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def uniform(known: torch.Tensor) -> torch.Tensor:
@@ -39,6 +43,30 @@ class Neighbourhood:
         return known * (self.floor + (1 - self.floor) * missing)
 
 
+@dataclass(frozen=True)
+class Decay:
+    """Known pixels count by their distance from the hole: 1 beside it, falling exponentially to a floor.
+
+    Args:
+        length: in pixels, over which the weight above the floor falls to 37 %.
+        floor: weight of a known pixel far from the hole.
+    """
+
+    length: float = 4.0
+    floor: float = 0.0
+
+    def __call__(self, known: torch.Tensor) -> torch.Tensor:
+        """Returns weights in [0, 1]; the floor everywhere where nothing is missing."""
+        nearness, reached = torch.zeros_like(known), 1 - known
+        for distance in range(max(known.shape[2:])):
+            grown = max_pool2d(reached, 3, stride=1, padding=1)
+            if torch.equal(grown, reached):
+                break
+            nearness += (grown - reached) * math.exp(-distance / self.length)
+            reached = grown
+        return known * (self.floor + (1 - self.floor) * nearness)
+
+
 def log_fake(logits: torch.Tensor) -> torch.Tensor:
     """log(1 - D(x)), from logits: the prior term of Yeh et al. (equation 5)."""
     return -softplus(logits)
@@ -50,6 +78,50 @@ def minus_log_real(logits: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
+class Critic:
+    """The discriminator's opinion of the whole generated picture.
+
+    Args:
+        penalty: of its logits, (M,) -> (M,).
+        centred: the mean logit of real pictures in training counts as 0, so that a discriminator which is sure of itself
+            still has a slope.
+    """
+
+    penalty: Callable[[torch.Tensor], torch.Tensor] = minus_log_real
+    centred: bool = False
+
+    def __call__(
+        self,
+        networks: Networks,
+        z: torch.Tensor,
+        pictures: torch.Tensor,
+        image: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> torch.Tensor:
+        """The penalty of each item."""
+        logits = networks.logits(pictures)
+        return self.penalty(logits - networks.model.logit_centre if self.centred else logits)
+
+
+def shell(
+    networks: Networks, z: torch.Tensor, pictures: torch.Tensor, image: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """The squared distance of |z| from sqrt(d), where a normal prior has its mass."""
+    return (z.norm(dim=1) - math.sqrt(z.shape[1])).square()
+
+
+def features(
+    networks: Networks, z: torch.Tensor, pictures: torch.Tensor, image: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """How much the discriminator's features change when known pixels are pasted (Pan et al. 2020, arXiv 2003.13659).
+
+    A mean absolute difference; 0 where the generated picture agrees with all that is known.
+    """
+    pasted = torch.where(weights > 0, image, pictures)
+    return (networks.features(pasted) - networks.features(pictures)).abs().flatten(1).mean(1)
+
+
+@dataclass(frozen=True)
 class Objective:
     """Weighted L1 on known pixels plus ``prior_weight`` times a prior term.
 
@@ -57,13 +129,13 @@ class Objective:
         weights: the contextual weights.
         normalise: divide by the sum of weights (times three channels), so that the loss is a mean absolute error and
             one prior weight serves every mask; the published searches take the plain sum.
-        prior: the prior term; None runs no discriminator.
+        prior: the prior term, such as ``Critic()``, ``shell`` or ``features``; None adds none.
         prior_weight: its factor, lambda in the papers.
     """
 
     weights: Callable[[torch.Tensor], torch.Tensor] = uniform
     normalise: bool = True
-    prior: Callable[[torch.Tensor], torch.Tensor] | None = None
+    prior: Prior | None = None
     prior_weight: float = 0.0
 
     def weigh(self, known: torch.Tensor) -> torch.Tensor:
@@ -74,12 +146,18 @@ class Objective:
         return weights
 
     def __call__(
-        self, networks: Networks, pictures: torch.Tensor, image: torch.Tensor, weights: torch.Tensor
+        self,
+        networks: Networks,
+        z: torch.Tensor,
+        pictures: torch.Tensor,
+        image: torch.Tensor,
+        weights: torch.Tensor,
     ) -> torch.Tensor:
         """The loss of each item.
 
         Args:
-            networks: gives the logits of the prior term.
+            networks: what a prior term asks.
+            z: latent vectors (M, d).
             pictures: generated (M, 3, R, R).
             image: wanted (M, 3, R, R).
             weights: contextual weights (M, 1, R, R).
@@ -89,7 +167,7 @@ class Objective:
         """
         loss = absolute_error(pictures, image, weights)
         if self.prior is not None and self.prior_weight:
-            loss = loss + self.prior_weight * self.prior(networks.logits(pictures))
+            loss = loss + self.prior_weight * self.prior(networks, z, pictures, image, weights)
         return loss
 
 

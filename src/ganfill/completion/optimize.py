@@ -1,7 +1,7 @@
-"""Optimizers of latent vectors, each item by itself.
+"""Optimizers of latent vectors and the like, each item by itself.
 
-``begin(z, steps)`` gives a run, whose ``step(gradient, noise)`` moves ``z`` and whose ``keep(rows)`` drops the other
-items in mid-flight, which ``torch.optim`` cannot.
+``begin(point, steps)`` gives a run, whose ``step(gradient, noise)`` moves ``point`` and whose ``keep(rows)`` drops the
+other items in mid-flight, which ``torch.optim`` cannot.
 """
 
 import math
@@ -19,7 +19,7 @@ class Adam:
         betas: decay of the first and second moments.
         warmup: share of the steps in which the rate rises linearly; 0 starts at full rate.
         decay: share of the steps, at the end, in which the rate falls to nothing along a cosine; 0 keeps it.
-        noise: standard deviation of the normal noise added to z at the first step; it falls to nothing at three
+        noise: standard deviation of the normal noise added at the first step; it falls to nothing at three
             quarters of the way, so that a start can leave a poor valley. 0 adds none.
     """
 
@@ -29,9 +29,9 @@ class Adam:
     decay: float = 0.0
     noise: float = 0.0
 
-    def begin(self, z: torch.Tensor, steps: int) -> "AdamRun":
-        """Starts at z (M, d) for ``steps`` steps in all."""
-        return AdamRun(self, z, steps)
+    def begin(self, point: torch.Tensor, steps: int) -> "AdamRun":
+        """Starts at ``point`` (M, ...) for ``steps`` steps in all."""
+        return AdamRun(self, point, steps)
 
     def rate_at(self, t: float) -> float:
         """The step size after a share ``t`` of the steps, 0 <= t < 1."""
@@ -45,12 +45,12 @@ class Adam:
 
 
 class AdamRun:
-    """The state of one optimisation: ``z`` (M, d), its moments and the steps done."""
+    """The state of one optimisation: ``point`` (M, ...), its moments and the steps done."""
 
-    def __init__(self, settings: Adam, z: torch.Tensor, steps: int) -> None:
+    def __init__(self, settings: Adam, point: torch.Tensor, steps: int) -> None:
         self.settings, self.steps, self.done = settings, steps, 0
-        self.z = z.clone()
-        self.mean, self.square = torch.zeros_like(z), torch.zeros_like(z)
+        self.point = point.clone()
+        self.mean, self.square = torch.zeros_like(point), torch.zeros_like(point)
 
     @property
     def noise(self) -> float:
@@ -58,7 +58,7 @@ class AdamRun:
         return self.settings.noise_at(self.done / self.steps)
 
     def step(self, gradient: torch.Tensor, noise: torch.Tensor | None = None) -> None:
-        """Moves z against the gradient (M, d), then by ``noise`` (M, d) if given."""
+        """Moves against the gradient (M, ...), then by ``noise`` (M, ...) if given."""
         beta1, beta2 = self.settings.betas
         # Counted from 1: at the first step a warm-up has to move already.
         self.done += 1
@@ -67,10 +67,10 @@ class AdamRun:
         self.square.lerp_(gradient.square(), 1 - beta2)
         mean = self.mean / (1 - beta1**self.done)
         square = self.square / (1 - beta2**self.done)
-        self.z = self.z - rate * mean / (square.sqrt() + 1e-8)
+        self.point = self.point - rate * mean / (square.sqrt() + 1e-8)
         if noise is not None:
-            self.z = self.z + noise
+            self.point = self.point + noise
 
     def keep(self, rows: torch.Tensor) -> None:
         """Goes on with the items ``rows`` (indices, (m,)) alone."""
-        self.z, self.mean, self.square = self.z[rows], self.mean[rows], self.square[rows]
+        self.point, self.mean, self.square = self.point[rows], self.mean[rows], self.square[rows]

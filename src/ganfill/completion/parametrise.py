@@ -1,6 +1,12 @@
-"""Where a latent vector may be: each ``(z, latent) -> z`` moves vectors (..., d) to the nearest point allowed."""
+"""Where a latent vector may be, and in which coordinates it moves.
+
+``enter(z)`` gives the free coordinates u of latent vectors (..., d), ``leave(u)`` the vectors, and ``project(u)`` moves
+coordinates to the nearest allowed after each step.
+"""
 
 import math
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -8,14 +14,72 @@ from ganfill.models.latent import Normal, Uniform
 
 Latent = Normal | Uniform
 
+EDGE = 0.999  # beyond it, tanh's slope is too small to come back
 
-def clip(z: torch.Tensor, latent: Latent) -> torch.Tensor:
-    """Into [-1, 1] for a uniform prior; a normal prior is left alone, since a third of its mass lies outside."""
-    return z.clamp(-1, 1) if latent.bounded else z
+
+class Parametrisation(Protocol):
+    """Coordinates of latent vectors."""
+
+    def enter(self, z: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """Coordinates of z."""
+        ...
+
+    def leave(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """The z of coordinates, differentiable."""
+        ...
+
+    def project(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """The nearest coordinates allowed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Clip:
+    """z itself, clipped to [-1, 1] for a uniform prior as the published searches do.
+
+    A normal prior is left alone, since a third of its mass lies outside.
+    """
+
+    def enter(self, z: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """z."""
+        return z
+
+    def leave(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """u."""
+        return u
+
+    def project(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """Clips."""
+        return u.clamp(-1, 1) if latent.bounded else u
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Where the prior's mass is: see ``typical``; a uniform prior is searched in u with z = tanh u.
+
+    A coordinate that is clipped at 1 keeps being pushed there and sticks; tanh lets it come back.
+
+    Args:
+        width: of the shell of a normal prior.
+    """
+
+    width: float = 1.5
+
+    def enter(self, z: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """Coordinates of z."""
+        return z.clamp(-EDGE, EDGE).atanh() if latent.bounded else typical(z, latent, self.width)
+
+    def leave(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """The z of coordinates."""
+        return u.tanh() if latent.bounded else u
+
+    def project(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
+        """Onto the shell, or to where tanh still has a slope."""
+        return u.clamp(-math.atanh(EDGE), math.atanh(EDGE)) if latent.bounded else typical(u, latent, self.width)
 
 
 def typical(z: torch.Tensor, latent: Latent, width: float = 1.5) -> torch.Tensor:
-    """Where the prior's mass is: [-1, 1] for a uniform one, ``sqrt(d) - width <= |z| <= sqrt(d) + width`` for a normal one.
+    """Nearest z where the prior's mass is: [-1, 1], or ``sqrt(d) - width <= |z| <= sqrt(d) + width`` for a normal prior.
 
     |z| of a normal prior has standard deviation 0.71 in any dimension, so the default is about two of them. A pull
     towards the origin instead, as by ``|z|^2 / 2``, leads to the one average face.

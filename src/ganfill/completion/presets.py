@@ -1,51 +1,95 @@
 """Searches put together and named."""
 
 from ganfill.completion.blend import Blend, Paste, Poisson
-from ganfill.completion.objective import Neighbourhood, Objective, log_fake, minus_log_real, uniform
+from ganfill.completion.finish import Cut
+from ganfill.completion.objective import Critic, Neighbourhood, Objective, log_fake, minus_log_real, uniform
 from ganfill.completion.optimize import Adam
-from ganfill.completion.parametrise import clip
+from ganfill.completion.parametrise import Clip
 from ganfill.completion.search import LatentSearch
-from ganfill.completion.start import FromPool, from_prior
+from ganfill.completion.select import Selection
+from ganfill.completion.start import FromPool, Proposals, from_prior
 from ganfill.errors import UserError
 
 
-def standard(
-    steps: int = 200,
-    starts: int = 8,
+def fast(
+    steps: int = 5,
     pool: int = 2048,
     rate: float = 0.15,
-    floor: float = 0.2,
+    floor: float = 0.05,
     window: int = 7,
-    held_out: float = 0.1,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The search to use: well-chosen starts, successive halving, ranking by held-out pixels.
+    """The encoder's guess and a few steps: milliseconds a picture. Without an encoder it begins in the pool.
 
     Args:
-        steps: in all; an eighth with all starts, an eighth with half of them, half with a quarter of them, and a quarter in
-            which the answers are fitted to all that is known.
-        starts: candidates of each picture, taken from the pool.
-        pool: generated pictures to start from.
-        rate: step size of Adam.
+        steps: of Adam.
+        pool: generated pictures to start from if the model has no encoder.
+        rate: step size.
+        floor: contextual weight of known pixels far from the hole.
+        window: neighbourhood of the contextual weights, in pixels.
+        blend: Poisson unless given.
+        precision: ``auto``, ``bf16`` or ``fp32``.
+        batch: pictures at once.
+    """
+    _refuse_unusable(steps=steps, pool=pool, window=window)
+    return LatentSearch(
+        rounds=((1, steps),),
+        start=Proposals(pool=FromPool(pool)),
+        objective=Objective(Neighbourhood(window, floor)),
+        optimizer=Adam(rate, decay=1.0),
+        blend=blend or Poisson(),
+        precision=precision,
+        batch=batch,
+    )
+
+
+def standard(
+    steps: int = 20,
+    starts: int = 4,
+    pool: int = 2048,
+    cut_level: int = 1,
+    cut_steps: int = 20,
+    rate: float = 0.1,
+    cut_rate: float = 0.05,
+    floor: float = 0.05,
+    window: int = 7,
+    held_out: float = 0.0,
+    agreement: float = 0.5,
+    spread: float = 0.2,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> LatentSearch:
+    """The search to use: the encoder's guess and variations of it, halved as they go, then the generator cut open.
+
+    Args:
+        steps: of Adam: a quarter with all starts, a quarter with half of them, and half with one.
+        starts: candidates of each picture.
+        pool: generated pictures to start from if the model has no encoder.
+        cut_level: the stage of the generator whose features are freed at the end; 0 frees none.
+        cut_steps: of Adam on them.
+        rate: step size of z.
+        cut_rate: step size of the features.
         floor: contextual weight of known pixels far from the hole.
         window: neighbourhood of the contextual weights, in pixels.
         held_out: share of known pixels that judge instead of being fitted.
+        agreement: weight of the encoder's guess in the ranking.
+        spread: how much worse than the best the other answers may score, so that they differ.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
     _refuse_unusable(steps=steps, starts=starts, pool=pool, held_out=held_out, window=window)
-    eighth, quarter = steps // 8, steps // 4
-    first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
+    quarter = steps // 4
     return LatentSearch(
-        rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * eighth - quarter)),
-        start=FromPool(pool),
+        rounds=((starts, quarter), (max(1, starts // 2), quarter), (1, steps - 2 * quarter)),
+        start=Proposals(pool=FromPool(pool)),
         objective=Objective(Neighbourhood(window, floor)),
-        optimizer=Adam(rate, warmup=0.05, decay=0.5, noise=0.05),
-        held_out=held_out,
-        refit=quarter,
+        optimizer=Adam(rate, decay=0.5),
+        selection=Selection(held_out, agreement, spread),
+        finish=[Cut(cut_level, cut_steps, cut_rate)] if cut_level else [],
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
@@ -69,9 +113,9 @@ def amos2016(
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
-        objective=Objective(uniform, normalise=False, prior=minus_log_real, prior_weight=prior_weight),
+        objective=Objective(uniform, normalise=False, prior=Critic(minus_log_real), prior_weight=prior_weight),
         optimizer=Adam(rate),
-        project=clip,
+        parametrise=Clip(),
         blend=blend or Paste(),
         precision=precision,
         batch=batch,
@@ -98,9 +142,9 @@ def yeh2017(
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
-        objective=Objective(Neighbourhood(window), normalise=False, prior=log_fake, prior_weight=prior_weight),
+        objective=Objective(Neighbourhood(window), normalise=False, prior=Critic(log_fake), prior_weight=prior_weight),
         optimizer=Adam(rate),
-        project=clip,
+        parametrise=Clip(),
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
@@ -117,7 +161,7 @@ def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, held_out: float
         )
 
 
-PRESETS = {make.__name__: make for make in (standard, amos2016, yeh2017)}
+PRESETS = {make.__name__: make for make in (fast, standard, amos2016, yeh2017)}
 
 
 def preset(name: str) -> LatentSearch:

@@ -1,4 +1,7 @@
-"""Where a search starts: ``(networks, target, weights, count, seed) -> z (N, count, d)``."""
+"""Where a search starts: ``(networks, target, weights, count, seed) -> z (N, count, d)``.
+
+What a start may see of the pictures is in ``target``: pixels that are held out count as missing there.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,6 +11,7 @@ import torch
 
 from ganfill import seeding
 from ganfill.completion.networks import Networks
+from ganfill.completion.parametrise import typical
 from ganfill.completion.target import Target
 
 if TYPE_CHECKING:
@@ -54,6 +58,41 @@ class FromPool:
         z = latents[candidates if rows is None else candidates.gather(1, rows)]
         blank = (weights.flatten(1).sum(1) == 0)[:, None, None]
         return torch.where(blank, from_prior(networks, target, weights, count, seed), z)
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """The encoder's guess, variations of it, and the best of a pool; of the pool alone if the model has no encoder.
+
+    Args:
+        pooled: share of the candidates that come from the pool.
+        jitter: how far variations are from the guess: ``sqrt(1 - jitter^2) guess + jitter n``, with n from the prior.
+        pool: where the others come from.
+    """
+
+    pooled: float = 0.0
+    jitter: float = 0.6
+    pool: FromPool = FromPool()
+
+    def __call__(
+        self, networks: Networks, target: Target, weights: torch.Tensor, count: int, seed: int
+    ) -> torch.Tensor:
+        """Returns z (N, count, d), the guess first."""
+        if networks.model.encoder is None:
+            return self.pool(networks, target, weights, count, seed)
+        pooled = min(int(self.pooled * count), count - 1)
+        guess = guess_latents(networks, target)[:, None]
+        variations = from_prior(networks, target, weights, count - pooled - 1, seed)
+        z = [guess, (1 - self.jitter**2) ** 0.5 * guess + self.jitter * variations]
+        if pooled:
+            z.append(self.pool(networks, target, weights, pooled, seed))
+        return torch.cat(z, 1)
+
+
+@torch.no_grad()
+def guess_latents(networks: Networks, target: Target) -> torch.Tensor:
+    """The encoder's z (N, d), moved to where the prior's mass is."""
+    return typical(networks.encode(target.image * target.known, target.known), networks.model.latent)
 
 
 def pool(networks: Networks, size: int, seed: int) -> Drawn:

@@ -51,6 +51,16 @@ class Target:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def hide(self, held: torch.Tensor) -> "Target":
+        """The same pictures with some more pixels missing: float (N, 1, R, R), 1 where one is hidden."""
+        known = self.known * (1 - held)
+        return Target(self.image * known, known, self.keys)
+
+    def repeat(self, count: int) -> "Target":
+        """Each picture ``count`` times in a row."""
+        keys = tuple(key for key in self.keys for _ in range(count))
+        return Target(self.image.repeat_interleave(count, 0), self.known.repeat_interleave(count, 0), keys)
+
     def pick(self, begin: int, end: int) -> "Target":
         """Pictures ``begin`` to ``end`` (excluded); past the last one, the last is repeated."""
         rows = [min(i, len(self) - 1) for i in range(begin, end)]

@@ -58,7 +58,26 @@ class Generator(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
-        return self.to_rgb(self.stages(z[:, :, None, None]))
+        return self.late(self.early(z, 1), 1)
+
+    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+        """Goes on from one stage to a later one.
+
+        Args:
+            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that level.
+            level: the number of stages to go through in all.
+            since: the number of stages gone through.
+
+        Returns:
+            (N, C, 2^(level + 1), 2^(level + 1)), or z as (N, latent_dim, 1, 1) for level 0.
+        """
+        if since == 0:
+            features = features.flatten(1)[:, :, None, None]
+        return self.stages[since:level](features)
+
+    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
+        """Pictures from what ``early`` gave for that level."""
+        return self.to_rgb(self.stages[level:](features))
 
 
 class Discriminator(nn.Module):
@@ -87,4 +106,8 @@ class Discriminator(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Returns logits (N,)."""
-        return self.to_logit(self.stages(images)).flatten()
+        return self.to_logit(self.features(images)).flatten()
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """What the last layer judges by: (N, C, 4, 4)."""
+        return self.stages(images)

@@ -1,0 +1,111 @@
+"""Searches in chunks that fit on the device, and what they give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+
+from ganfill.completion.target import Target
+
+DETERMINISTIC_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The answers of a search, best first, on the CPU.
+
+    Attributes:
+        pictures: what the generator shows, float (N, answers, 3, R, R) in [-1, 1]; not yet blended.
+        latents: their z, (N, answers, d).
+        scores: what the ranking is by, see ``Selection``, (N, answers), in units of [-1, 1]; smaller is better.
+        errors: mean absolute error on all known pixels of what the generator shows of z itself, (N, answers), in the same
+            units: how far the generator knows such pictures.
+        frames: the leading candidate at moments of the search, each float (N, 3, R, R).
+        mean: of several answers, float (N, 3, R, R), for searches that give it: closest to the truth in squares, but
+            nothing that the generator would show.
+        interval: where the truth is with a probability of 90 %, pixel by pixel, two floats (N, 3, R, R), for searches that
+            estimate it.
+        passes: forward and backward runs through the generator for each picture; a forward run alone counts a
+            third, and what all pictures share nothing.
+    """
+
+    pictures: torch.Tensor
+    latents: torch.Tensor
+    scores: torch.Tensor
+    errors: torch.Tensor
+    frames: list[torch.Tensor] = field(default_factory=list)
+    mean: torch.Tensor | None = None
+    interval: tuple[torch.Tensor, torch.Tensor] | None = None
+    passes: float = 0.0
+
+
+class Recorder:
+    """Watches a fit: keeps frames, reports progress.
+
+    Args:
+        count: frames wanted.
+        steps: that the fit will make.
+        pictures: that are being fitted.
+        advance: is told the pictures finished since the last call, in fractions.
+    """
+
+    def __init__(self, count: int, steps: int, pictures: int, advance: Callable[[float], object] | None) -> None:
+        self.wanted = {round(i * max(steps - 1, 0) / max(count - 1, 1)) for i in range(count)}
+        self.step, self.share, self.advance = 0, pictures / max(steps, 1), advance
+        self.frames: list[torch.Tensor] = []
+
+    def __call__(self, pictures: torch.Tensor, losses: torch.Tensor) -> None:
+        if self.step in self.wanted:
+            leading = losses.argmin(1)
+            self.frames.append(pictures[torch.arange(len(leading)), leading].cpu())
+        if self.advance is not None:
+            self.advance(self.share)
+        self.step += 1
+
+
+def in_chunks(
+    search: Callable[[Target, int], Completion], target: Target, items: int, batch: int, deterministic: bool
+) -> Completion:
+    """Searches for a target in chunks of a power of two of pictures.
+
+    Args:
+        search: of a chunk; it is also told how many of its pictures are real ones, the others only fill it up.
+        target: N pictures.
+        items: candidates of each picture that are on the device at once.
+        batch: items allowed at once.
+        deterministic: makes all chunks of one size, whatever N.
+
+    Raises:
+        ValueError: there are no pictures.
+    """
+    if not len(target):
+        raise ValueError("there are no pictures to complete")
+    size = power_of_two((min(batch, DETERMINISTIC_BATCH) if deterministic else batch) // items)
+    parts = []
+    for begin in range(0, len(target), size):
+        real = min(size, len(target) - begin)
+        chunk = target.pick(begin, begin + (size if deterministic else real))
+        parts.append((real, search(chunk, real)))
+    return _join(parts)
+
+
+def power_of_two(n: int) -> int:
+    """The largest power of two that is at most n, and at least 1."""
+    return 1 << (max(n, 1).bit_length() - 1)
+
+
+def _join(parts: list[tuple[int, Completion]]) -> Completion:
+    """Puts chunks together, without the pictures that only filled them up."""
+    first = parts[0][1]
+
+    def join(values: list) -> Any:
+        """Values of each part: tensors, collections of tensors, or nothing."""
+        if isinstance(values[0], torch.Tensor):
+            return torch.cat([value[:real] for value, (real, _) in zip(values, parts, strict=True)])
+        if isinstance(values[0], list | tuple):
+            return type(values[0])(join(list(moment)) for moment in zip(*values, strict=True))
+        return values[0]
+
+    joined = {name.name: join([getattr(found, name.name) for _, found in parts]) for name in fields(first)}
+    return Completion(**joined)
