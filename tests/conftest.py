@@ -7,6 +7,7 @@ import torch
 from ganfill import modelfile
 from ganfill.data.store import FORMAT
 from ganfill.models.dcgan import Discriminator, Generator
+from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Uniform
 
 
@@ -32,6 +33,15 @@ def model():
     for network in networks:
         network.requires_grad_(False)
     return modelfile.Model(*networks, Uniform(8), 32, 1.5, torch.rand(3, 32, 32), card)
+
+
+@pytest.fixture
+def model_with_encoder(model):
+    """The same model with an untrained encoder."""
+    torch.manual_seed(2)
+    model.encoder = Encoder(32, 8, 4).eval().requires_grad_(False)
+    model.card["encoder"] = part("encoder.Encoder", resolution=32, latent_dim=8, width=4)
+    return model
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ganfill.errors import UserError
 ROOT = Path(__file__).parents[1]
 NEEDED = {
     "train": ["out=o"],
+    "train-encoder": ["data.path=d", "model=m", "out=o"],
     "prepare": ["source=s", "out=o"],
     "export": ["run=r", "out=o"],
     "info": ["file=f"],

@@ -142,8 +142,8 @@ def test_words_for_holes(model):
 def test_a_search_by_name(model, images, holes):
     by_name = complete(model, images, holes, search="standard", seed=1)
     assert torch.equal(by_name, complete(model, images, holes, search=standard(), seed=1))
-    with pytest.raises(UserError, match="search=best is no preset"):
-        complete(model, images, holes, search="best")
+    with pytest.raises(UserError, match="search=quick is no preset"):
+        complete(model, images, holes, search="quick")
 
 
 PICTURE = Image.new("RGB", (32, 32))

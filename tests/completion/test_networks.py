@@ -39,3 +39,36 @@ def test_out_comes_float32_at_any_precision(model):
     assert Networks(model).bfloat16 == has_bfloat16(torch.device("cpu"))
     with pytest.raises(UserError, match="precision=fp16 is not known"):
         Networks(model, "fp16")
+
+
+def test_the_encoder_sees_picture_and_mask_in_powers_of_two(model_with_encoder):
+    networks = Networks(model_with_encoder, "fp32")
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(5, 3, 32, 32, generator=generator)
+    known = (torch.rand(5, 1, 32, 32, generator=generator) > 0.3).float()
+    z = networks.encode(image * known, known)
+    torch.testing.assert_close(z, model_with_encoder.encoder(image * known, known))
+    assert z.shape == (5, 8) and torch.equal(networks.encode(image[:3] * known[:3], known[:3]), z[:3])
+
+
+def test_without_an_encoder_there_is_no_guess(model):
+    with pytest.raises(ValueError, match="this model has no encoder"):
+        Networks(model).encode(torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
+
+
+def test_features_are_what_the_discriminator_judges_by(model):
+    networks, pictures = Networks(model, "fp32"), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = networks.features(pictures)
+    assert found.shape == (3, 16, 4, 4)
+    torch.testing.assert_close(model.discriminator.to_logit(found).flatten(), networks.logits(pictures))
+
+
+def test_any_function_of_batches_runs_and_only_the_first_rows_come_back(model):
+    sizes = []
+
+    def add(a, b):
+        sizes.append((len(a), len(b)))
+        return a + b
+
+    a, b = torch.arange(6.0).view(3, 2), torch.ones(3, 2)
+    assert torch.equal(Networks(model, "fp32").run(add, a, b), a + 1) and sizes == [(4, 4)]

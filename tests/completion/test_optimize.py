@@ -18,9 +18,9 @@ def test_without_schedule_and_noise_it_is_torchs_adam(rate, betas):
     for _ in range(20):
         theirs.grad = gradient_of(theirs.detach(), target)
         torch_adam.step()
-        run.step(gradient_of(run.z, target))
-    torch.testing.assert_close(run.z, theirs.detach())
-    assert not torch.equal(run.z, start)
+        run.step(gradient_of(run.point, target))
+    torch.testing.assert_close(run.point, theirs.detach())
+    assert not torch.equal(run.point, start)
 
 
 def test_the_start_itself_is_not_moved():
@@ -36,13 +36,13 @@ def test_keep_goes_on_as_if_the_others_had_never_been():
     settings = Adam(0.1, warmup=0.2, decay=0.5)
     all_four, two = settings.begin(start, 10), settings.begin(start[rows], 10)
     for _ in range(4):
-        all_four.step(gradient_of(all_four.z, target))
-        two.step(gradient_of(two.z, target[rows]))
+        all_four.step(gradient_of(all_four.point, target))
+        two.step(gradient_of(two.point, target[rows]))
     all_four.keep(rows)
     for _ in range(6):
-        all_four.step(gradient_of(all_four.z, target[rows]))
-        two.step(gradient_of(two.z, target[rows]))
-    assert torch.equal(all_four.z, two.z)
+        all_four.step(gradient_of(all_four.point, target[rows]))
+        two.step(gradient_of(two.point, target[rows]))
+    assert torch.equal(all_four.point, two.point)
 
 
 def test_the_rate_rises_stays_and_falls():
@@ -55,7 +55,7 @@ def test_the_rate_rises_stays_and_falls():
 def test_the_first_step_of_a_warm_up_moves_already():
     run = Adam(0.1, warmup=0.5).begin(torch.zeros(1, 2), 10)
     run.step(torch.ones(1, 2))
-    assert (run.z < 0).all()
+    assert (run.point < 0).all()
 
 
 def test_noise_falls_to_nothing_at_three_quarters():
@@ -65,4 +65,4 @@ def test_noise_falls_to_nothing_at_three_quarters():
     run = settings.begin(torch.zeros(1, 2), 4)
     assert run.noise == 0.05 and Adam().begin(torch.zeros(1, 2), 4).noise == 0
     run.step(torch.zeros(1, 2), torch.full((1, 2), 0.25))
-    assert torch.equal(run.z, torch.full((1, 2), 0.25))
+    assert torch.equal(run.point, torch.full((1, 2), 0.25))

@@ -1,3 +1,4 @@
+import inspect
 from dataclasses import replace
 
 import pytest
@@ -6,26 +7,12 @@ import torch
 from ganfill.completion.blend import Feather, Paste, Poisson
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Neighbourhood
-from ganfill.completion.presets import PRESETS, amos2016, preset, standard, yeh2017
+from ganfill.completion.presets import PRESETS, amos2016, best, fast, posterior, preset, standard, yeh2017
 from ganfill.completion.start import from_prior
 from ganfill.completion.target import Target
 from ganfill.config import build, compose
 from ganfill.errors import UserError
 from ganfill.models.latent import Normal
-
-
-@pytest.fixture
-def model(model):
-    """With statistics of its own, so that its pictures differ."""
-    torch.manual_seed(1)
-    model.generator.train()
-    with torch.no_grad():
-        for weight in model.generator.parameters():
-            weight.mul_(20 if weight.ndim == 4 else 1)
-        for _ in range(20):
-            model.generator(model.latent.sample(32))
-    model.generator.eval()
-    return model
 
 
 @pytest.fixture
@@ -109,16 +96,13 @@ def test_standard_finds_pictures_of_the_generator_itself(model, images, holes):
 
 
 def test_by_name():
-    assert {name: preset(name) for name in PRESETS} == {
-        "standard": standard(),
-        "amos2016": amos2016(),
-        "yeh2017": yeh2017(),
-    }
-    with pytest.raises(UserError, match="search=fast is no preset: use standard, amos2016, yeh2017"):
-        preset("fast")
+    made = {make.__name__: make() for make in (fast, standard, best, posterior, amos2016, yeh2017)}
+    assert {name: preset(name) for name in PRESETS} == made
+    with pytest.raises(UserError, match=f"search=quick is no preset: use {', '.join(made)}"):
+        preset("quick")
 
 
-@pytest.mark.parametrize("name", ["standard", "amos2016", "yeh2017"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_the_command_line_has_the_same_defaults(name):
     config = compose("complete", ["images=x", "mask=center", f"search={name}"])
     assert build(config.search) == preset(name)
@@ -148,3 +132,52 @@ def test_settings_that_cannot_be_used(settings):
 def test_more_answers_than_the_pool_holds(model, images, holes):
     found = standard(steps=4, starts=2, pool=2, precision="fp32")(model, images, holes, answers=5)
     assert found.pictures.shape[1] == 5
+
+
+SMALL = {"steps": 4, "starts": 4, "pool": 32, "average": 2, "cut_steps": 3, "chains": 2, "burn_in": 2, "samples": 2}
+OURS = [name for name in PRESETS if name not in ("amos2016", "yeh2017")]
+
+
+@pytest.fixture(params=[(name, encoder) for name in OURS for encoder in (False, True)], ids=str)
+def search(request, model):
+    """One of our searches, made small, for a model without and with an encoder."""
+    name, encoder = request.param
+    if encoder:
+        request.getfixturevalue("model_with_encoder")
+    known = inspect.signature(PRESETS[name]).parameters
+    return PRESETS[name](precision="fp32", **{key: value for key, value in SMALL.items() if key in known})
+
+
+def bits(found, rows=slice(None)):
+    """All that a search found of some pictures."""
+    parts = [found.pictures, found.latents, found.scores, found.errors, *found.frames]
+    parts += [found.mean] if found.mean is not None else []
+    return [part[rows] for part in (*parts, *(found.interval or ()))]
+
+
+def equal(one, other):
+    return len(one) == len(other) and all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_what_the_hole_holds_does_not_change_one_bit(search, model, images, holes):
+    found = bits(search(model, images, holes, answers=2, frames=2))
+    nothing = images.masked_fill(holes, float("nan"))
+    noise = torch.where(holes, torch.randn(images.shape), images)
+    assert all(part.isfinite().all() for part in found)
+    assert equal(bits(search(model, nothing, holes, answers=2, frames=2)), found)
+    assert equal(bits(search(model, noise, holes, answers=2, frames=2)), found)
+
+
+def test_deterministic_answers_know_neither_order_nor_mates(search, model, images, holes):
+    small = replace(search, batch=8)
+    together = small(model, images[:3], holes[:3], deterministic=True)
+    turned = small(model, images[:3].flip(0), holes[:3].flip(0), deterministic=True)
+    assert equal(bits(turned), bits(together, [2, 1, 0]))
+    assert equal(bits(small(model, images[1:2], holes[1:2], deterministic=True)), bits(together, [1]))
+
+
+def test_alone_is_as_in_a_batch_within_rounding(search, model, images, holes):
+    together, alone = search(model, images, holes), search(model, images[2:3], holes[2:3])
+    torch.testing.assert_close(alone.pictures, together.pictures[2:3], atol=2e-3, rtol=0)
+    torch.testing.assert_close(alone.latents, together.latents[2:3], atol=2e-3, rtol=0)
+    assert alone.passes == together.passes

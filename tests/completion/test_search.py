@@ -4,32 +4,19 @@ import pytest
 import torch
 
 from ganfill.completion.optimize import Adam
+from ganfill.completion.parametrise import Clip
 from ganfill.completion.search import LatentSearch
-from ganfill.completion.select import judge
+from ganfill.completion.select import Selection, judge
 from ganfill.completion.start import FromPool
 
 QUICK = LatentSearch(
     rounds=((4, 3), (2, 3)),
     start=FromPool(32),
     optimizer=Adam(0.1, warmup=0.1, decay=0.5, noise=0.05),
-    held_out=0.2,
+    selection=Selection(held_out=0.2),
     refit=2,
     precision="fp32",
 )
-
-
-@pytest.fixture
-def model(model):
-    """With statistics of its own, so that its pictures differ."""
-    torch.manual_seed(1)
-    model.generator.train()
-    with torch.no_grad():
-        for weight in model.generator.parameters():
-            weight.mul_(20 if weight.ndim == 4 else 1)
-        for _ in range(20):
-            model.generator(model.latent.sample(32))
-    model.generator.eval()
-    return model
 
 
 @pytest.fixture
@@ -94,7 +81,7 @@ def test_another_seed_is_another_search(model, images, holes):
 
 def test_successive_halving_keeps_the_best(model, images, holes):
     z = model.latent.sample(5 * 8, torch.Generator().manual_seed(0)).view(5, 8, 8)
-    search = LatentSearch(rounds=((8, 0), (4, 0), (1, 0)), start=lambda *_: z, precision="fp32")
+    search = LatentSearch(rounds=((8, 0), (4, 0), (1, 0)), start=lambda *_: z, parametrise=Clip(), precision="fp32")
     found = search(model, images, holes)
     errors = judge(model.generator(z.flatten(0, 1)).view(5, 8, 3, 32, 32), images, (~holes).float())
     assert torch.equal(found.latents[:, 0], z[torch.arange(5), errors.argmin(1)])
@@ -112,8 +99,10 @@ def test_halving_spends_its_steps_on_fewer_and_fewer(model, images, holes):
 
 
 def test_a_search_ends_with_less_error_than_it_began(model, images, holes):
-    begun = replace(QUICK, rounds=((4, 0),), refit=0, held_out=0)(model, images, holes).scores
-    ended = replace(QUICK, rounds=((4, 40),), refit=0, held_out=0, optimizer=Adam(0.1))(model, images, holes).scores
+    begun = replace(QUICK, rounds=((4, 0),), refit=0, selection=Selection())(model, images, holes).scores
+    ended = replace(QUICK, rounds=((4, 40),), refit=0, selection=Selection(), optimizer=Adam(0.1))(
+        model, images, holes
+    ).scores
     assert (ended < begun).all()
 
 

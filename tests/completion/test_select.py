@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.completion.select import best, hold_out, judge
+from ganfill.completion.select import Selection, best, far_apart, hold_out, judge
 from ganfill.completion.target import Target
 
 
@@ -55,3 +55,73 @@ def test_the_judge_takes_the_mean_of_what_counts():
 def test_best_first_and_ties_as_they_come():
     scores = torch.tensor([[3.0, 1.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     assert best(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+
+
+def line(*places):
+    """Pictures of one pixel (1, k, 1)."""
+    return torch.tensor(places)[None, :, None]
+
+
+def test_far_apart_by_hand():
+    scores, places = torch.tensor([[1.0, 1.1, 1.15, 1.3]]), line(0.0, 1.0, 5.0, 100.0)
+    assert far_apart(scores, places, 2, 0.2).tolist() == [[0, 2]]  # 3 fits too badly, 2 is farther than 1
+    assert far_apart(scores, places, 3, 0.2).tolist() == [[0, 2, 1]]
+    assert far_apart(scores, places, 3, 0.4).tolist() == [[0, 3, 2]]
+    assert far_apart(scores, places, 1, 0.4).tolist() == [[0]]
+
+
+def test_the_best_comes_first_wherever_it_stands():
+    scores, places = torch.tensor([[1.15, 1.1, 1.0], [1.0, 1.15, 1.1]]), line(5.0, 1.0, 0.0).expand(2, -1, -1)
+    assert far_apart(scores, places, 2, 0.2).tolist() == [[2, 0], [0, 2]]
+
+
+def test_where_too_few_fit_the_next_best_join():
+    scores, places = torch.tensor([[1.0, 3.0, 2.0, 4.0]]), line(0.0, 9.0, 1.0, 50.0)
+    assert far_apart(scores, places, 2, 0.01).tolist() == [[0, 2]]
+    assert far_apart(scores, places, 3, 0.01).tolist() == [[0, 1, 2]]
+    assert sorted(far_apart(scores, places, 4, 0.01)[0].tolist()) == [0, 1, 2, 3]
+
+
+def test_pictures_that_are_all_the_same_are_still_different_candidates():
+    chosen = far_apart(torch.zeros(3, 5), torch.zeros(3, 5, 4), 4, 0.1)
+    assert all(len(set(row)) == 4 for row in chosen.tolist()) and (chosen[:, 0] == 0).all()
+
+
+def candidates(*levels):
+    """Grey pictures (1, k, 3, 4, 4)."""
+    return torch.tensor(levels)[None, :, None, None, None].expand(1, -1, 3, 4, 4).clone()
+
+
+@pytest.fixture
+def half():
+    """A black picture whose right half is missing."""
+    holes = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    holes[..., 2:] = True
+    return Target.of(torch.zeros(1, 3, 4, 4), holes)
+
+
+def test_agreement_adds_the_difference_from_the_guess_in_the_hole(half):
+    pictures, guess = candidates(0.1, 0.2), torch.full((1, 3, 4, 4), 0.5)
+    guess[..., :2] = 9  # the known half of the guess plays no part
+    score = Selection(agreement=0.5).score(pictures, half, half.known, guess)
+    torch.testing.assert_close(score, torch.tensor([[0.1 + 0.5 * 0.4, 0.2 + 0.5 * 0.3]]))
+    for selection, seen in ((Selection(), guess), (Selection(agreement=0.5), None)):
+        torch.testing.assert_close(selection.score(pictures, half, half.known, seen), torch.tensor([[0.1, 0.2]]))
+
+
+def test_only_the_judging_pixels_score(half):
+    pictures = candidates(0.1)
+    pictures[..., 0] = 0.7
+    judged = torch.zeros_like(half.known)
+    judged[..., 0] = 1
+    torch.testing.assert_close(Selection().score(pictures, half, judged, None), torch.tensor([[0.7]]))
+
+
+def test_answers_are_to_differ_in_the_hole_alone(half):
+    pictures, scores = candidates(0.0, 0.0, 0.0), torch.tensor([[1.0, 1.05, 1.1]])
+    pictures[:, 1, :, :, :2] = 9
+    pictures[:, 2, :, :, 2:] = 0.1
+    assert Selection(spread=0.2).choose(scores, pictures, half, 2).tolist() == [[0, 2]]
+    assert Selection(spread=0.06).choose(scores, pictures, half, 2).tolist() == [[0, 1]]
+    assert Selection().choose(scores, pictures, half, 2).tolist() == [[0, 1]]
+    assert Selection(spread=0.2).choose(scores, pictures, half, 1).tolist() == [[0]]

@@ -48,6 +48,24 @@ def test_pick_repeats_the_last_one(images, holes):
     assert torch.equal(chunk.image[3], target.image[2]) and torch.equal(chunk.known[0], target.known[1])
 
 
+def test_hidden_pixels_are_missing_and_the_keys_stay(images, holes):
+    target, held = Target.of(images, holes), torch.zeros(3, 1, 8, 8)
+    held[0, 0, 0, :4] = 1
+    seen = target.hide(held)
+    assert seen.keys == target.keys
+    assert torch.equal(seen.known, target.known * (1 - held)) and not seen.known[0, 0, 0, :4].any()
+    assert not seen.image[0, :, 0, :4].any() and torch.equal(seen.image[1:], target.image[1:])
+    assert target.image[0, :, 0, :4].all()
+
+
+def test_repeated_pictures_stand_in_a_row(images, holes):
+    target = Target.of(images, holes)
+    twice = target.repeat(2)
+    assert len(twice) == 6 and twice.keys == tuple(target.keys[i] for i in (0, 0, 1, 1, 2, 2))
+    assert torch.equal(twice.image[2], target.image[1]) and torch.equal(twice.image[3], target.image[1])
+    assert torch.equal(twice.known.unflatten(0, (3, 2))[:, 1], target.known)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,0 +1,87 @@
+import pytest
+import torch
+from torch import nn
+
+from ganfill import modelfile
+from ganfill.models.latent import Normal
+
+
+@pytest.fixture
+def model(model):
+    """With statistics of its own, so that its pictures differ."""
+    torch.manual_seed(1)
+    model.generator.train()
+    with torch.no_grad():
+        for weight in model.generator.parameters():
+            weight.mul_(20 if weight.ndim == 4 else 1)
+        for _ in range(20):
+            model.generator(model.latent.sample(32))
+    model.generator.eval()
+    return model
+
+
+def fixed(*shape, seed=0):
+    """A parameter drawn once and for all, columns about 1 long."""
+    return nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(seed)) / shape[-1] ** 0.5)
+
+
+class Linear(nn.Module):
+    """G(z) = second first z, with 3 coordinates of z, 8 features and 4 x 4 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = fixed(8, 3), fixed(48, 8, seed=1)
+
+    def forward(self, z):
+        return self.late(self.early(z, 1), 1)
+
+    def early(self, features, level, since=0):
+        return features @ self.first.T if since < 1 <= level else features
+
+    def late(self, features, level):
+        return (self.early(features, 1, since=level) @ self.second.T).unflatten(1, (3, 4, 4))
+
+
+class Mapped(nn.Module):
+    """With a mapping network: z gives one w, and each of two layers draws a half of the picture from a w of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.mapping, self.synthesis = fixed(5, 3), fixed(2, 24, 5, seed=1)
+
+    def forward(self, z):
+        return self.late(z, 0)
+
+    def early(self, features, level, since=0):
+        return (features @ self.mapping.T).tanh()[:, None].expand(-1, 2, -1) if since < 1 <= level else features
+
+    def late(self, features, level):
+        halves = torch.einsum("lpd,nld->nlp", self.synthesis, self.early(features, 1, since=level))
+        return torch.cat([half.unflatten(1, (3, 2, 4)) for half in halves.unbind(1)], 2)
+
+
+class Plain(nn.Module):
+    """Features are the pixels, and a logit is their mean."""
+
+    def forward(self, images):
+        return images.flatten(1).mean(1)
+
+    def features(self, images):
+        return images
+
+
+def solvable(generator):
+    generator = generator.eval().requires_grad_(False)
+    return modelfile.Model(generator, Plain().eval(), Normal(3), 4, 0.5, torch.zeros(3, 4, 4), {})
+
+
+@pytest.fixture
+def linear():
+    """A model whose searches can be solved by hand."""
+    return solvable(Linear())
+
+
+@pytest.fixture
+def mapped():
+    """A tiny model with a mapping network."""
+    return solvable(Mapped())
