@@ -36,6 +36,24 @@ def model():
 
 
 @pytest.fixture
+def enliven():
+    """Gives an untrained model stronger weights and statistics of its own, so that its pictures differ."""
+
+    def enliven(model):
+        torch.manual_seed(1)
+        model.generator.train()
+        with torch.no_grad():
+            for weight in model.generator.parameters():
+                weight.mul_(20 if weight.ndim == 4 else 1)
+            for _ in range(20):
+                model.generator(model.latent.sample(32))
+        model.generator.eval()
+        return model
+
+    return enliven
+
+
+@pytest.fixture
 def model_with_encoder(model):
     """The same model with an untrained encoder."""
     torch.manual_seed(2)

@@ -108,3 +108,28 @@ def test_half_a_file_is_half_the_size_and_nearly_the_same(path, model, tmp_path)
     weights = sum(p.numel() for net in (model.generator, model.discriminator) for p in net.parameters() if p.ndim > 1)
     saved = path.stat().st_size - (tmp_path / "half.safetensors").stat().st_size
     assert saved == pytest.approx(2 * weights, rel=0.05)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_encoder_is_kept_where_there_is_one(model_with_encoder, tmp_path, half):
+    modelfile.save(tmp_path / "model.safetensors", model_with_encoder, half)
+    loaded = modelfile.load(tmp_path / "model.safetensors")
+    assert loaded.encoder is not None and not loaded.encoder.training
+    assert not any(p.requires_grad for p in loaded.encoder.parameters())
+    generator = torch.Generator().manual_seed(0)
+    image, known = torch.rand(2, 3, 32, 32, generator=generator), torch.ones(2, 1, 32, 32)
+    z = loaded.encoder(image, known)
+    assert z.dtype == torch.float32
+    torch.testing.assert_close(z, model_with_encoder.encoder(image, known), atol=5e-3 if half else 0, rtol=0)
+    assert loaded.card == model_with_encoder.card and loaded.to("cpu").encoder is not None
+
+
+def test_a_file_without_an_encoder_has_none(path):
+    assert modelfile.load(path).encoder is None and not [key for key in load_file(path) if key.startswith("encoder.")]
+
+
+def test_an_encoder_of_the_card_without_its_weights_is_refused(path):
+    part = {"class": "ganfill.models.encoder.Encoder", "arguments": {"resolution": 32, "latent_dim": 8, "width": 4}}
+    rewrite(path, lambda card: card.update(encoder=part))
+    with pytest.raises(UserError, match=r"does not fit this version of ganfill \(.*Encoder"):
+        modelfile.load(path)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -47,7 +49,7 @@ def test_no_item_is_ever_left_with_a_larger_loss():
     start = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     losses = [rosenbrock(minimise(rosenbrock, start, steps))[0] for steps in range(12)]
     torch.testing.assert_close(losses[0], rosenbrock(start)[0])
-    assert all((after <= before).all() for before, after in zip(losses, losses[1:], strict=False))
+    assert all((after <= before).all() for before, after in pairwise(losses))
     assert (losses[-1] < losses[0]).all()
 
 

@@ -1,13 +1,18 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
+from ganfill.completion.chunks import Recorder
+from ganfill.completion.finish import Cut, Polish
+from ganfill.completion.networks import Networks
+from ganfill.completion.objective import Objective
 from ganfill.completion.optimize import Adam
-from ganfill.completion.parametrise import Clip
+from ganfill.completion.parametrise import Clip, Typical
 from ganfill.completion.search import LatentSearch
-from ganfill.completion.select import Selection, judge
-from ganfill.completion.start import FromPool
+from ganfill.completion.select import Selection, hold_out, judge
+from ganfill.completion.start import FromPool, from_prior
+from ganfill.completion.target import Target
 
 QUICK = LatentSearch(
     rounds=((4, 3), (2, 3)),
@@ -137,3 +142,170 @@ def test_wrong_arguments(model, images, holes):
         QUICK(model, images[:0], holes[:0])
     with pytest.raises(ValueError, match="a known pixel is NaN"):
         QUICK(model, images.masked_fill(~holes, float("nan")), holes)
+
+
+@dataclass(frozen=True)
+class Squares(Objective):
+    """Weighted squared error, whose least value is known."""
+
+    def __call__(self, networks, z, pictures, image, weights):
+        return (weights * (pictures - image).square()).flatten(1).sum(1)
+
+
+@pytest.fixture
+def solvable(linear):
+    """Pictures and holes of 4 x 4 pixels, and the z that fit the known ones best in squares."""
+    images = torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    holes = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
+    holes[:, :, 1:3, 1:3] = True
+    known = ~holes.expand_as(images).flatten(1)
+    matrix = linear.generator.second @ linear.generator.first
+    solutions = [
+        torch.linalg.lstsq(matrix[k], x[k][:, None])[0][:, 0] for k, x in zip(known, images.flatten(1), strict=True)
+    ]
+    return images, holes, torch.stack(solutions)
+
+
+FREE = Typical(width=100)
+
+
+def test_adam_finds_the_least_squares(linear, solvable):
+    images, holes, solutions = solvable
+    search = LatentSearch(
+        rounds=((2, 300),), start=from_prior, objective=Squares(), optimizer=Adam(0.1, decay=0.5), parametrise=FREE,
+        precision="fp32",
+    )  # fmt: skip
+    found = search(linear, images, holes)
+    torch.testing.assert_close(found.latents[:, 0], solutions, atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.pictures[:, 0], linear.generator(solutions), atol=1e-3, rtol=0)
+
+
+def test_a_polish_finds_them_in_few_steps(linear, solvable):
+    images, holes, solutions = solvable
+    search = LatentSearch(
+        rounds=((1, 0),), start=from_prior, objective=Squares(), parametrise=FREE,
+        finish=[Polish(20, parametrise=FREE)], precision="fp32",
+    )  # fmt: skip
+    found = search(linear, images, holes)
+    torch.testing.assert_close(found.pictures[:, 0], linear.generator(solutions), atol=5e-3, rtol=0)
+
+
+def test_errors_are_those_of_z_on_all_known_pixels(model, images, holes):
+    found = replace(QUICK, finish=[Cut(1, 3)])(model, images, holes, answers=2)
+    of_z = model.generator(found.latents.flatten(0, 1)).unflatten(0, (5, 2))
+    torch.testing.assert_close(found.errors, judge(of_z, images, (~holes).float()), atol=1e-5, rtol=0)
+    assert not torch.allclose(found.pictures, of_z, atol=1e-3)
+
+
+def test_finishing_leaves_the_ranking_and_comes_nearer_to_what_is_known(model, images, holes):
+    plain, finished = (replace(QUICK, finish=finish)(model, images, holes) for finish in ([], [Cut(2, 20)]))
+    assert torch.equal(plain.scores, finished.scores) and torch.equal(plain.latents, finished.latents)
+    known = (~holes).float()
+    assert (judge(finished.pictures, images, known) < judge(plain.pictures, images, known)).all()
+
+
+def test_what_follows_comes_in_its_order_and_sees_what_it_needs(model, images, holes):
+    calls = []
+
+    @dataclass(frozen=True)
+    class Watch:
+        name: str
+        passes: int = 0
+
+        def __call__(self, networks, target, objective, weights, held, answers):
+            calls.append((self.name, len(answers.z), answers.level))
+            assert len(target) == len(weights) == len(held) == len(answers.pictures) == 10
+            assert target.keys[0] == target.keys[1] != target.keys[2]
+            assert not (held * (1 - target.known)).any() and held.any()
+            assert (weights[held > 0] > 0).all()  # to be fitted at last
+            return replace(answers, pictures=answers.pictures + 1)
+
+    found = replace(QUICK, finish=[Watch("a"), Cut(1, 1), Watch("b")])(model, images, holes, answers=2)
+    assert calls == [("a", 10, 0), ("b", 10, 1)] and found.pictures.shape == (5, 2, 3, 32, 32)
+    nothing = replace(QUICK, finish=[Cut(1, 1)])(model, images, holes, answers=2)
+    torch.testing.assert_close(found.pictures, nothing.pictures + 1)
+
+
+def test_the_mean_is_that_of_finished_answers(model, images, holes):
+    search = replace(QUICK, average=3, finish=[Cut(1, 2)])
+    three, one = search(model, images, holes, answers=3), search(model, images, holes)
+    torch.testing.assert_close(three.mean, three.pictures.mean(1))
+    assert torch.equal(one.mean, three.mean) and torch.equal(one.pictures[:, 0], three.pictures[:, 0])
+    assert one.pictures.shape[1] == 1 and QUICK(model, images, holes).mean is None
+    more = search(model, images, holes, answers=4)
+    torch.testing.assert_close(more.mean, more.pictures.mean(1))
+
+
+def test_passes_by_hand(model, images, holes):
+    search = LatentSearch(rounds=((8, 2), (4, 1), (2, 3)), start=from_prior, refit=1, precision="fp32")
+    steps, looks = 8 * 2 + 4 + 2 * 3 + 1, 8 + 4 + 2 + 1  # a look before each halving, at the end, and after the refit
+    assert search(model, images, holes).passes == pytest.approx(steps + looks / 3)
+    finished = replace(search, finish=[Cut(1, 5), Polish(4)], refit=0)
+    expected = 8 * 2 + 4 * 1 + 3 * 3 + (8 + 4 + 3) / 3 + 3 * (5 + 5)  # three answers to the end
+    assert finished(model, images, holes, answers=3).passes == pytest.approx(expected)
+
+
+def test_passes_are_the_runs_that_were_made(model, images, holes):
+    made = []
+    model.generator.register_forward_pre_hook(
+        lambda _, inputs: made.append(len(inputs[0]) * (1 if torch.is_grad_enabled() else 1 / 3))
+    )
+    search = LatentSearch(rounds=((8, 2), (4, 1)), start=from_prior, refit=2, precision="fp32")
+    assert search(model, images[:1], holes[:1]).passes == pytest.approx(sum(made))
+
+
+def test_agreement_decides_between_candidates_that_fit_alike(model, images, holes):
+    z = model.latent.sample(4, torch.Generator().manual_seed(5)).expand(5, -1, -1)
+    model.encoder = lambda image, known: z[0, 2].expand(len(image), -1)
+    search = LatentSearch(rounds=((4, 0),), start=lambda *_: z, parametrise=Clip(), precision="fp32")
+    found = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
+    assert torch.equal(found.latents[:, 0], z[:, 2])
+    pictures, guess = model.generator(z[0]).expand(5, -1, -1, -1, -1), model.generator(z[:, 2])
+    scores = judge(pictures, images, (~holes).float()) + 100 * judge(pictures, guess, holes.float())
+    torch.testing.assert_close(found.scores[:, 0], scores.amin(1))
+    model.encoder = None
+    without = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
+    assert torch.equal(without.latents, search(model, images, holes).latents)
+
+
+def test_answers_are_spread_among_those_that_fit(model, images, holes):
+    z = model.latent.sample(16, torch.Generator().manual_seed(5)).expand(5, -1, -1)
+    search = LatentSearch(rounds=((16, 0),), start=lambda *_: z, parametrise=Clip(), precision="fp32")
+    nearest, spread = (
+        replace(search, selection=Selection(spread=share))(model, images, holes, answers=3) for share in (0, 0.5)
+    )
+    hole = holes[:, None].float()
+
+    def distance(found):
+        pictures = (found.pictures * hole).flatten(2)
+        return torch.cdist(pictures, pictures).sum((1, 2))
+
+    assert torch.equal(spread.latents[:, 0], nearest.latents[:, 0])
+    assert (distance(spread) >= distance(nearest)).all() and (distance(spread) > distance(nearest)).any()
+    assert (spread.scores[:, 1:] <= (1.5 * spread.scores[:, :1]).maximum(nearest.scores[:, 2:])).all()
+    assert (spread.scores.diff(dim=1) >= 0).all()
+
+
+def test_held_out_pixels_rank_and_are_not_fitted(model, images, holes):
+    """Another content of the held-out pixels changes the scores, but no z."""
+    target = Target.of(images, holes)
+    search = LatentSearch(
+        rounds=((2, 3),), start=lambda *_: torch.full((5, 2, 8), 0.1), selection=Selection(held_out=0.3),
+        precision="fp32",
+    )  # fmt: skip
+    networks = Networks(model, "fp32")
+    held = hold_out(target, 0.3, 0)
+    other = Target(torch.where(held > 0, -target.image, target.image), target.known, target.keys)
+    one, two = (search.search(networks, t, 1, 0, Recorder(0, 3, 5, None)) for t in (target, other))
+    assert torch.equal(one.latents, two.latents) and not torch.equal(one.scores, two.scores)
+
+
+def test_coordinates_of_a_uniform_prior_do_not_stick_at_its_edge(model, holes):
+    z = torch.full((4, 8), 0.3)
+    images = model.generator(z)
+    search = LatentSearch(
+        rounds=((1, 150),), start=lambda *_: torch.ones(4, 1, 8), optimizer=Adam(0.1, decay=0.3), precision="fp32"
+    )
+    found = search(model, images, holes[:4])
+    start = judge(model.generator(torch.ones(4, 8))[:, None], images, (~holes[:4]).float())
+    assert (found.latents.abs() < 0.999).any(2).all() and (found.scores < 0.5 * start).all()

@@ -1,10 +1,12 @@
 import pytest
 import torch
+from torch import nn
 
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Objective
-from ganfill.completion.start import FromPool, from_prior, pool
+from ganfill.completion.start import FromPool, Proposals, from_prior, guess_latents, pool
 from ganfill.completion.target import Target
+from ganfill.models.latent import Normal
 
 
 @pytest.fixture
@@ -72,3 +74,82 @@ def test_the_pool_is_generated_once(networks, target):
     first, calls = start(FromPool(32), networks, target), []
     networks.model.generator.register_forward_pre_hook(lambda *_: calls.append(1))
     assert torch.equal(start(FromPool(32), networks, target), first) and not calls
+
+
+class Watching(nn.Module):
+    """An encoder that guesses the mean colour and the known share, and remembers what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, image, known):
+        self.seen.append((image, known))
+        colour = image.mean((2, 3)) / known.mean((2, 3)).clamp_min(1e-6)
+        return torch.cat([colour, known.mean((2, 3)), colour.new_zeros(len(image), 4)], 1)
+
+
+@pytest.fixture
+def guided(networks):
+    """The same with an encoder."""
+    networks.model.encoder = Watching()
+    return networks
+
+
+def test_without_an_encoder_proposals_come_from_the_pool(networks, target):
+    assert torch.equal(start(Proposals(pool=FromPool(32)), networks, target), start(FromPool(32), networks, target))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_the_encoders_guess_comes_first_as_it_is(guided, target, count):
+    z = start(Proposals(pooled=0.5, pool=FromPool(32)), guided, target, count)
+    assert z.shape == (3, count, 8) and torch.equal(z[:, 0], guess_latents(guided, target))
+    assert all(len(candidates.unique(dim=0)) == count for candidates in z)
+
+
+def test_a_guess_is_moved_to_where_the_prior_is(guided, target):
+    guided.model.encoder = lambda image, known: torch.full((len(image), 8), 3.0)
+    assert torch.equal(guess_latents(guided, target), torch.ones(3, 8))
+
+
+def test_variations_mix_the_guess_with_draws_from_the_prior(guided, target):
+    draws = start(from_prior, guided, target, 3)
+    z = start(Proposals(jitter=0.6), guided, target)
+    torch.testing.assert_close(z[:, 1:], 0.8 * z[:, :1] + 0.6 * draws)
+    torch.testing.assert_close(start(Proposals(jitter=0), guided, target)[:, 1:], z[:, :1].expand(-1, 3, -1))
+
+
+def test_variations_of_a_normal_prior_stay_as_far_from_the_origin_as_it_does(linear):
+    linear.latent = Normal(400)
+    guess = Normal(400).sample(1, torch.Generator().manual_seed(0))
+    linear.encoder = lambda image, known: guess.expand(len(image), -1)
+    target = Target.of(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool))
+    z = start(Proposals(), Networks(linear, "fp32"), target, 50)
+    assert z.norm(dim=2).mean().item() == pytest.approx(20, rel=0.03)
+
+
+def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
+    how = Proposals(pooled=0.25, pool=FromPool(32))
+    z = start(how, guided, target)
+    assert torch.equal(start(how, guided, target.pick(1, 2)), z[1:2])
+    turned = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])
+    assert torch.equal(start(how, guided, turned), z.flip(0))
+    other = start(how, guided, target, seed=1)
+    assert torch.equal(other[:, 0], z[:, 0]) and not torch.equal(other[:, 1:], z[:, 1:])
+
+
+def test_a_share_of_the_proposals_comes_from_the_pool(guided, target):
+    z = start(Proposals(pooled=0.5, pool=FromPool(32)), guided, target, 8)
+    assert torch.equal(z[:, 4:], start(FromPool(32), guided, target, 4))
+    assert torch.equal(start(Proposals(pooled=1.0, pool=FromPool(32)), guided, target, 2)[:, 0], z[:, 0])
+
+
+def test_missing_and_hidden_pixels_do_not_reach_the_encoder(guided, target):
+    held = torch.zeros_like(target.known)
+    held[:, :, :4] = 1
+    start(Proposals(), guided, target.hide(held))
+    ((image, known),) = guided.model.encoder.seen
+    hidden = (target.known == 0) | (held == 1)
+    assert torch.equal(known[:3], 1 - hidden.float()) and not image[:3][hidden.expand(-1, 3, -1, -1)].any()
+    louder = Target(torch.where(hidden, 9.0, target.image), target.known * (1 - held), target.keys)
+    assert torch.equal(start(Proposals(), guided, louder), start(Proposals(), guided, target.hide(held)))

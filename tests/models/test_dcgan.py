@@ -66,3 +66,28 @@ def test_evaluated_networks_treat_pictures_one_by_one():
 def test_other_resolutions_are_refused():
     with pytest.raises(ValueError, match="48"):
         Generator(48)
+
+
+@pytest.mark.parametrize("resolution", [32, 64])
+def test_the_generator_can_be_taken_apart_at_any_stage(resolution):
+    torch.manual_seed(0)
+    generator = Generator(resolution, 8, 4).eval()
+    z = torch.randn(2, 8)
+    images = generator(z)
+    levels = range(len(generator.stages) + 1)
+    for level in levels:
+        features = generator.early(z, level)
+        assert features.shape[2:] == ((1, 1) if level == 0 else (2 ** (level + 1),) * 2)
+        assert torch.equal(generator.late(features, level), images)
+        for since in range(1, level + 1):
+            assert torch.equal(generator.early(generator.early(z, since), level, since), features)
+    assert torch.equal(generator.early(z, 0).flatten(1), z)
+
+
+def test_the_discriminators_features_are_what_its_last_layer_sees():
+    torch.manual_seed(0)
+    discriminator = Discriminator(32, 4).eval()
+    images = torch.rand(3, 3, 32, 32)
+    features = discriminator.features(images)
+    assert features.shape == (3, 16, 4, 4)
+    assert torch.equal(discriminator.to_logit(features).flatten(), discriminator(images))
