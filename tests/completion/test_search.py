@@ -11,7 +11,7 @@ from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Clip, Typical
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.select import Selection, hold_out, judge
-from ganfill.completion.start import FromPool, from_prior
+from ganfill.completion.start import FromPool, Proposals, from_prior
 from ganfill.completion.target import Target
 
 QUICK = LatentSearch(
@@ -309,3 +309,19 @@ def test_coordinates_of_a_uniform_prior_do_not_stick_at_its_edge(model, holes):
     found = search(model, images, holes[:4])
     start = judge(model.generator(torch.ones(4, 8))[:, None], images, (~holes[:4]).float())
     assert (found.latents.abs() < 0.999).any(2).all() and (found.scores < 0.5 * start).all()
+
+
+def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, holes):
+    target, seen = Target.of(images, holes), []
+
+    def encoder(image, known):
+        seen.append((image[:5], known[:5]))
+        return torch.zeros(len(image), 8)
+
+    model.encoder = encoder
+    selection = Selection(held_out=0.3, agreement=0.5)
+    LatentSearch(rounds=((2, 1),), start=Proposals(), selection=selection, precision="fp32")(model, images, holes)
+    expected = target.known * (1 - hold_out(target, 0.3, 0))
+    assert len(seen) == 2 and expected.sum() < target.known.sum()
+    for image, known in seen:
+        assert torch.equal(known, expected) and torch.equal(image, target.image * expected)

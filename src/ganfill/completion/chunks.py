@@ -56,6 +56,7 @@ class Recorder:
         self.frames: list[torch.Tensor] = []
 
     def __call__(self, pictures: torch.Tensor, losses: torch.Tensor) -> None:
+        """Sees the pictures (N, k, 3, R, R) and losses (N, k) of a step."""
         if self.step in self.wanted:
             leading = losses.argmin(1)
             self.frames.append(pictures[torch.arange(len(leading)), leading].cpu())

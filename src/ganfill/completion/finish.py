@@ -7,7 +7,7 @@ with a mapping network gives at level 1 its w for every layer, (N, layers, d), a
 """
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -80,7 +80,7 @@ class Polish:
 
     steps: int = 20
     history: int = 8
-    parametrise: Parametrisation = Typical()
+    parametrise: Parametrisation = field(default_factory=Typical)
 
     @property
     def passes(self) -> int:
@@ -215,7 +215,7 @@ class Adapt:
         best, least = answers.pictures[row : row + 1], torch.inf
         for step in range(self.steps + 1):
             pictures = networks.run(late, features)
-            error = float(absolute_error(pictures, image, held if held.any() else weights))
+            error = absolute_error(pictures, image, held if held.any() else weights).item()
             if error < least:
                 best, least = pictures.detach(), error
             if step < self.steps:

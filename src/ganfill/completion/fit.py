@@ -20,8 +20,9 @@ class Fit:
     Args:
         networks: the model.
         target: N pictures.
+        image: what each candidate shall show, (N, count, 3, R, R): the known pixels, and in the hole what is expected there.
         objective: what is minimised.
-        weights: contextual weights (N, 1, R, R); may be replaced in mid-flight.
+        weights: of the pixels, (N, 1, R, R); may be replaced in mid-flight.
         parametrise: the coordinates that move.
         optimizer: moves them along the gradient.
         z: starts (N, count, d).
@@ -36,6 +37,7 @@ class Fit:
         self,
         networks: Networks,
         target: Target,
+        image: torch.Tensor,
         objective: Objective,
         weights: torch.Tensor,
         parametrise: Parametrisation,
@@ -44,9 +46,9 @@ class Fit:
         steps: int,
         seed: int,
     ) -> None:
-        self.networks, self.target, self.objective, self.parametrise = networks, target, objective, parametrise
+        self.networks, self.objective, self.parametrise = networks, objective, parametrise
         self.latent = networks.model.latent
-        self.weights = weights
+        self.image, self.weights = image, weights
         self.count, self.passes = z.shape[1], 0.0
         self.run = optimizer.begin(parametrise.enter(z.flatten(0, 1), self.latent), steps)
         self.noises = [seeding.generator(seed, "noise", key) for key in target.keys]
@@ -64,7 +66,7 @@ class Fit:
 
     def advance(self, steps: int, watch: Watch | None = None) -> None:
         """Makes ``steps`` steps; ``watch`` sees the pictures (N, count, 3, R, R) and losses (N, count) before each."""
-        image = self.target.image.repeat_interleave(self.count, 0)
+        image = self.image.flatten(0, 1)
         weights = self.weights.repeat_interleave(self.count, 0)
         self.passes += steps * self.count
         for _ in range(steps):
@@ -82,7 +84,9 @@ class Fit:
     def keep(self, chosen: torch.Tensor) -> None:
         """Goes on with the candidates ``chosen`` (N, m) of each picture, in that order."""
         first = torch.arange(len(chosen), device=chosen.device)[:, None] * self.count
-        self.run.keep((first + chosen).flatten())
+        rows = (first + chosen).flatten()
+        self.run.keep(rows)
+        self.image = self.image.flatten(0, 1)[rows].unflatten(0, chosen.shape)
         self.count = chosen.shape[1]
 
     def _noise(self) -> torch.Tensor | None:

@@ -73,7 +73,7 @@ def _inverse_hessian(gradient: torch.Tensor, pairs: deque, first_step: float) ->
         alpha = inverse * (step * result).sum(1, keepdim=True)
         result = result - alpha * change
         steps.append((step, change, inverse, alpha))
-    for step, change, inverse, _ in reversed(steps):  # the newest pair that counts sets the scale
+    for _, change, inverse, _ in reversed(steps):  # the newest pair that counts sets the scale
         known = change.square().sum(1, keepdim=True)
         scale = torch.where(inverse > 0, 1 / (inverse * known.clamp_min(1e-20)).clamp_min(1e-20), scale)
     result = scale * result

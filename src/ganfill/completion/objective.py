@@ -57,14 +57,63 @@ class Decay:
 
     def __call__(self, known: torch.Tensor) -> torch.Tensor:
         """Returns weights in [0, 1]; the floor everywhere where nothing is missing."""
-        nearness, reached = torch.zeros_like(known), 1 - known
-        for distance in range(max(known.shape[2:])):
-            grown = max_pool2d(reached, 3, stride=1, padding=1)
-            if torch.equal(grown, reached):
-                break
-            nearness += (grown - reached) * math.exp(-distance / self.length)
-            reached = grown
+        nearness = torch.exp(-(distance_to(1 - known) - 1) / self.length)
         return known * (self.floor + (1 - self.floor) * nearness)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far an expectation of the hole is followed: not beside known pixels, and the more the deeper inside.
+
+    Fitting known pixels alone says little of what is far from them; there, the encoder knows better.
+
+    Args:
+        weight: of the mean absolute difference from the expectation over the hole, deep inside.
+        length: in pixels from the hole's edge, over which the weight rises to 63 %, as 1 - exp(-(distance / length)^2).
+    """
+
+    weight: float = 1.0
+    length: float = 6.0
+
+    def __call__(self, known: torch.Tensor) -> torch.Tensor:
+        """Weights (N, 1, H, W) of the hole's pixels, zero outside."""
+        hole = 1 - known
+        depth = 1 - torch.exp(-(((distance_to(known) - 1) / self.length) ** 2))
+        return self.weight * hole * depth / (3 * hole.sum((1, 2, 3), keepdim=True)).clamp_min(1)
+
+    @torch.no_grad()
+    def imagine(
+        self, image: torch.Tensor, known: torch.Tensor, expected: torch.Tensor, networks: Networks, z: torch.Tensor
+    ) -> torch.Tensor:
+        """Fills holes with what the candidates shall follow: the first the expectation, the others their own starts.
+
+        Args:
+            image: (N, k, 3, R, R).
+            known: (N, 1, R, R).
+            expected: (N, 3, R, R).
+            networks: generate what the starts show.
+            z: starts (N, k, d).
+
+        Returns:
+            (N, k, 3, R, R), equal to ``image`` where it is known.
+        """
+        followed = expected[:, None]
+        if z.shape[1] > 1:
+            starts = networks.generate(z[:, 1:].flatten(0, 1)).unflatten(0, (len(z), -1))
+            followed = torch.cat([followed, starts], 1)
+        return torch.where(known[:, None] > 0, image, followed)
+
+
+def distance_to(where: torch.Tensor) -> torch.Tensor:
+    """Steps of a king on a chessboard to the nearest pixel of ``where`` (N, 1, H, W): 0 there, infinite if there is none."""
+    distance, reached = torch.where(where > 0, 0.0, torch.inf), (where > 0).float()
+    for step in range(1, max(where.shape[2:])):
+        grown = max_pool2d(reached, 3, stride=1, padding=1)
+        if torch.equal(grown, reached):
+            break
+        distance = torch.where(grown > reached, float(step), distance)
+        reached = grown
+    return distance
 
 
 def log_fake(logits: torch.Tensor) -> torch.Tensor:

@@ -41,11 +41,11 @@ class Clip:
     """
 
     def enter(self, z: torch.Tensor, latent: Latent) -> torch.Tensor:
-        """z."""
+        """The same."""
         return z
 
     def leave(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:
-        """u."""
+        """The same."""
         return u
 
     def project(self, u: torch.Tensor, latent: Latent) -> torch.Tensor:

@@ -5,7 +5,7 @@ follows; each part can be exchanged alone. ``ganfill.completion.presets`` puts t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,11 @@ from ganfill.completion.chunks import Completion, Recorder, in_chunks
 from ganfill.completion.finish import Answers, Finish
 from ganfill.completion.fit import Fit
 from ganfill.completion.networks import Networks
-from ganfill.completion.objective import Objective
+from ganfill.completion.objective import Objective, Trust
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Parametrisation, Typical
 from ganfill.completion.select import Selection, best, hold_out, judge
-from ganfill.completion.start import FromPool, guess_latents
+from ganfill.completion.start import FromPool, expect
 from ganfill.completion.target import Target
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class LatentSearch:
             selection's scores, for so many steps (successive halving, arXiv 1502.07943).
         start: gives the first round's candidates.
         objective: what is minimised.
+        trust: how far what the encoder expects in the hole counts as if it were known; None, or a model without an encoder,
+            goes by known pixels alone.
         optimizer: how z moves.
         parametrise: in which coordinates, and where it may be.
         selection: which candidates are the answers.
@@ -52,6 +54,7 @@ class LatentSearch:
     rounds: Sequence[tuple[int, int]]
     start: Start = field(default_factory=FromPool)
     objective: Objective = field(default_factory=Objective)
+    trust: Trust | None = None
     optimizer: Adam = field(default_factory=Adam)
     parametrise: Parametrisation = field(default_factory=Typical)
     selection: Selection = field(default_factory=Selection)
@@ -100,25 +103,33 @@ class LatentSearch:
         target = Target.of(images, holes, networks.device)
 
         def search(chunk: Target, real: int) -> Completion:
-            return self._search(networks, chunk, answers, seed, Recorder(frames, self.steps, real, advance))
+            return self.search(networks, chunk, answers, seed, Recorder(frames, self.steps, real, advance))
 
         return in_chunks(search, target, max(self.rounds[0][0], answers, self.average), self.batch, deterministic)
 
-    def _search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
+    def search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
+        """Searches for one chunk of pictures."""
         weights = self.objective.weigh(target.known)
         held = hold_out(target, self.selection.held_out, seed)
         seen = target.hide(held)
+        expected = self.expect(networks, seen)
         score = partial(
             self.selection.score,
             target=target,
             judged=torch.where(held.sum((1, 2, 3), keepdim=True) > 0, held, target.known),
-            guess=self._guess(networks, seen),
+            expected=expected,
         )
         count = max(answers, self.average)
         counts = [max(candidates, count) for candidates, _ in self.rounds]
-        fitted = weights * (1 - held)
-        z = self.start(networks, seen, fitted, counts[0], seed)
-        fit = Fit(networks, target, self.objective, fitted, self.parametrise, self.optimizer, z, self.steps, seed)
+        z = self.start(networks, seen, weights * (1 - held), counts[0], seed)
+        image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
+        if self.trust is not None and expected is not None:
+            image = self.trust.imagine(image, target.known, expected, networks, z)
+            weights = weights + self.trust(target.known)
+        fit = Fit(
+            *(networks, target, image, self.objective, weights * (1 - held)),
+            *(self.parametrise, self.optimizer, z, self.steps, seed),
+        )
         for candidates, (_, steps) in zip(counts, self.rounds, strict=True):
             if candidates < fit.count:
                 fit.keep(best(score(fit.pictures()), candidates))
@@ -135,7 +146,7 @@ class LatentSearch:
             fit.advance(self.refit, recorder)
             pictures = fit.pictures()
         errors = judge(pictures, target.image, target.known)
-        pictures = self._finish(networks, target, weights, held, fit.z, pictures)
+        pictures = self._finish(networks, fit, target, weights, held, pictures)
         order = best(scores[:, :answers], answers)
         return Completion(
             pictures[rows, order].cpu(),
@@ -147,26 +158,25 @@ class LatentSearch:
             passes=fit.passes + count * sum(finish.passes for finish in self.finish),
         )
 
-    def _guess(self, networks: Networks, seen: Target) -> torch.Tensor | None:
-        """What the generator makes of the encoder's z, if the selection asks for it and there is one."""
-        if not self.selection.agreement or networks.model.encoder is None:
-            return None
-        with torch.no_grad():
-            return networks.generate(guess_latents(networks, seen))
+    def expect(self, networks: Networks, seen: Target) -> torch.Tensor | None:
+        """What the encoder expects, if there is one and it is asked."""
+        asked = self.trust is not None or self.selection.agreement
+        return expect(networks, seen) if asked and networks.model.encoder is not None else None
 
     def _finish(
         self,
         networks: Networks,
+        fit: Fit,
         target: Target,
         weights: torch.Tensor,
         held: torch.Tensor,
-        z: torch.Tensor,
         pictures: torch.Tensor,
     ) -> torch.Tensor:
-        """The pictures (N, k, 3, R, R) of answers z (N, k, d) after all that follows."""
-        count = z.shape[1]
-        answers = Answers(z.flatten(0, 1), z.flatten(0, 1), 0, pictures.flatten(0, 1))
-        repeated, weights, held = target.repeat(count), *(x.repeat_interleave(count, 0) for x in (weights, held))
+        """The pictures (N, k, 3, R, R) of a fit's candidates after all that follows."""
+        z = fit.z.flatten(0, 1)
+        answers = Answers(z, z, 0, pictures.flatten(0, 1))
+        wanted = replace(target.repeat(fit.count), image=fit.image.flatten(0, 1))
+        weights, held = (x.repeat_interleave(fit.count, 0) for x in (weights, held))
         for finish in self.finish:
-            answers = finish(networks, repeated, self.objective, weights, held, answers)
-        return answers.pictures.unflatten(0, (-1, count))
+            answers = finish(networks, wanted, self.objective, weights, held, answers)
+        return answers.pictures.unflatten(0, (-1, fit.count))

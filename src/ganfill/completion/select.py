@@ -17,7 +17,7 @@ class Selection:
 
     Args:
         held_out: share of the known pixels that judge instead of being fitted; 0 judges by all.
-        agreement: weight of the difference from the encoder's guess in the hole, beside the error on known pixels; known
+        agreement: weight of the difference from the encoder's expectation in the hole, beside the error on known pixels; known
             pixels alone say little of a large hole. Without an encoder it counts nothing.
         spread: above 0, the answers after the first are chosen to differ most in the hole, among those whose scores
             exceed the best by at most this share; 0 takes the next best.
@@ -28,7 +28,7 @@ class Selection:
     spread: float = 0.0
 
     def score(
-        self, pictures: torch.Tensor, target: Target, judged: torch.Tensor, guess: torch.Tensor | None
+        self, pictures: torch.Tensor, target: Target, judged: torch.Tensor, expected: torch.Tensor | None
     ) -> torch.Tensor:
         """Scores of candidates, smaller is better.
 
@@ -36,14 +36,14 @@ class Selection:
             pictures: (N, k, 3, R, R).
             target: N pictures.
             judged: weights of the known pixels that judge, (N, 1, R, R).
-            guess: what the generator makes of the encoder's z, (N, 3, R, R).
+            expected: the encoder's expectation, (N, 3, R, R).
 
         Returns:
             float (N, k), in units of [-1, 1].
         """
         scores = judge(pictures, target.image, judged)
-        if guess is not None and self.agreement:
-            scores = scores + self.agreement * judge(pictures, guess, 1 - target.known)
+        if expected is not None and self.agreement:
+            scores = scores + self.agreement * judge(pictures, expected, 1 - target.known)
         return scores
 
     def choose(self, scores: torch.Tensor, pictures: torch.Tensor, target: Target, count: int) -> torch.Tensor:

@@ -3,7 +3,7 @@
 What a start may see of the pictures is in ``target``: pixels that are held out count as missing there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -72,7 +72,7 @@ class Proposals:
 
     pooled: float = 0.0
     jitter: float = 0.6
-    pool: FromPool = FromPool()
+    pool: FromPool = field(default_factory=FromPool)
 
     def __call__(
         self, networks: Networks, target: Target, weights: torch.Tensor, count: int, seed: int
@@ -93,6 +93,16 @@ class Proposals:
 def guess_latents(networks: Networks, target: Target) -> torch.Tensor:
     """The encoder's z (N, d), moved to where the prior's mass is."""
     return typical(networks.encode(target.image * target.known, target.known), networks.model.latent)
+
+
+@torch.no_grad()
+def expect(networks: Networks, target: Target) -> torch.Tensor:
+    """What the encoder expects the whole pictures to be, (N, 3, R, R): the mean of its answers to them and mirrored.
+
+    The mean of two guesses is closer to the truth than either.
+    """
+    mirrored = networks.generate(guess_latents(networks, target.mirror())).flip(3)
+    return (networks.generate(guess_latents(networks, target)) + mirrored) / 2
 
 
 def pool(networks: Networks, size: int, seed: int) -> Drawn:

@@ -11,7 +11,7 @@ class Target:
     """Damaged pictures, ready to be searched for.
 
     Attributes:
-        image: float (N, 3, R, R) in [-1, 1], 0 in the hole whatever was there.
+        image: float (N, 3, R, R) in [-1, 1], 0 in the hole whatever was there, or what is expected there.
         known: float (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
         keys: one word for each picture, made of its known pixels and hole: the seed of its random numbers, so that an
             answer depends neither on the place in the batch nor on what the hole holds.
@@ -55,6 +55,10 @@ class Target:
         """The same pictures with some more pixels missing: float (N, 1, R, R), 1 where one is hidden."""
         known = self.known * (1 - held)
         return Target(self.image * known, known, self.keys)
+
+    def mirror(self) -> "Target":
+        """The same pictures, left and right exchanged."""
+        return Target(self.image.flip(3), self.known.flip(3), self.keys)
 
     def repeat(self, count: int) -> "Target":
         """Each picture ``count`` times in a row."""

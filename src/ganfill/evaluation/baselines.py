@@ -69,7 +69,8 @@ class Baseline:
         target = Target.of(images, holes)
         pictures = self.fill(model, target, answers, seed, advance or (lambda pictures: None)).cpu()
         n, k = pictures.shape[:2]
-        return Completion(pictures, torch.zeros(n, k, 0), torch.zeros(n, k), passes=self.passes * k)
+        nothing = torch.zeros(n, k)
+        return Completion(pictures, torch.zeros(n, k, 0), nothing, nothing, passes=self.passes * k)
 
 
 def mean(model: "Model", target: Target, answers: int, seed: int, advance: Callable[[float], object]) -> torch.Tensor:

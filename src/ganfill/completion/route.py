@@ -1,0 +1,107 @@
+"""Sending each hole to what fills it best: scattered and tiny ones need no generator."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ganfill import pixels
+from ganfill.completion.blend import Blend, Poisson
+from ganfill.completion.chunks import Completion
+from ganfill.completion.classical import biharmonic
+from ganfill.completion.objective import distance_to
+from ganfill.completion.search import LatentSearch
+
+if TYPE_CHECKING:
+    from ganfill.modelfile import Model
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A latent search for wide holes, biharmonic filling for those that are nowhere far from a known pixel.
+
+    Args:
+        search: for wide holes.
+        depth: a hole whose pixels are on average at most so many pixels from a known one is filled by neighbours.
+        blend: how an answer becomes a finished picture, unless the caller chooses.
+    """
+
+    search: LatentSearch
+    depth: float
+    blend: Blend = field(default_factory=Poisson)
+
+    @property
+    def steps(self) -> int:
+        """Steps for each picture that is searched for."""
+        return self.search.steps
+
+    def __call__(
+        self,
+        model: "Model",
+        images: torch.Tensor,
+        holes: torch.Tensor,
+        answers: int = 1,
+        *,
+        advance: Callable[[float], object] | None = None,
+        **options: Any,
+    ) -> Completion:
+        """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
+
+        Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself.
+        """
+        wide = self.is_wide(holes)
+        found = self.search(model, images, holes, answers, advance=advance, **options) if wide.all() else None
+        if found is not None:
+            return found
+        log.warning(
+            "%d of %d holes are tiny or scattered and were filled from their neighbours (biharmonic), not by search",
+            int((~wide).sum()),
+            len(wide),
+        )
+        near = [fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)]
+        if advance is not None:
+            advance(len(near))
+        if wide.any():
+            found = self.search(model, images[wide], holes[wide], answers, advance=advance, **options)
+        return _merge(wide, torch.stack(near), found, answers, model.latent.dim, options.get("frames", 0))
+
+    def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
+        """Whether holes (N, 1, R, R) need a search: bool (N,)."""
+        distance = distance_to((~holes).float()).masked_fill(~holes, 0)
+        return distance.sum((1, 2, 3)) / holes.sum((1, 2, 3)).clamp_min(1) > self.depth
+
+
+def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    """Biharmonic filling of one picture, float (3, R, R) in [-1, 1], with its hole, bool (1, R, R)."""
+    hidden = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
+    return pixels.to_float(torch.from_numpy(np.array(biharmonic(hidden, hole[0].cpu().numpy()))))
+
+
+def _merge(
+    wide: torch.Tensor, near: torch.Tensor, found: Completion | None, answers: int, dim: int, frames: int
+) -> Completion:
+    """Puts both kinds of answers in the order of the pictures."""
+
+    def together(shape: Sequence[int], searched: torch.Tensor | None, others: torch.Tensor | float = 0.0) -> torch.Tensor:
+        values = torch.zeros(len(wide), *shape)
+        values[~wide] = others if isinstance(others, torch.Tensor) else torch.tensor(others)
+        if searched is not None:
+            values[wide] = searched
+        return values
+
+    pictures = near[:, None].expand(-1, answers, -1, -1, -1)
+    shape = near.shape[1:]
+    moments = found.frames if found is not None else [None] * frames
+    return Completion(
+        together((answers, *shape), found and found.pictures, pictures),
+        together((answers, dim), found and found.latents),
+        together((answers,), found and found.scores),
+        together((answers,), found and found.errors),
+        [together(shape, moment, near) for moment in moments],
+        passes=found.passes * float(wide.float().mean()) if found is not None else 0.0,
+    )
