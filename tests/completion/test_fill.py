@@ -31,7 +31,7 @@ def test_known_pixels_of_any_photo_stay_bit_for_bit(model, blend, size):
     holes = [rectangle(size, 0.3, 0.3, 0.6, 0.6), rectangle(size, 0, 0.8, 0.5, 1), rectangle(size, 0.1, 0, 0.9, 1)]
     photos = [photo(size, seed) for seed in range(3)]
     for before, hole, filled in zip(photos, holes, fill(model, photos, holes, QUICK, blend, answers=2), strict=True):
-        assert len(filled.pictures) == len(filled.answers) == len(filled.scores) == 2
+        assert len(filled.pictures) == len(filled.answers[0]) == len(filled.scores) == 2
         assert filled.scores == sorted(filled.scores)
         for picture in filled.pictures:
             assert picture.shape == before.shape and picture.dtype == np.uint8
@@ -44,11 +44,11 @@ def test_a_photo_without_a_hole_stays_and_the_others_are_as_alone(model):
     hole, told = rectangle((32, 32), 0.2, 0.2, 0.7, 0.7), []
     results = fill(model, photos, [hole, empty, hole], QUICK, answers=2, deterministic=True, advance=told.append)
     assert all(np.array_equal(picture, photos[1]) for picture in results[1].pictures)
-    assert len(results[1].pictures) == 2 and results[1].view is None and results[1].scores == []
+    assert len(results[1].pictures) == 2 and not results[1].views and results[1].scores == []
     alone = fill(model, photos[2:], [hole], QUICK, answers=2, deterministic=True)[0]
     assert all(np.array_equal(a, b) for a, b in zip(results[2].pictures, alone.pictures, strict=True))
     assert results[2].scores == alone.scores and sum(told) == pytest.approx(3)
-    assert fill(model, photos[:1], [empty], QUICK)[0].view is None
+    assert fill(model, photos[:1], [empty], QUICK)[0].views == []
 
 
 def test_a_photo_that_is_all_hole(model):

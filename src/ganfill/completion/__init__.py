@@ -1,6 +1,7 @@
 """Filling holes: the search of a generator's latent space, from damaged picture to finished one."""
 
-from ganfill.completion.fill import Filled, complete, fill
+from ganfill.completion.complete import complete
+from ganfill.completion.fill import Filled, fill
 from ganfill.completion.presets import amos2016, standard, yeh2017
 from ganfill.completion.search import Completion, LatentSearch
 
