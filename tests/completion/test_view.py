@@ -115,3 +115,13 @@ def test_a_hole_at_the_boxs_edge_meets_the_photo_beyond_it(blend):
     assert middle(hole) == Box(0, 8, 8, 16)
     finished = fill_in(torch.full((3, 4, 4), 0.5), photo, hole, Box(0, 8, 8, 16), blend)
     assert (finished == 90).all()
+
+
+@given(damaged_photos())
+@settings(deadline=None, max_examples=60)
+def test_the_middle_lies_in_the_photo_and_holds_the_hole(damaged):
+    _, hole = damaged
+    box = middle(hole)
+    assert 0 <= box.top < box.bottom <= len(hole) and 0 <= box.left < box.right <= hole.shape[1]
+    assert hole[box.top : box.bottom, box.left : box.right].sum() == hole.sum()
+    assert box.bottom - box.top == box.right - box.left == min(hole.shape) or (box.bottom, box.right) == hole.shape

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill import modelfile
 from ganfill.commands.summary import write_summary
@@ -70,7 +71,8 @@ def run(config: DictConfig) -> Path:
         folder = ResultFolder(place, _settings(config, model, label), show_original=label in KINDS and label in masks)
         jobs = list(_choose(pictures, source, folder, figures))
         read = _Reader(source, alignment, model.resolution, folder, figures)
-        with tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs) as bar:
+        bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
+        with bar, logging_redirect_tqdm():
             for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs))):
                 _complete(work, folder, model, config, bar, figures)
     write_summary(out, "complete", config, figures, time.perf_counter() - started)

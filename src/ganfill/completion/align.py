@@ -1,17 +1,20 @@
 """Where a model looks: each ``(photo, hole, resolution) -> Placement``."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganfill.completion.faces import find_faces
+from ganfill.completion.faces import Face, find_faces
 from ganfill.completion.view import Box, Region
 from ganfill.completion.warp import Square
 from ganfill.errors import UserError
 
 LARGE = 2  # times the model's size; a smaller photo is taken for a crop of the model's own kind
+NEAR = 0.6  # of the photo's longer side: a part that is smaller is searched once more for faces, by itself
+SURE = 12  # votes of a face that the hole does not touch, for the hole to be taken for one outside all faces
 SAME = 0.2  # of the side: how far a found face may be from a photo that is itself such a crop
+NO_FACE = "no face found, so one is assumed to fill {}; align=box box=left,top,right,bottom tells where it is"
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,12 @@ def center(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
 
     If no such square holds the whole hole, it is the whole photo.
     """
-    height, width = hole.shape
-    side = min(height, width)
-    rows, columns = np.nonzero(hole.any(1))[0], np.nonzero(hole.any(0))[0]
+    side = min(hole.shape)
     corner = []
-    for length, used in ((height, rows), (width, columns)):
-        if used[-1] - used[0] >= side:
+    for (begin, end), length in zip(_extent(hole), hole.shape, strict=True):
+        if end - begin > side:
             return whole(photo, hole, resolution)
-        begin = (length - side) // 2
-        corner.append(min(max(begin, int(used[-1]) + 1 - side), int(used[0])))
+        corner.append(min(max((length - side) // 2, end - side), begin))
     return Placement((Box(corner[0], corner[1], corner[0] + side, corner[1] + side),))
 
 
@@ -62,19 +62,22 @@ def face(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
     """The squares of the faces that the hole touches; as ``whole``.
 
     Photos smaller than twice the model's size, and those that are a face's square themselves, are seen as by ``center``;
-    so are, with a warning, photos in which no face is found.
+    so are, with a warning, photos in which no face is found, but in photos that are not square the hole itself is taken
+    for the middle half of a face.
     """
     usual = center(photo, hole, resolution)
     if min(hole.shape) < LARGE * resolution or hole.all():
         return usual
     faces = find_faces(photo, hole)
-    if not faces:
-        return Placement(
-            usual.regions, "no face found, so its middle is taken for one; align=box box=... tells where it is"
-        )
-    if len(faces) == 1 and _is_whole(faces[0], hole.shape):
+    if len(faces) == 1 and _is_whole(faces[0].square, hole.shape):
         return usual
-    return _touched(tuple(faces), hole)
+    faces += _find_near(photo, hole & ~_inside([face.square for face in faces], hole.shape), hole)
+    placement = _touched(tuple(face.square for face in faces), hole)
+    if placement.regions or any(face.votes >= SURE for face in faces):
+        return placement
+    box = _around(hole)
+    guess = "the whole photo" if box == Box(0, 0, *hole.shape) else "the hole's surroundings"
+    return Placement((box,), NO_FACE.format(guess))
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,35 @@ def find_alignment(word: str, box: str | None = None) -> Alignment:
     return ALIGNMENTS[word]
 
 
+def _find_near(photo: np.ndarray, part: np.ndarray, hole: np.ndarray) -> list[Face]:
+    """Faces around a part of the hole, bool (H, W), that are too small to be found in the whole photo."""
+    if not part.any():
+        return []
+    (top, bottom), (left, right) = _extent(part)
+    reach = 2 * max(bottom - top, right - left)
+    top, left = max(top - reach, 0), max(left - reach, 0)
+    near = np.s_[top : bottom + reach, left : right + reach]
+    if max(hole[near].shape) > NEAR * max(hole.shape):
+        return []
+    faces = find_faces(photo[near], hole[near])
+    return [Face(replace(face.square, x=face.square.x + left, y=face.square.y + top), face.votes) for face in faces]
+
+
+def _around(hole: np.ndarray) -> Box:
+    """The square whose middle half is the hole's extent, as far as the photo has room; all of a square photo."""
+    height, width = hole.shape
+    extent = _extent(hole)
+    longer = max(end - begin for begin, end in extent)
+    if abs(height - width) <= 1 or longer > min(height, width):
+        return Box(0, 0, height, width)
+    side = min(2 * longer, height, width)
+    corner = [
+        min(max((begin + end - side) // 2, 0), length - side)
+        for (begin, end), length in zip(extent, hole.shape, strict=True)
+    ]
+    return Box(corner[0], corner[1], corner[0] + side, corner[1] + side)
+
+
 def _parse(text: str) -> Square:
     try:
         left, top, right, bottom = map(float, text.strip("[] ").split(","))
@@ -129,5 +161,19 @@ def _is_whole(square: Square, shape: tuple[int, ...]) -> bool:
     return near and max(shape) - side <= 1
 
 
+def _inside(squares: Iterable[Square], shape: tuple[int, ...]) -> np.ndarray:
+    """The pixels of a photo (H, W) that lie in one of the squares."""
+    inside = np.zeros(shape, bool)
+    for square in squares:
+        inside |= np.isfinite(square.distance(shape))
+    return inside
+
+
 def _touched(squares: tuple[Square, ...], hole: np.ndarray) -> Placement:
-    return Placement(tuple(square for square in squares if (hole & np.isfinite(square.distance(hole.shape))).any()))
+    return Placement(tuple(square for square in squares if (hole & _inside([square], hole.shape)).any()))
+
+
+def _extent(hole: np.ndarray) -> list[tuple[int, int]]:
+    """Begin and end of the rows, and of the columns, that the hole touches."""
+    used = [np.nonzero(hole.any(axis))[0] for axis in (1, 0)]
+    return [(int(each[0]), int(each[-1]) + 1) for each in used]

@@ -17,7 +17,9 @@ from ganfill.completion.view import View, finish, look, share_out
 if TYPE_CHECKING:
     from ganfill.modelfile import Model
 
-WEAK = 0.25
+# The error of an answer on held-out pixels, in terms of the error of one plain colour there. With the packaged model and a
+# centre hole, 95 % of 56 test faces stay below it; 12 of 27 pictures of something else do not.
+WEAK = 0.75
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,14 @@ class _Finisher:
         parts, outside = share_out(hole, placement.regions)
         pictures = [self._picture(photo, hole, views, parts, outside, found, rank) for rank in range(self.count)]
         scores = torch.stack([each.scores[0] for each in found]).amax(0).tolist() if found else []
+        weakest = max((_weakness(*each) for each in zip(views, found, strict=True)), default=0.0)
         return Filled(
             pictures,
             views,
             [list(pixels.to_uint8(each.pictures[0]).numpy()) for each in found],
             scores,
             self._frames(views, found),
-            list(_remarks(placement, outside, scores)),
+            list(_remarks(placement, outside, scores, weakest)),
         )
 
     def _picture(
@@ -160,10 +163,22 @@ class _Finisher:
         ]
 
 
-def _remarks(placement: Placement, outside: np.ndarray, scores: list[float]) -> Iterator[str]:
+def _weakness(view: View, found: Completion) -> float:
+    """The error of the best answer, in terms of that of the best plain colour; 0 where nothing is known."""
+    known = view.image[:, ~view.hole[0]]
+    if not known.numel():
+        return 0.0
+    plain = (known - known.median(1, keepdim=True).values).abs().mean()
+    return float(found.scores[0, 0] / plain.clamp(min=1 / 127.5))  # of a plain picture, one level is no error
+
+
+def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], weakest: float) -> Iterator[str]:
     if placement.warning:
         yield placement.warning
     if outside.any():
         yield f"{outside.sum()} missing pixels lie outside any face and are filled by {suited(outside).__name__}"
-    if scores and scores[0] > WEAK:
-        yield f"the model fits what is known badly (score {scores[0]:.3f}, good ones are below {WEAK}): look at the result"
+    if weakest > WEAK:
+        yield (
+            f"a weak fit, score {scores[0]:.3f}: on known pixels the model is off by {weakest:.0%} of what a plain colour "
+            "would be; is it a face, upright and in the right place?"
+        )
