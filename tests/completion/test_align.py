@@ -86,7 +86,7 @@ def test_without_a_face_one_is_assumed_around_the_hole(found):
 
 
 def test_a_photo_that_is_a_faces_square_is_seen_whole(found):
-    found[0].append(Face(Square(102, 110, 175, 3), 30))
+    found[0].extend([Face(Square(102, 110, 175, 3), 30), Face(Square(20, 20, 30), 6)])
     assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 0, 200, 200),)
     found[1].clear()
     assert place(rectangle((200, 300), 20, 100, 60, 130)).regions == (Square(102, 110, 175, 3),)

@@ -69,7 +69,7 @@ def face(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
     if min(hole.shape) < LARGE * resolution or hole.all():
         return usual
     faces = find_faces(photo, hole)
-    if len(faces) == 1 and _is_whole(faces[0].square, hole.shape):
+    if faces and _is_whole(faces[0].square, hole.shape):
         return usual
     faces += _find_near(photo, hole & ~_inside([face.square for face in faces], hole.shape), hole)
     placement = _touched(tuple(face.square for face in faces), hole)
