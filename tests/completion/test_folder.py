@@ -7,7 +7,8 @@ from PIL import Image
 from ganfill.completion.fill import Filled
 from ganfill.completion.folder import ResultFolder, find_pictures
 from ganfill.completion.holes import FromFile, find_source
-from ganfill.completion.photo import Photo, look
+from ganfill.completion.photo import Photo
+from ganfill.completion.view import Box, look
 from ganfill.errors import UserError
 
 
@@ -78,7 +79,8 @@ def filled(photo, hole, answers=1, frames=0):
     pictures = [photo.pixels + i for i in range(answers)]
     small = [np.zeros((8, 8, 3), np.uint8)] * answers
     frame = [np.full((8, 8, 3), 9 * i, np.uint8) for i in range(frames)]
-    return Filled(pictures, small, [0.123456, 0.2, 0.3][:answers], frame, look(photo.pixels, hole, 8))
+    views = [look(photo.pixels, hole, Box(0, 2, 8, 10), 8)]
+    return Filled(pictures, views, [small], [0.123456, 0.2, 0.3][:answers], frame)
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from ganfill.completion.objective import (
     Decay,
     Neighbourhood,
     Objective,
+    Trust,
     absolute_error,
+    distance_to,
     features,
     log_fake,
     minus_log_real,
@@ -75,6 +77,38 @@ def test_decay_takes_items_one_by_one():
     for i in range(6):
         torch.testing.assert_close(Decay(3, 0.1)(known[i : i + 1]), together[i : i + 1])
     assert together.min() >= 0 and together.max() <= 1
+
+
+def test_distances_of_a_king_by_hand():
+    where = known_from([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+    assert distance_to(where)[0, 0].tolist() == [[2, 2, 2, 3], [1, 1, 2, 3], [0, 1, 2, 3]]
+    assert distance_to(torch.zeros(1, 1, 2, 3)).isinf().all() and not distance_to(torch.ones(1, 1, 2, 3)).any()
+    corner = torch.zeros(1, 1, 9, 5)
+    corner[..., 0, 0] = 1
+    assert distance_to(corner).max() == 8
+
+
+def test_trust_by_hand():
+    known = known_from([[1, 0, 0, 0]])
+    one, two = 1 - math.exp(-1 / 4), 1 - math.exp(-1)  # a pixel and two beyond the edge, over a length of two
+    torch.testing.assert_close(Trust(9.0, 2.0)(known), known_from([[0, 0, one, two]]) * 9 / (3 * 3))
+
+
+def test_trust_where_all_or_nothing_is_known():
+    weights = Trust(6.0)(torch.stack([torch.ones(1, 4, 4), torch.zeros(1, 4, 4)]))
+    assert not weights[0].any() and torch.equal(weights[1], torch.full((1, 4, 4), 6 / 48))
+
+
+def test_the_first_candidate_follows_the_expectation_and_the_others_their_own_starts(linear):
+    networks, z = Networks(linear, "fp32"), torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    known = torch.zeros(2, 1, 4, 4)
+    known[..., :2] = 1
+    image, expected = torch.full((2, 3, 3, 4, 4), 7.0), torch.full((2, 3, 4, 4), 5.0)
+    filled = Trust().imagine(image, known, expected, networks, z)
+    assert (filled[..., :2] == 7).all() and (filled[:, 0, :, :, 2:] == 5).all()
+    own = linear.generator(z[:, 1:].flatten(0, 1)).unflatten(0, (2, 2))
+    torch.testing.assert_close(filled[:, 1:, :, :, 2:], own[..., 2:])
+    assert torch.equal(Trust().imagine(image[:, :1], known, expected, networks, z[:, :1]), filled[:, :1])
 
 
 def test_normalised_weights_make_a_mean_absolute_error():

@@ -6,12 +6,12 @@ import torch
 from ganfill.completion.chunks import Recorder
 from ganfill.completion.finish import Cut, Polish
 from ganfill.completion.networks import Networks
-from ganfill.completion.objective import Objective
+from ganfill.completion.objective import Objective, Trust
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Clip, Typical
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.select import Selection, hold_out, judge
-from ganfill.completion.start import FromPool, Proposals, from_prior
+from ganfill.completion.start import FromPool, Proposals, expect, from_prior
 from ganfill.completion.target import Target
 
 QUICK = LatentSearch(
@@ -259,10 +259,12 @@ def test_agreement_decides_between_candidates_that_fit_alike(model, images, hole
     model.encoder = lambda image, known: z[0, 2].expand(len(image), -1)
     search = LatentSearch(rounds=((4, 0),), start=lambda *_: z, parametrise=Clip(), precision="fp32")
     found = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
-    assert torch.equal(found.latents[:, 0], z[:, 2])
-    pictures, guess = model.generator(z[0]).expand(5, -1, -1, -1, -1), model.generator(z[:, 2])
-    scores = judge(pictures, images, (~holes).float()) + 100 * judge(pictures, guess, holes.float())
+    pictures = model.generator(z[0]).expand(5, -1, -1, -1, -1)
+    expected = (pictures[:, 2] + pictures[:, 2].flip(3)) / 2
+    scores = judge(pictures, images, (~holes).float()) + 100 * judge(pictures, expected, holes.float())
     torch.testing.assert_close(found.scores[:, 0], scores.amin(1))
+    assert torch.equal(found.latents[:, 0], z[torch.arange(5), scores.argmin(1)])
+    assert not torch.equal(found.latents, search(model, images, holes).latents)
     model.encoder = None
     without = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
     assert torch.equal(without.latents, search(model, images, holes).latents)
@@ -322,6 +324,30 @@ def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, 
     selection = Selection(held_out=0.3, agreement=0.5)
     LatentSearch(rounds=((2, 1),), start=Proposals(), selection=selection, precision="fp32")(model, images, holes)
     expected = target.known * (1 - hold_out(target, 0.3, 0))
-    assert len(seen) == 2 and expected.sum() < target.known.sum()
-    for image, known in seen:
+    assert len(seen) == 3 and expected.sum() < target.known.sum()  # the start, the expectation, and the mirrored one
+    turns = [torch.equal(known, expected.flip(3)) for _, known in seen]
+    assert sorted(turns) == [False, False, True]
+    for (image, known), turned in zip(seen, turns, strict=True):
+        image, known = (image.flip(3), known.flip(3)) if turned else (image, known)
         assert torch.equal(known, expected) and torch.equal(image, target.image * expected)
+
+
+def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
+    """A generator that could show anything shows the known pixels, and deep in the hole what is expected there."""
+    images = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    holes = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    holes[..., 1:] = True
+    told = torch.tensor([[1.0, -0.5, 0.3]])
+    linear.encoder = lambda image, known: told.expand(len(image), -1)
+    networks, target = Networks(linear, "fp32"), Target.of(images, holes)
+    expected = expect(networks, target)
+    search = LatentSearch(rounds=((1, 0),), start=from_prior, parametrise=FREE, finish=[Cut(1, 300, 0.1)])
+    search = replace(search, precision="fp32", trust=Trust(50.0, 1.0))
+    deep = torch.zeros(1, 1, 4, 4)
+    deep[..., 3] = 1
+    trusting, blind = (s(linear, images, holes) for s in (search, replace(search, trust=None)))
+    far = [judge(found.pictures, expected, deep).item() for found in (trusting, blind)]
+    assert far[0] < 0.5 * far[1]
+    linear.encoder = None
+    without = search(linear, images, holes)
+    assert torch.equal(without.pictures, blind.pictures)

@@ -4,7 +4,7 @@ from torch import nn
 
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Objective
-from ganfill.completion.start import FromPool, Proposals, from_prior, guess_latents, pool
+from ganfill.completion.start import FromPool, Proposals, expect, from_prior, guess_latents, pool
 from ganfill.completion.target import Target
 from ganfill.models.latent import Normal
 
@@ -153,3 +153,13 @@ def test_missing_and_hidden_pixels_do_not_reach_the_encoder(guided, target):
     assert torch.equal(known[:3], 1 - hidden.float()) and not image[:3][hidden.expand(-1, 3, -1, -1)].any()
     louder = Target(torch.where(hidden, 9.0, target.image), target.known * (1 - held), target.keys)
     assert torch.equal(start(Proposals(), guided, louder), start(Proposals(), guided, target.hide(held)))
+
+
+def test_the_expectation_is_the_mean_of_a_guess_and_of_the_mirrored_one(guided, target):
+    holes = target.known == 0
+    holes[..., :4] = True  # no mirror of itself
+    target = Target.of(target.image, holes)
+    z, turned = guess_latents(guided, target), guess_latents(guided, target.mirror())
+    mean = (guided.generate(z) + guided.generate(turned).flip(3)) / 2
+    torch.testing.assert_close(expect(guided, target), mean)
+    torch.testing.assert_close(expect(guided, target.mirror()), expect(guided, target).flip(3))

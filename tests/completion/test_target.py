@@ -58,6 +58,13 @@ def test_hidden_pixels_are_missing_and_the_keys_stay(images, holes):
     assert target.image[0, :, 0, :4].all()
 
 
+def test_mirrored_pictures_keep_their_keys(images, holes):
+    target = Target.of(images, holes)
+    mirrored = target.mirror()
+    assert mirrored.keys == target.keys and torch.equal(mirrored.image[..., 0], target.image[..., 7])
+    assert torch.equal(mirrored.known.flip(3), target.known) and torch.equal(mirrored.mirror().image, target.image)
+
+
 def test_repeated_pictures_stand_in_a_row(images, holes):
     target = Target.of(images, holes)
     twice = target.repeat(2)

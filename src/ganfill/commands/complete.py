@@ -1,18 +1,24 @@
 """``ganfill complete``: fills the holes of files and folders of pictures."""
 
 import logging
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill import modelfile
 from ganfill.commands.summary import write_summary
-from ganfill.completion import fill
+from ganfill.completion.align import Alignment, Placement, find_alignment
+from ganfill.completion.fill import fill, place
 from ganfill.completion.folder import Job, ResultFolder, find_pictures
 from ganfill.completion.holes import ALPHA, HoleSource, find_source
 from ganfill.completion.masks import KINDS
@@ -29,7 +35,15 @@ PIXELS_AT_ONCE = 50_000_000
 FRAMES = 40
 BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
-Work = tuple[Job, Photo, np.ndarray]
+
+@dataclass(frozen=True)
+class Work:
+    """A picture that is read and about to be completed."""
+
+    job: Job
+    photo: Photo
+    hole: np.ndarray
+    placement: Placement
 
 
 def run(config: DictConfig) -> Path:
@@ -43,6 +57,7 @@ def run(config: DictConfig) -> Path:
     if not isinstance(config.answers, int) or config.answers < 1:
         raise UserError(f"answers={config.answers} is no number of answers: give 1 or more")
     masks = _words(config.mask)
+    alignment = find_alignment(str(config.align), None if config.box is None else str(config.box))
     pictures = find_pictures(
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
@@ -55,8 +70,10 @@ def run(config: DictConfig) -> Path:
         place = out / label if len(sources) > 1 else out
         folder = ResultFolder(place, _settings(config, model, label), show_original=label in KINDS and label in masks)
         jobs = list(_choose(pictures, source, folder, figures))
-        with tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs) as bar:
-            for work in _together(_read(jobs, source, folder, figures)):
+        read = _Reader(source, alignment, model.resolution, folder, figures)
+        bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
+        with bar, logging_redirect_tqdm():
+            for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs))):
                 _complete(work, folder, model, config, bar, figures)
     write_summary(out, "complete", config, figures, time.perf_counter() - started)
     if figures["failed"]:
@@ -81,17 +98,26 @@ def _choose(
             yield job
 
 
-def _read(jobs: Iterable[Job], source: HoleSource, folder: ResultFolder, figures: dict[str, Any]) -> Iterator[Work]:
-    """Jobs with photo and hole, less those that cannot be read."""
-    for job in jobs:
-        try:
-            photo, hole = job.read(source)
-        except UserError as error:
-            figures["failed"][str(folder.path / job.name)] = str(error)
-            continue
-        if not hole.any():
-            log.warning("%s: nothing is missing, the picture stays as it is", job.path)
-        yield job, photo, hole
+@dataclass(frozen=True)
+class _Reader:
+    """Reads jobs and decides where to look, less those that cannot be read."""
+
+    source: HoleSource
+    alignment: Alignment
+    resolution: int
+    folder: ResultFolder
+    figures: dict[str, Any]
+
+    def __call__(self, jobs: Iterable[Job]) -> Iterator[Work]:
+        for job in jobs:
+            try:
+                photo, hole = job.read(self.source)
+            except UserError as error:
+                self.figures["failed"][str(self.folder.path / job.name)] = str(error)
+                continue
+            if not hole.any():
+                log.warning("%s: nothing is missing, the picture stays as it is", job.path)
+            yield Work(job, photo, hole, place(self.alignment, photo.pixels, hole, self.resolution))
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
@@ -99,11 +125,25 @@ def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
     group: list[Work] = []
     for item in work:
         group.append(item)
-        if len(group) == PICTURES_AT_ONCE or sum(hole.size for _, _, hole in group) >= PIXELS_AT_ONCE:
+        if len(group) == PICTURES_AT_ONCE or sum(each.hole.size for each in group) >= PIXELS_AT_ONCE:
             yield group
             group = []
     if group:
         yield group
+
+
+def _ahead(jobs: Iterable[Job], groups: Callable[[Iterable[Job]], Iterator[list[Work]]]) -> Iterator[list[Work]]:
+    """Groups of jobs; while the caller works on one, a thread of its own makes the next."""
+    stop = threading.Event()
+    made = groups(takewhile(lambda _: not stop.is_set(), jobs))
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            following = pool.submit(next, made, None)
+            while (group := following.result()) is not None:
+                following = pool.submit(next, made, None)
+                yield group
+        finally:
+            stop.set()  # an interrupt waits for one picture, not for a group
 
 
 def _complete(
@@ -112,22 +152,25 @@ def _complete(
     """Completes a group of photos and writes their results."""
     filled = fill(
         model,
-        [photo.pixels for _, photo, _ in work],
-        [hole for _, _, hole in work],
+        [each.photo.pixels for each in work],
+        [each.hole for each in work],
         build(config.search),
         build(config.blend) if config.blend else None,
+        [each.placement for each in work],
         answers=config.answers,
         seed=config.seed,
         deterministic=config.deterministic,
         frames=FRAMES if config.gif else 0,
         advance=lambda pictures: bar.update(min(pictures, bar.total - bar.n)),  # shares may add up to a little more
     )
-    for (job, photo, hole), result in zip(work, filled, strict=True):
+    for each, result in zip(work, filled, strict=True):
+        for remark in result.remarks:
+            log.warning("%s: %s", each.job.path, remark)
         try:
-            folder.add(job, photo, hole, result)
+            folder.add(each.job, each.photo, each.hole, result)
         except OSError as error:
-            reason = f"{job.path}: its results cannot be written ({error.strerror})"
-            figures["failed"][str(folder.path / job.name)] = reason
+            reason = f"{each.job.path}: its results cannot be written ({error.strerror})"
+            figures["failed"][str(folder.path / each.job.name)] = reason
         else:
             figures["completed"] += 1
     folder.flush()
@@ -136,7 +179,7 @@ def _complete(
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
     """Everything but the picture that its results depend on."""
     plain = to_plain(config)
-    names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert")
+    names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 

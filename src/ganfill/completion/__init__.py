@@ -1,8 +1,23 @@
 """Filling holes: the search of a generator's latent space, from damaged picture to finished one."""
 
-from ganfill.completion.chunks import Completion
-from ganfill.completion.fill import Filled, complete, fill
-from ganfill.completion.presets import amos2016, fast, standard, yeh2017
+from ganfill.completion.chunks import Completion, Search
+from ganfill.completion.complete import complete
+from ganfill.completion.fill import Filled, fill
+from ganfill.completion.presets import amos2016, auto, best, fast, posterior, standard, yeh2017
 from ganfill.completion.search import LatentSearch
 
-__all__ = ["Completion", "Filled", "LatentSearch", "amos2016", "complete", "fast", "fill", "standard", "yeh2017"]
+__all__ = [
+    "Completion",
+    "Filled",
+    "LatentSearch",
+    "Search",
+    "amos2016",
+    "auto",
+    "best",
+    "complete",
+    "fast",
+    "fill",
+    "posterior",
+    "standard",
+    "yeh2017",
+]

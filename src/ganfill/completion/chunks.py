@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from ganfill.completion.blend import Blend
 from ganfill.completion.target import Target
+
+if TYPE_CHECKING:
+    from ganfill.modelfile import Model
 
 DETERMINISTIC_BATCH = 16
 
@@ -38,6 +42,44 @@ class Completion:
     mean: torch.Tensor | None = None
     interval: tuple[torch.Tensor, torch.Tensor] | None = None
     passes: float = 0.0
+
+    def select(self, rows: slice) -> "Completion":
+        """The same for some of the pictures."""
+
+        def pick(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return type(value)(map(pick, value))
+            return value[rows] if isinstance(value, torch.Tensor) else value
+
+        return Completion(**{each.name: pick(getattr(self, each.name)) for each in fields(self)})
+
+
+class Search(Protocol):
+    """What finds answers: ``LatentSearch``, ``PosteriorSampling``, ``Routed``."""
+
+    @property
+    def blend(self) -> Blend:
+        """How an answer becomes a finished picture, unless the caller chooses."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps of z for each picture."""
+        ...
+
+    def __call__(
+        self,
+        model: "Model",
+        images: torch.Tensor,
+        holes: torch.Tensor,
+        answers: int = 1,
+        seed: int = 0,
+        deterministic: bool = False,
+        frames: int = 0,
+        advance: Callable[[float], object] | None = None,
+    ) -> Completion:
+        """Searches for every picture, see ``LatentSearch``."""
+        ...
 
 
 class Recorder:
@@ -98,15 +140,14 @@ def power_of_two(n: int) -> int:
 
 def _join(parts: list[tuple[int, Completion]]) -> Completion:
     """Puts chunks together, without the pictures that only filled them up."""
-    first = parts[0][1]
 
     def join(values: list) -> Any:
-        """Values of each part: tensors, collections of tensors, or nothing."""
+        """Values of each part: tensors, collections of tensors, or what is the same for all."""
         if isinstance(values[0], torch.Tensor):
-            return torch.cat([value[:real] for value, (real, _) in zip(values, parts, strict=True)])
+            return torch.cat(values)
         if isinstance(values[0], list | tuple):
-            return type(values[0])(join(list(moment)) for moment in zip(*values, strict=True))
+            return type(values[0])(join(list(each)) for each in zip(*values, strict=True))
         return values[0]
 
-    joined = {name.name: join([getattr(found, name.name) for _, found in parts]) for name in fields(first)}
-    return Completion(**joined)
+    found = [completion.select(slice(real)) for real, completion in parts]
+    return Completion(**{each.name: join([getattr(one, each.name) for one in found]) for each in fields(Completion)})

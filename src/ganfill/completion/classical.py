@@ -3,11 +3,16 @@
 Good for holes that are small or scattered, and the baselines that a generative search has to beat on the others.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
+Continuation = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
 MISSING = 128
+SLOW = 50_000  # missing pixels; the biharmonic equation of more takes many seconds
 RADIUS = 3  # pixels around a missing one that OpenCV's two look at
 
 
@@ -35,6 +40,11 @@ def telea(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
 def navier_stokes(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Isophotes continued as stream lines (Bertalmio et al. 2001), by OpenCV; as ``biharmonic``."""
     return _opencv(image, hole, cv2.INPAINT_NS)
+
+
+def suited(hole: np.ndarray) -> Continuation:
+    """``biharmonic``, or ``telea`` for holes, bool (H, W), that are so large that it would take long."""
+    return biharmonic if hole.sum() <= SLOW else telea
 
 
 def _opencv(image: np.ndarray, hole: np.ndarray, method: int) -> np.ndarray:

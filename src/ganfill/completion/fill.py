@@ -1,24 +1,25 @@
-"""Completing pictures, start to end: the three lines a user writes in Python, and what the command calls."""
+"""Filling the holes of photos of any size: look, search, blend back."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ganfill import pixels
-from ganfill.completion.blend import Blend
-from ganfill.completion.holes import Alpha, find_source, to_hole
-from ganfill.completion.photo import Photo, View, finish, look
-from ganfill.completion.presets import preset
-from ganfill.completion.search import LatentSearch
-from ganfill.completion.target import Target
+from ganfill.completion.align import Alignment, Placement, center
+from ganfill.completion.blend import Blend, Paste
+from ganfill.completion.chunks import Completion, Search
+from ganfill.completion.classical import suited
+from ganfill.completion.view import View, finish, look, share_out
 
 if TYPE_CHECKING:
     from ganfill.modelfile import Model
+
+# The error of an answer on known pixels, in terms of the error of one plain colour there. With the packaged model and a
+# centre hole, 95 % of 56 test faces stay below it; 12 of 27 pictures of something else do not.
+WEAK = 0.75
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,44 @@ class Filled:
 
     Attributes:
         pictures: finished, uint8 (H, W, 3), best answer first; equal to the photo outside the hole.
-        answers: what the generator showed, uint8 (R, R, 3), in the same order; none if nothing was missing.
-        scores: error on held-out known pixels of each answer, see ``Completion``.
-        frames: the search as it went, blended, uint8 (R, R, 3).
-        view: what the model saw of the photo; None if nothing was missing.
+        views: what the model saw of the photo; none if it was not needed.
+        answers: what the generator showed in each view, uint8 (R, R, 3), in the order of the pictures.
+        scores: what the pictures are ranked by, see ``Completion``; of several views the worst.
+        frames: the search as it went, blended, uint8 (R, R, 3); several views side by side.
+        remarks: what the user should know.
+        extras: further pictures, uint8 (H, W, 3), of searches that give them: ``mean``, of several answers, and
+            ``uncertainty``, in the hole half the width of the interval that holds the truth with a probability of 90 %, from
+            black, none, to white, all of the range.
     """
 
     pictures: list[np.ndarray]
-    answers: list[np.ndarray] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    answers: list[list[np.ndarray]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     frames: list[np.ndarray] = field(default_factory=list)
-    view: View | None = None
+    remarks: list[str] = field(default_factory=list)
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def place(alignment: Alignment, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
+    """Where to look in a photo, which is nowhere if nothing is missing.
+
+    Args:
+        alignment: how to choose.
+        photo: uint8 (H, W, 3); what its hole holds plays no part.
+        hole: bool (H, W), True where a pixel is missing.
+        resolution: of the model.
+    """
+    return alignment(photo, hole, resolution) if hole.any() else Placement(())
 
 
 def fill(
     model: "Model",
     photos: Sequence[np.ndarray],
     holes: Sequence[np.ndarray],
-    search: LatentSearch,
+    search: Search,
     blend: Blend | None = None,
+    places: Sequence[Placement] | None = None,
     **options: Any,
 ) -> list[Filled]:
     """Completes photos of any size.
@@ -56,126 +76,103 @@ def fill(
         holes: bool (H, W) each, True where a pixel is missing.
         search: finds the answers.
         blend: instead of the search's own.
+        places: from ``place`` for each photo; the middle of each unless given.
         options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``.
     """
-    results = [Filled([photo] * options.get("answers", 1)) for photo in photos]
-    damaged = [i for i, hole in enumerate(holes) if hole.any()]
+    if places is None:
+        places = [place(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
+    views = [
+        [look(photo, hole, region, model.resolution) for region in placement.regions]
+        for photo, hole, placement in zip(photos, holes, places, strict=True)
+    ]
+    found = _search(model, views, search, options)
+    make = _Finisher(blend or search.blend, options.get("answers", 1))
+    return [make(*each) for each in zip(photos, holes, places, views, found, strict=True)]
+
+
+def _search(model: "Model", views: list[list[View]], search: Search, options: dict[str, Any]) -> list[list[Completion]]:
+    """Searches for all views of all photos at once: a completion (1, ...) of each view."""
+    seen = [view for of_photo in views for view in of_photo]
     if (advance := options.get("advance")) is not None:
-        advance(len(photos) - len(damaged))
-    if not damaged:
-        return results
-    blend = blend or search.blend
-    views = [look(photos[i], holes[i], model.resolution) for i in damaged]
-    found = search(
-        model, torch.stack([view.image for view in views]), torch.stack([view.hole for view in views]), **options
-    )
-    for row, (i, view) in enumerate(zip(damaged, views, strict=True)):
-        seen, missing = pixels.to_uint8(view.image).numpy(), view.hole[0].numpy()
-        results[i] = Filled(
-            [finish(answer, photos[i], holes[i], view.box, blend) for answer in found.pictures[row]],
-            list(pixels.to_uint8(found.pictures[row]).numpy()),
-            found.scores[row].tolist(),
-            [blend(pixels.to_uint8(frame[row]).numpy(), seen, missing) for frame in found.frames],
-            view,
+        advance(sum(not of_photo for of_photo in views))
+        photos_per_view = sum(map(bool, views)) / max(len(seen), 1)
+        options = options | {"advance": lambda done: advance(done * photos_per_view)}
+    if not seen:
+        return [[] for _ in views]
+    images, holes = torch.stack([view.image for view in seen]), torch.stack([view.hole for view in seen])
+    found = search(model, images, holes, **options)
+    rows = iter(range(len(seen)))
+    return [[found.select(slice(row, row + 1)) for row, _ in zip(rows, of_photo, strict=False)] for of_photo in views]
+
+
+@dataclass(frozen=True)
+class _Finisher:
+    """Makes pictures of answers."""
+
+    blend: Blend
+    count: int
+
+    def __call__(
+        self, photo: np.ndarray, hole: np.ndarray, placement: Placement, views: list[View], found: list[Completion]
+    ) -> Filled:
+        parts, outside = share_out(hole, placement.regions)
+
+        def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
+            """Fills one view's part after the other, and what lies outside all of them from what is there by then."""
+            missing = hole
+            for answer, view, part in zip(answers, views, parts, strict=True):
+                picture = finish(answer, picture, missing, part, view.region, blend)
+                missing = missing & ~part
+            return suited(outside)(picture, outside) if outside.any() else picture
+
+        scores = torch.stack([each.scores[0] for each in found]).amax(0).tolist() if found else []
+        weakest = max((_weakness(*each) for each in zip(views, found, strict=True)), default=0.0)
+        extras = {}
+        if means := [each.mean[0] for each in found if each.mean is not None]:
+            extras["mean"] = finished(means, photo, self.blend)
+        if intervals := [each.interval for each in found if each.interval is not None]:
+            widths = [(high[0] - low[0]) / 2 - 1 for low, high in intervals]
+            extras["uncertainty"] = finished(widths, np.zeros_like(photo), Paste())
+        return Filled(
+            [finished([each.pictures[0, rank] for each in found], photo, self.blend) for rank in range(self.count)],
+            views,
+            [list(pixels.to_uint8(each.pictures[0]).numpy()) for each in found],
+            scores,
+            self._frames(views, found),
+            list(_remarks(placement, outside, scores, weakest)),
+            extras,
         )
-    return results
+
+    def _frames(self, views: list[View], found: list[Completion]) -> list[np.ndarray]:
+        seen = [(pixels.to_uint8(view.image).numpy(), view.hole[0].numpy()) for view in views]
+        moments = zip(*(each.frames for each in found), strict=True)
+        return [
+            np.hstack(
+                [
+                    self.blend(pixels.to_uint8(frame[0]).numpy(), *known)
+                    for frame, known in zip(moment, seen, strict=True)
+                ]
+            )
+            for moment in moments
+        ]
 
 
-def complete(
-    model: "Model",
-    images: Any,
-    holes: Any,
-    *,
-    search: LatentSearch | str = "standard",
-    blend: Blend | None = None,
-    answers: int = 1,
-    **options: Any,
-) -> Any:
-    """Fills the holes of pictures.
-
-    Args:
-        model: from ``ganfill.load``; the search runs on its device.
-        images: a Pillow picture or a list of them, or a float tensor (N, 3, H, W) or (3, H, W) in [-1, 1]; of any size,
-            best of the model's own. What the hole holds plays no part.
-        holes: a kind of hole (``center half left random pattern box freeform``, drawn anew for each picture by the seed and
-            the whole picture's content, or ``alpha``), or for Pillow pictures masks,
-            white where pixels are missing, for tensors a bool tensor (N, 1, H, W) or (1, H, W), True where missing.
-        search: a preset's name (``standard``, ``amos2016``, ``yeh2017``) or a search of your own.
-        blend: ``Paste``, ``Feather`` or ``Poisson``; the search's own unless given.
-        answers: how many for each picture.
-        options: ``seed``, ``deterministic`` and ``advance``, see ``LatentSearch``.
-
-    Returns:
-        The finished pictures in the form of ``images``, known pixels unchanged; for ``answers`` > 1 a list of such,
-        best first.
-
-    Raises:
-        ValueError: shapes or types do not fit.
-        UserError: a mask's proportions are not its picture's, or there is no such preset.
-    """
-    if answers < 1:
-        raise ValueError(f"answers must be at least 1, not {answers}")
-    search = preset(search) if isinstance(search, str) else search
-    options["answers"] = answers
-    if isinstance(images, torch.Tensor):
-        single = images.ndim == 3
-        batch = images[None] if single else images
-        if isinstance(holes, torch.Tensor) and holes.ndim == 3:
-            holes = holes[None]
-        finished = _complete_tensor(model, batch, holes, search, blend, options)
-    else:
-        single = isinstance(images, Image.Image)
-        batch = [images] if single else list(images)
-        if not isinstance(holes, str) and not isinstance(holes, Sequence):
-            holes = [holes] * len(batch)
-        finished = _complete_pictures(model, batch, holes, search, blend, options)
-    finished = [rank[0] if single else rank for rank in finished]
-    return finished if answers > 1 else finished[0]
+def _weakness(view: View, found: Completion) -> float:
+    """The error of the best answer, in terms of that of the best plain colour; 0 where nothing is known."""
+    known = view.image[:, ~view.hole[0]]
+    if not known.numel():
+        return 0.0
+    plain = (known - known.median(1, keepdim=True).values).abs().mean()
+    return float(found.errors[0, 0] / plain.clamp(min=1 / 127.5))  # of a plain picture, one level is no error
 
 
-def _complete_tensor(
-    model: "Model", images: torch.Tensor, holes: torch.Tensor | str, search: LatentSearch, blend: Any, options: Any
-) -> list[torch.Tensor]:
-    """One tensor like ``images`` for each rank of answers."""
-    images = images.detach()
-    if images.ndim != 4 or not len(images):
-        raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
-    if not isinstance(holes, str | torch.Tensor):
-        raise ValueError(f"holes of a tensor must be a tensor or a word, not {type(holes).__name__}")
-    if isinstance(holes, str):
-        drawn = _find(holes, [Photo(p) for p in pixels.to_uint8(images).cpu().numpy()], model.resolution, options)
-        holes = torch.from_numpy(np.stack(drawn))[:, None]
-    holes = holes.to(images.device)
-    hidden = Target.of(images, holes).image
-    photos = list(pixels.to_uint8(hidden).numpy())
-    filled = fill(model, photos, list(holes[:, 0].cpu().numpy()), search, blend, **options)
-    ranks = zip(*(result.pictures for result in filled), strict=True)
-    found = [pixels.to_float(torch.from_numpy(np.stack(rank))).to(images) for rank in ranks]
-    return [torch.where(holes, pictures, images) for pictures in found]
-
-
-def _complete_pictures(
-    model: "Model", images: list[Image.Image], holes: Any, search: LatentSearch, blend: Any, options: Any
-) -> list[list[Image.Image]]:
-    """One list of RGB pictures for each rank of answers."""
-    masks = images if isinstance(holes, str) else holes
-    if not images or len(masks) != len(images):
-        raise ValueError(f"there must be pictures, and a mask for each: {len(images)} pictures, {len(masks)} masks")
-    if wrong := [type(x).__name__ for x in (*images, *masks) if not isinstance(x, Image.Image)]:
-        raise ValueError(f"images and holes must be Pillow pictures, or both tensors, not {wrong[0]}")
-    photos = [Photo.of(picture) for picture in images]
-    if isinstance(holes, str):
-        missing = _find(holes, photos, model.resolution, options)
-    else:
-        missing = [to_hole(hole, photo.pixels.shape[:2]) for hole, photo in zip(holes, photos, strict=True)]
-    filled = fill(model, [photo.pixels for photo in photos], missing, search, blend, **options)
-    ranks = zip(*(result.pictures for result in filled), strict=True)
-    return [[Image.fromarray(picture) for picture in rank] for rank in ranks]
-
-
-def _find(word: str, photos: list[Photo], resolution: int, options: dict[str, Any]) -> list[np.ndarray]:
-    """Holes by a word, for pictures without a name; their content names them."""
-    source = find_source(word, resolution, options.get("seed", 0))[1]
-    if isinstance(source, Alpha):
-        return [source(photo, f"picture {i}") for i, photo in enumerate(photos, 1)]
-    return [source(photo, hashlib.sha256(photo.pixels.tobytes()).hexdigest()) for photo in photos]
+def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], weakest: float) -> Iterator[str]:
+    if placement.warning:
+        yield placement.warning
+    if outside.any():
+        yield f"{outside.sum()} missing pixels lie outside any face and are filled by {suited(outside).__name__}"
+    if weakest > WEAK:
+        yield (
+            f"a weak fit, score {scores[0]:.3f}: on known pixels the model is off by {weakest:.0%} of what a plain colour "
+            "would be; is it a face, upright and in the right place?"
+        )

@@ -104,7 +104,7 @@ class ResultFolder:
     def _refuse_to_replace(self, name: str, path: Path) -> None:
         """Raises ``UserError`` if there is a file of the user's, or the result of another picture, of that name."""
         record = self.records.get(name, {"files": []})
-        for end in (".png", "_strip.png", ".gif"):
+        for end in (".png", "_strip.png", "_mean.png", "_uncertainty.png", ".gif"):
             file = self.path / f"{name}{end}"
             try:
                 occupied = file.exists() and file.name not in record["files"]
@@ -128,10 +128,11 @@ class ResultFolder:
             OSError: they cannot be written; the record then tells them unfinished.
         """
         finished = {f"{job.name}.png": filled.pictures[0]}
-        if filled.view is not None:
+        finished |= {f"{job.name}_{extra}.png": picture for extra, picture in filled.extras.items()}
+        if filled.views:
             finished |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
         files = list(finished)
-        files += [f"{job.name}_strip.png"] if filled.view is not None else []
+        files += [f"{job.name}_strip.png"] if filled.views else []
         files += [f"{job.name}.gif"] if filled.frames else []
         old = self.records.get(job.name, {}).get("files", [])
         # A run that is cut off from here on leaves files that are known as ours, and as not done.
@@ -140,8 +141,8 @@ class ResultFolder:
         for file in old:
             (self.path / file).unlink(missing_ok=True)
         for file, picture in finished.items():
-            report.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile)
-        if filled.view is not None:
+            report.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
+        if filled.views:
             report.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
         if filled.frames:
             report.save_gif(filled.frames, self.path / f"{job.name}.gif")
@@ -160,14 +161,17 @@ class ResultFolder:
         partial.replace(self.path / RESULTS)
 
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
-        """Original if known, damaged, the generator's answer, and the finished pictures."""
-        assert filled.view is not None
-        top, left, bottom, right = filled.view.box
-        part = np.s_[top:bottom, left:right]
-        panels = {"original": photo.pixels[part]} if self.show_original else {}
-        panels |= {"damaged": report.damaged(photo.pixels[part], hole[part]), "answer": filled.answers[0]}
-        captions = [*panels, "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
-        return report.strip([*panels.values(), *(picture[part] for picture in filled.pictures)], captions)
+        """Original if known, damaged, the generator's answer, and the finished pictures; a row for each view."""
+        captions = ["original"] if self.show_original else []
+        captions += ["damaged", "answer", "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
+        rows = []
+        for view, answers in zip(filled.views, filled.answers, strict=True):
+            top, left, bottom, right = view.region.bounds(hole.shape)
+            part = np.s_[top:bottom, left:right]
+            row = [photo.pixels[part]] if self.show_original else []
+            row += [report.damaged(photo.pixels[part], hole[part]), answers[0]]
+            rows.append(row + [picture[part] for picture in filled.pictures])
+        return report.grid(rows, captions, side=192)
 
 
 def _is_picture(path: Path, folder: Path, others: list[Path]) -> bool:

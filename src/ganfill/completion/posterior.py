@@ -194,7 +194,9 @@ class Chains:
     def _evaluate(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Potential energy (N, chains), its gradient, and pictures."""
         free = point.detach().requires_grad_()
-        pictures = self.networks.generate(COORDINATES.leave(free, self.latent).flatten(0, 1)).unflatten(0, point.shape[:2])
+        pictures = self.networks.generate(COORDINATES.leave(free, self.latent).flatten(0, 1)).unflatten(
+            0, point.shape[:2]
+        )
         squares = ((pictures - self.target.image[:, None]).square() * self.target.known[:, None]).flatten(2).sum(2)
         likelihood = squares / (2 * self.settings.correlated * self.variance[:, None])
         energy = likelihood + prior_energy(free, self.latent)

@@ -1,11 +1,13 @@
 """Searches put together and named."""
 
 from ganfill.completion.blend import Blend, Paste, Poisson
+from ganfill.completion.chunks import Search
 from ganfill.completion.finish import Cut
 from ganfill.completion.objective import Critic, Neighbourhood, Objective, Trust, log_fake, minus_log_real, uniform
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Clip
 from ganfill.completion.posterior import PosteriorSampling
+from ganfill.completion.route import Routed
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.select import Selection
 from ganfill.completion.start import FromPool, Proposals, from_prior
@@ -125,9 +127,24 @@ def best(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    return standard(
-        steps, starts, average=average, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch
-    )
+    return standard(steps, starts, average=average, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
+
+
+def auto(
+    depth: float = 1.5,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> Routed:
+    """``standard`` for wide holes, biharmonic filling for tiny and scattered ones; it says which.
+
+    Args:
+        depth: mean distance of a hole's pixels from known ones, in pixels, up to which it is not searched for.
+        blend: Poisson unless given.
+        precision: ``auto``, ``bf16`` or ``fp32``.
+        batch: pictures at once.
+    """
+    return Routed(standard(precision=precision, batch=batch), depth, blend or Poisson())
 
 
 def posterior(
@@ -244,10 +261,10 @@ def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, held_out: float
         )
 
 
-PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, amos2016, yeh2017)}
+PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, auto, amos2016, yeh2017)}
 
 
-def preset(name: str) -> LatentSearch | PosteriorSampling:
+def preset(name: str) -> Search:
     """The search of that name, with its own settings.
 
     Raises:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -46,17 +46,19 @@ class Routed:
         images: torch.Tensor,
         holes: torch.Tensor,
         answers: int = 1,
-        *,
+        seed: int = 0,
+        deterministic: bool = False,
+        frames: int = 0,
         advance: Callable[[float], object] | None = None,
-        **options: Any,
     ) -> Completion:
         """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
 
         Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself.
         """
-        wide = self.is_wide(holes)
-        found = self.search(model, images, holes, answers, advance=advance, **options) if wide.all() else None
-        if found is not None:
+        wide, found = self.is_wide(holes), None
+        if wide.any():
+            found = self.search(model, images[wide], holes[wide], answers, seed, deterministic, frames, advance)
+        if found is not None and wide.all():
             return found
         log.warning(
             "%d of %d holes are tiny or scattered and were filled from their neighbours (biharmonic), not by search",
@@ -66,9 +68,7 @@ class Routed:
         near = [fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)]
         if advance is not None:
             advance(len(near))
-        if wide.any():
-            found = self.search(model, images[wide], holes[wide], answers, advance=advance, **options)
-        return _merge(wide, torch.stack(near), found, answers, model.latent.dim, options.get("frames", 0))
+        return _merge(wide, torch.stack(near), found, answers, model.latent.dim, frames)
 
     def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
         """Whether holes (N, 1, R, R) need a search: bool (N,)."""
@@ -87,7 +87,9 @@ def _merge(
 ) -> Completion:
     """Puts both kinds of answers in the order of the pictures."""
 
-    def together(shape: Sequence[int], searched: torch.Tensor | None, others: torch.Tensor | float = 0.0) -> torch.Tensor:
+    def together(
+        shape: Sequence[int], searched: torch.Tensor | None, others: torch.Tensor | float = 0.0
+    ) -> torch.Tensor:
         values = torch.zeros(len(wide), *shape)
         values[~wide] = others if isinstance(others, torch.Tensor) else torch.tensor(others)
         if searched is not None:

@@ -17,8 +17,8 @@ class Selection:
 
     Args:
         held_out: share of the known pixels that judge instead of being fitted; 0 judges by all.
-        agreement: weight of the difference from the encoder's expectation in the hole, beside the error on known pixels; known
-            pixels alone say little of a large hole. Without an encoder it counts nothing.
+        agreement: weight of the difference from the encoder's expectation in the hole, beside the error on known
+            pixels, which say little of a large hole. Without an encoder it counts nothing.
         spread: above 0, the answers after the first are chosen to differ most in the hole, among those whose scores
             exceed the best by at most this share; 0 takes the next best.
     """

@@ -1,0 +1,151 @@
+"""``ganfill complete`` on pictures as people have them."""
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from ganfill import cli
+from ganfill.commands.complete import _ahead
+
+QUICK = ["search=amos2016", "search.steps=2", "search.precision=fp32", "device=cpu"]
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture
+def ganfill(model_path, tmp_path, monkeypatch, capsys, caplog):
+    """Runs ``ganfill complete`` in an empty folder: words -> exit code and what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        caplog.clear()
+        code = cli.run(["complete", *QUICK, f"model={model_path}", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err + caplog.text
+
+    return run
+
+
+@pytest.fixture
+def work(tmp_path):
+    return tmp_path
+
+
+def colours(*size):
+    return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def mask(path, size, *rectangles):
+    hole = np.zeros(size, bool)
+    for top, left, bottom, right in rectangles:
+        hole[top:bottom, left:right] = True
+    Image.fromarray(hole).save(path)
+    return hole
+
+
+def test_a_phones_photo_comes_out_upright_with_its_data(ganfill, work):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0110] = 6, "a phone"
+    Image.fromarray(colours(70, 40)).save(work / "a.png", exif=exif, icc_profile=PROFILE)
+    before = np.rot90(colours(70, 40), -1)
+    hole = mask(work / "mask.png", (40, 70), (10, 10, 20, 30))
+    assert ganfill("a.png", "mask=mask.png", "out=out")[0] == 0
+    with Image.open(work / "out/a.png") as after:
+        assert after.size == (70, 40) and dict(after.getexif()) == {0x0110: "a phone"}
+        assert after.info["icc_profile"] == PROFILE
+        assert np.array_equal(np.asarray(after)[~hole], before[~hole])
+
+
+def test_transparency_that_is_no_hole_stays(ganfill, work):
+    alpha = np.full((40, 40), 255, np.uint8)
+    alpha[:, :10], alpha[20:30, 20:30] = 99, 0
+    Image.fromarray(np.dstack([colours(40, 40), alpha])).save(work / "a.png")
+    assert ganfill("a.png", "mask=alpha", "out=out")[0] == 0
+    after = np.asarray(Image.open(work / "out/a.png"))
+    assert np.array_equal(after[..., 3], np.where(alpha == 0, 255, alpha))
+    assert np.array_equal(after[alpha > 0, :3], colours(40, 40)[alpha > 0])
+
+
+def test_two_faces_of_the_user_and_a_hole_outside(ganfill, work):
+    Image.fromarray(colours(60, 150)).save(work / "a.png")
+    hole = mask(work / "mask.png", (60, 150), (20, 20, 30, 30), (20, 70, 40, 80), (5, 120, 25, 130))
+    code, said = ganfill("a.png", "mask=mask.png", "align=box", "box=5,5,55,55;60,5,110,55", "out=out", "gif=true")
+    assert code == 0 and "a.png: 200 missing pixels lie outside any face and are filled by biharmonic" in said
+    assert "a.png: a weak fit, score" in said
+    after = np.asarray(Image.open(work / "out/a.png"))
+    assert (
+        np.array_equal(after[~hole], colours(60, 150)[~hole]) and (after != colours(60, 150)).any(2)[hole].mean() > 0.9
+    )
+    with Image.open(work / "out/a_strip.png") as strip:
+        assert strip.height > 2 * 192  # a row for each face
+    with Image.open(work / "out/a.gif") as animation:
+        assert animation.width == 2 * animation.height
+    code, said = ganfill("a.png", "mask=mask.png", "align=box", "box=5,5,55,55", "out=out")
+    assert code == 0 and "400 missing pixels lie outside" in said  # another box is another result
+
+
+def test_a_photo_without_a_face_is_told(ganfill, work):
+    Image.fromarray(colours(64, 100)).save(work / "a.png")
+    mask(work / "mask.png", (64, 100), (20, 20, 30, 30))
+    code, said = ganfill("a.png", "mask=mask.png", "out=out")
+    assert code == 0 and "no face found" in said
+    code, said = ganfill("a.png", "mask=mask.png", "out=out", "align=center")
+    assert code == 0 and "no face found" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["align=middle"], "align=middle is not known: use face, center, none or box"),
+        (["align=box"], "align=box needs box=left,top,right,bottom"),
+        (["box=1,2,3,4"], "align=face does not use box=1,2,3,4: give align=box"),
+        (["align=box", "box=12"], "box=12 is no square: give left,top,right,bottom"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
+    Image.fromarray(colours(20, 20)).save(work / "a.png")
+    code, said = ganfill("a.png", "mask=center", *words)
+    assert code == 2 and f"ganfill: {message}" in said
+
+
+def test_groups_are_read_ahead_by_one_and_in_order():
+    begun, read = [threading.Event() for _ in range(4)], []
+
+    def groups(jobs):
+        for job in jobs:
+            begun[job].set()
+            read.append(job)
+            yield [job]
+
+    ahead = _ahead(range(4), groups)
+    assert next(ahead) == [0]
+    assert begun[1].wait(10)  # the next is read while this one is worked on, but not the one after
+    assert read == [0, 1] and list(ahead) == [[1], [2], [3]]
+
+
+def test_an_interrupt_waits_for_one_picture_alone():
+    read, go_on = [], threading.Event()
+
+    def groups(jobs):
+        yield []
+        for job in jobs:
+            read.append(job)
+            go_on.wait(10)
+        yield read
+
+    ahead = _ahead(range(100), groups)
+    next(ahead)
+    threading.Timer(0.2, go_on.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        ahead.throw(KeyboardInterrupt)
+    assert read == [0]
+
+
+def test_an_error_of_the_reader_is_raised():
+    def groups(jobs):
+        yield [1]
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(_ahead([], groups))
