@@ -1,5 +1,7 @@
 """Searches put together and named."""
 
+from dataclasses import replace
+
 from ganfill.completion.blend import Blend, Paste, Poisson
 from ganfill.completion.chunks import Search
 from ganfill.completion.finish import Cut
@@ -15,119 +17,158 @@ from ganfill.errors import UserError
 
 
 def fast(
-    steps: int = 0,
-    cut_level: int = 1,
-    cut_steps: int = 4,
-    cut_rate: float = 0.1,
+    steps: int = 40,
+    starts: int = 2,
     pool: int = 2048,
-    trust: float = 1.0,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The encoder's guess and a few steps: milliseconds a picture. Without an encoder, give it steps.
+    """The encoder's guess alone: a few milliseconds a picture.
 
     Args:
-        steps: of Adam on z.
-        cut_level: the stage of the generator whose features are freed at the end; 0 frees none.
-        cut_steps: of Adam on them.
-        cut_rate: step size of the features.
-        pool: generated pictures to start from if the model has no encoder.
-        trust: weight of what the encoder expects in the hole, see ``Trust``.
+        steps: of ``from_pool``, which a model without an encoder is searched by.
+        starts: of the same.
+        pool: of the same.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures at once.
     """
-    return standard(
-        *(steps, 1, pool, 0.5, trust, cut_level, cut_steps),
-        cut_rate=cut_rate,
-        blend=blend,
+    return LatentSearch(
+        rounds=((1, 0),),
+        start=Proposals(),
+        blend=blend or Poisson(),
         precision=precision,
         batch=batch,
+        otherwise=from_pool(steps, starts, pool, blend=blend, precision=precision, batch=batch),
     )
 
 
 def standard(
-    steps: int = 20,
-    starts: int = 1,
+    steps: int = 200,
+    starts: int = 8,
     pool: int = 2048,
-    jitter: float = 0.5,
-    trust: float = 1.0,
     cut_level: int = 1,
-    cut_steps: int = 20,
-    rate: float = 0.08,
+    cut_steps: int = 30,
     cut_rate: float = 0.05,
+    trust: float = 1.0,
     floor: float = 0.05,
     window: int = 7,
-    held_out: float = 0.0,
+    jitter: float = 0.5,
     agreement: float = 0.5,
     spread: float = 0.2,
-    average: int = 0,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The search to use: from the encoder's guess along z, then with the generator cut open.
+    """The search to use: from the encoder's guess, with the generator cut open.
+
+    Deep inside the hole the answer follows what the encoder expects, beside known pixels it follows those.
 
     Args:
-        steps: of Adam on z: a quarter with all starts, a quarter with half of them, and half with one.
-        starts: candidates of each picture; never fewer than answers.
-        pool: generated pictures to start from if the model has no encoder.
-        jitter: how far the starts after the first are from the encoder's guess, 0 to 1.
-        trust: weight of what the encoder expects in the hole, see ``Trust``.
-        cut_level: the stage of the generator whose features are freed at the end; 0 frees none.
-        cut_steps: of Adam on them.
-        rate: step size of z.
+        steps: of ``from_pool``, which a model without an encoder is searched by.
+        starts: of the same.
+        pool: of the same.
+        cut_level: the stage of the generator whose features are freed.
+        cut_steps: of Adam on them; 0 frees none.
         cut_rate: step size of the features.
+        trust: weight of what the encoder expects in the hole, see ``Trust``.
         floor: contextual weight of known pixels far from the hole.
         window: neighbourhood of the contextual weights, in pixels.
-        held_out: share of known pixels that judge instead of being fitted.
+        jitter: how far the answers after the first begin from the encoder's guess, 0 to 1.
         agreement: weight of the encoder's expectation in the ranking.
         spread: how much worse than the best the other answers may score, so that they differ.
-        average: answers that are finished and averaged, see ``best``; 0 for none.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    _refuse_unusable(steps=steps, starts=starts, pool=pool, held_out=held_out, window=window)
-    quarter = steps // 4
-    last = max(1, average)
-    return LatentSearch(
-        rounds=((max(starts, last), quarter), (max(last, starts // 2), quarter), (last, steps - 2 * quarter)),
-        start=Proposals(jitter=jitter, pool=FromPool(pool)),
-        objective=Objective(Neighbourhood(window, floor)),
+    otherwise = from_pool(
+        *(steps, starts, pool, cut_level, cut_steps, cut_rate),
+        *(floor, window, spread, blend, precision, batch),
+    )
+    return replace(
+        otherwise,
+        rounds=((1, 0),),
+        start=Proposals(jitter=jitter),
         trust=Trust(trust) if trust else None,
-        optimizer=Adam(rate, decay=0.5),
-        selection=Selection(held_out, agreement, spread),
-        finish=[Cut(cut_level, cut_steps, cut_rate)] if cut_level and cut_steps else [],
-        average=average,
-        blend=blend or Poisson(),
-        precision=precision,
-        batch=batch,
+        selection=Selection(agreement=agreement, spread=spread),
+        refit=0,
+        otherwise=otherwise,
     )
 
 
 def best(
-    steps: int = 40,
+    steps: int = 400,
     starts: int = 16,
-    average: int = 8,
-    cut_steps: int = 40,
+    pool: int = 2048,
+    cut_steps: int = 60,
+    candidates: int = 8,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """More starts and steps than ``standard``, and the mean of several answers beside them.
+    """More of everything than ``standard``, and the mean of several answers beside them.
 
     Args:
-        steps: of Adam on z.
-        starts: candidates of each picture.
-        average: answers that are finished and averaged.
+        steps: of ``from_pool``, which a model without an encoder is searched by.
+        starts: of the same.
+        pool: of the same.
         cut_steps: of Adam with the generator cut open.
+        candidates: answers that are finished and averaged.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    return standard(steps, starts, average=average, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
+    search = standard(steps, starts, pool, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
+    return replace(search, average=candidates)
+
+
+def from_pool(
+    steps: int = 200,
+    starts: int = 8,
+    pool: int = 2048,
+    cut_level: int = 1,
+    cut_steps: int = 20,
+    cut_rate: float = 0.05,
+    floor: float = 0.05,
+    window: int = 7,
+    spread: float = 0.2,
+    blend: Blend | None = None,
+    precision: str = "auto",
+    batch: int = 256,
+) -> LatentSearch:
+    """The search without an encoder: well-chosen starts, successive halving, ranking by held-out pixels, a cut at the end.
+
+    Args:
+        steps: of Adam in all; an eighth with all starts, an eighth with half of them, half with a quarter of them, and a
+            quarter in which the answers are fitted to all that is known.
+        starts: candidates of each picture, taken from the pool.
+        pool: generated pictures to start from.
+        cut_level: the stage of the generator whose features are freed at the end.
+        cut_steps: of Adam on them; 0 frees none.
+        cut_rate: step size of the features.
+        floor: contextual weight of known pixels far from the hole.
+        window: neighbourhood of the contextual weights, in pixels.
+        spread: how much worse than the best the other answers may score, so that they differ.
+        blend: Poisson unless given.
+        precision: ``auto``, ``bf16`` or ``fp32``.
+        batch: pictures times candidates at once.
+    """
+    _refuse_unusable(steps=steps, starts=starts, pool=pool, window=window)
+    eighth, quarter = steps // 8, steps // 4
+    first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
+    return LatentSearch(
+        rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * eighth - quarter)),
+        start=FromPool(pool),
+        objective=Objective(Neighbourhood(window, floor)),
+        optimizer=Adam(0.15, warmup=0.05, decay=0.5, noise=0.05),
+        selection=Selection(held_out=0.1, spread=spread),
+        refit=quarter,
+        finish=[Cut(cut_level, cut_steps, cut_rate)] if cut_steps else [],
+        blend=blend or Poisson(),
+        precision=precision,
+        batch=batch,
+    )
 
 
 def auto(
@@ -251,13 +292,12 @@ def yeh2017(
     )
 
 
-def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, held_out: float = 0.0, window: int = 1) -> None:
+def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:
     """Raises ``UserError`` for settings that no search can work with."""
-    sound = steps >= 0 and starts >= 1 and pool >= 1 and 0 <= held_out < 1 and window >= 1 and window % 2
-    if not sound:
+    if steps < 0 or min(starts, pool, window) < 1 or window % 2 == 0:
         raise UserError(
-            f"search: steps={steps} starts={starts} pool={pool} held_out={held_out} window={window} cannot be used: "
-            "give steps from 0, starts and pool from 1, held_out from 0 to below 1, and an odd window"
+            f"search: steps={steps} starts={starts} pool={pool} window={window} cannot be used: "
+            "give steps from 0, starts and pool from 1, and an odd window"
         )
 
 

@@ -49,6 +49,7 @@ class LatentSearch:
         blend: how an answer becomes a finished picture, unless the caller chooses.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: items (pictures times candidates) on the device at once; bounds the memory.
+        otherwise: the search to make instead if the model has no encoder.
     """
 
     rounds: Sequence[tuple[int, int]]
@@ -64,6 +65,7 @@ class LatentSearch:
     blend: Blend = field(default_factory=Paste)
     precision: str = "auto"
     batch: int = 256
+    otherwise: "LatentSearch | None" = None
 
     @property
     def steps(self) -> int:
@@ -99,6 +101,8 @@ class LatentSearch:
         """
         if answers < 1:
             raise ValueError(f"answers must be at least 1, not {answers}")
+        if model.encoder is None and self.otherwise is not None:
+            return self.otherwise(model, images, holes, answers, seed, deterministic, frames, advance)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
 
