@@ -244,7 +244,7 @@ def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
         (["a.png", "mask=center", "answers=0"], "answers=0 is no number of answers"),
         (["a.png", "mask=center", "invert=maybe"], "invert=maybe is neither true nor false"),
         (["a.png", "mask=center", "out="], "out= is empty"),
-        (["a.png", "mask=center", "search=standard", "search.window=6"], "search: steps=2 starts=4"),
+        (["a.png", "mask=center", "search=standard", "search.window=6"], "search: steps=2 starts=8"),
         (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
         (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
         (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),

@@ -7,7 +7,18 @@ import torch
 from ganfill.completion.blend import Feather, Paste, Poisson
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Neighbourhood
-from ganfill.completion.presets import PRESETS, amos2016, best, fast, posterior, preset, standard, yeh2017
+from ganfill.completion.presets import (
+    PRESETS,
+    amos2016,
+    auto,
+    best,
+    fast,
+    from_pool,
+    posterior,
+    preset,
+    standard,
+    yeh2017,
+)
 from ganfill.completion.start import from_prior
 from ganfill.completion.target import Target
 from ganfill.config import build, compose
@@ -83,20 +94,39 @@ def test_settings_of_the_papers():
     assert not amos2016().objective.normalise and not yeh2017().objective.normalise
 
 
+def error(completion, images, where):
+    return ((completion.pictures[:, 0] - images).abs() * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+
+
 def test_standard_finds_pictures_of_the_generator_itself(model, images, holes):
     search = standard(steps=40, starts=4, pool=64, precision="fp32")
-    start = replace(search, rounds=((1, 0),), refit=0)(model, images, holes)
+    start = replace(search.otherwise, rounds=((1, 0),), refit=0, finish=())(model, images, holes)
     found = search(model, images, holes)
+    assert (error(found, images, ~holes) < error(start, images, ~holes)).all()
+    assert error(found, images, holes).mean() < 0.8 * error(start, images, holes).mean()
 
-    def error(completion, where):
-        return ((completion.pictures[:, 0] - images).abs() * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
 
-    assert (error(found, ~holes) < error(start, ~holes)).all()
-    assert error(found, holes).mean() < 0.8 * error(start, holes).mean()
+def test_with_an_encoder_standard_cuts_where_fast_only_guesses(model, images, holes):
+    """The encoder knows the pictures a little; no pool is made."""
+    z = model.latent.sample(4, torch.Generator().manual_seed(3))  # of the pictures
+    model.encoder = lambda image, known: (0.9 * z).repeat(-(-len(image) // 4), 1)[: len(image)]
+    made = []
+    model.generator.register_forward_pre_hook(lambda _, inputs: made.append(len(inputs[0])))
+    guessed, found = (make(precision="fp32")(model, images, holes) for make in (fast, standard))
+    assert torch.equal(guessed.latents[:, 0], 0.9 * z) and torch.equal(found.latents, guessed.latents)
+    assert (error(found, images, ~holes) < 0.5 * error(guessed, images, ~holes)).all()
+    assert guessed.passes < 1 and found.passes < 1 + 30 and sum(made) < 64
+
+
+@pytest.mark.parametrize("make", [fast, standard, best])
+def test_without_an_encoder_the_pool_is_searched(model, images, holes, make):
+    search = make(steps=8, starts=2, pool=32, precision="fp32")
+    assert equal(bits(search(model, images, holes)), bits(search.otherwise(model, images, holes)))
+    assert search.steps == 0 and search.otherwise.steps == 8
 
 
 def test_by_name():
-    made = {make.__name__: make() for make in (fast, standard, best, posterior, amos2016, yeh2017)}
+    made = {make.__name__: make() for make in (fast, standard, best, posterior, auto, amos2016, yeh2017)}
     assert {name: preset(name) for name in PRESETS} == made
     with pytest.raises(UserError, match=f"search=quick is no preset: use {', '.join(made)}"):
         preset("quick")
@@ -116,14 +146,12 @@ def test_the_blends_of_the_command_line():
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 100])
-def test_standard_spends_the_steps_it_is_given(steps):
-    assert standard(steps=steps).steps == steps
-    assert all(count >= 1 for count, _ in standard(steps=steps, starts=1).rounds)
+def test_a_search_spends_the_steps_it_is_given(steps):
+    assert from_pool(steps=steps).steps == standard(steps=steps).otherwise.steps == steps
+    assert all(count >= 1 for count, _ in from_pool(steps=steps, starts=1).rounds)
 
 
-@pytest.mark.parametrize(
-    "settings", [{"steps": -1}, {"starts": 0}, {"pool": 0}, {"held_out": 1}, {"held_out": -0.1}, {"window": 4}]
-)
+@pytest.mark.parametrize("settings", [{"steps": -1}, {"starts": 0}, {"pool": 0}, {"window": 4}])
 def test_settings_that_cannot_be_used(settings):
     with pytest.raises(UserError, match=next(f"{key}={value}.*cannot be used" for key, value in settings.items())):
         standard(**settings)
@@ -134,7 +162,7 @@ def test_more_answers_than_the_pool_holds(model, images, holes):
     assert found.pictures.shape[1] == 5
 
 
-SMALL = {"steps": 4, "starts": 4, "pool": 32, "average": 2, "cut_steps": 3, "chains": 2, "burn_in": 2, "samples": 2}
+SMALL = {"steps": 4, "starts": 4, "pool": 32, "candidates": 2, "cut_steps": 3, "chains": 2, "burn_in": 2, "samples": 2}
 OURS = [name for name in PRESETS if name not in ("amos2016", "yeh2017")]
 
 
@@ -145,7 +173,7 @@ def search(request, model):
     if encoder:
         request.getfixturevalue("model_with_encoder")
     known = inspect.signature(PRESETS[name]).parameters
-    return PRESETS[name](precision="fp32", **{key: value for key, value in SMALL.items() if key in known})
+    return PRESETS[name](precision="fp32", batch=8, **{key: value for key, value in SMALL.items() if key in known})
 
 
 def bits(found, rows=slice(None)):
@@ -169,11 +197,10 @@ def test_what_the_hole_holds_does_not_change_one_bit(search, model, images, hole
 
 
 def test_deterministic_answers_know_neither_order_nor_mates(search, model, images, holes):
-    small = replace(search, batch=8)
-    together = small(model, images[:3], holes[:3], deterministic=True)
-    turned = small(model, images[:3].flip(0), holes[:3].flip(0), deterministic=True)
+    together = search(model, images[:3], holes[:3], deterministic=True)
+    turned = search(model, images[:3].flip(0), holes[:3].flip(0), deterministic=True)
     assert equal(bits(turned), bits(together, [2, 1, 0]))
-    assert equal(bits(small(model, images[1:2], holes[1:2], deterministic=True)), bits(together, [1]))
+    assert equal(bits(search(model, images[1:2], holes[1:2], deterministic=True)), bits(together, [1]))
 
 
 def test_alone_is_as_in_a_batch_within_rounding(search, model, images, holes):
