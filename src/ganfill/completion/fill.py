@@ -102,7 +102,7 @@ def _search(model: "Model", views: list[list[View]], search: Search, options: di
     images, holes = torch.stack([view.image for view in seen]), torch.stack([view.hole for view in seen])
     found = search(model, images, holes, **options)
     rows = iter(range(len(seen)))
-    return [[found.select(slice(row, row + 1)) for row, _ in zip(rows, of_photo, strict=False)] for of_photo in views]
+    return [[found.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views]
 
 
 @dataclass(frozen=True)

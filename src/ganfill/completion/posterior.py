@@ -96,9 +96,10 @@ class PosteriorSampling:
     def _sample(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
         begun = self.begin.search(networks, target, self.chains, seed, recorder)
         chains = Chains(networks, target, begun.latents.to(networks.device), self, seed)
-        for _ in range(self.burn_in):
+        for i in range(self.burn_in):
             chains.propose(recorder)
-            chains.adapt()
+            chains.adapt(2 * i >= self.burn_in)
+        chains.settle()
         drawn, pictures = [], []
         for _ in range(self.samples):
             chains.propose(recorder)
@@ -147,6 +148,7 @@ class Chains:
         self.generators = [seeding.generator(seed, "posterior", key) for key in target.keys]
         self.size = torch.full(z.shape[:2], settings.step, device=z.device)
         self.accepted = torch.zeros(z.shape[:2], dtype=torch.bool, device=z.device)
+        self.sizes: list[torch.Tensor] = []
         self.passes = 0.0
         with torch.no_grad():
             pictures = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
@@ -180,9 +182,16 @@ class Chains:
         self.energy = torch.where(self.accepted, energy, self.energy)
         self.pictures = torch.where(taken[..., None, None], pictures, self.pictures)
 
-    def adapt(self) -> None:
+    def adapt(self, late: bool) -> None:
         """Moves each chain's step size towards the acceptance aimed at; only before samples count."""
         self.size = self.size * torch.where(self.accepted, 1.1, 1.1 ** (-ACCEPTANCE / (1 - ACCEPTANCE)))
+        if late:
+            self.sizes.append(self.size.log())
+
+    def settle(self) -> None:
+        """Ends the adaptation with the geometric mean of the late step sizes; the last alone is a matter of luck."""
+        if self.sizes:
+            self.size = torch.stack(self.sizes).mean(0).exp()
 
     def interval(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The central 90 % of samples (N, s, 3, R, R) with the likelihood's noise, pixel by pixel."""

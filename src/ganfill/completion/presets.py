@@ -102,7 +102,8 @@ def best(
     starts: int = 16,
     pool: int = 2048,
     cut_steps: int = 60,
-    candidates: int = 8,
+    candidates: int = 4,
+    jitter: float = 0.3,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
@@ -115,11 +116,14 @@ def best(
         pool: of the same.
         cut_steps: of Adam with the generator cut open.
         candidates: answers that are finished and averaged.
+        jitter: how far those after the first begin from the encoder's guess, 0 to 1.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    search = standard(steps, starts, pool, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
+    search = standard(
+        *(steps, starts, pool), cut_steps=cut_steps, jitter=jitter, blend=blend, precision=precision, batch=batch
+    )
     return replace(search, average=candidates)
 
 
@@ -172,20 +176,22 @@ def from_pool(
 
 
 def auto(
-    depth: float = 1.5,
+    tiny: float = 0.008,
+    scattered: float = 0.6,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> Routed:
-    """``standard`` for wide holes, biharmonic filling for tiny and scattered ones; it says which.
+    """``standard`` for wide holes, biharmonic filling for tiny and thinly scattered ones; it says how many.
 
     Args:
-        depth: mean distance of a hole's pixels from known ones, in pixels, up to which it is not searched for.
+        tiny: share of the picture up to which a hole is tiny.
+        scattered: share of known ones among the neighbours of missing pixels from which on they are scattered.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures at once.
     """
-    return Routed(standard(precision=precision, batch=batch), depth, blend or Poisson())
+    return Routed(standard(precision=precision, batch=batch), tiny, scattered, blend or Poisson())
 
 
 def posterior(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn.functional import avg_pool2d
 
 from ganfill import pixels
 from ganfill.completion.blend import Blend, Poisson
 from ganfill.completion.chunks import Completion
 from ganfill.completion.classical import biharmonic
-from ganfill.completion.objective import distance_to
 from ganfill.completion.search import LatentSearch
 
 if TYPE_CHECKING:
@@ -23,16 +23,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Routed:
-    """A latent search for wide holes, biharmonic filling for those that are nowhere far from a known pixel.
+    """A latent search for wide holes, biharmonic filling for those that their neighbours tell more of.
 
     Args:
         search: for wide holes.
-        depth: a hole whose pixels are on average at most so many pixels from a known one is filled by neighbours.
+        tiny: a hole that is at most this share of the picture is filled from its neighbours.
+        scattered: so is one of whose pixels' eight neighbours at least this share is known, on average.
         blend: how an answer becomes a finished picture, unless the caller chooses.
     """
 
     search: LatentSearch
-    depth: float
+    tiny: float
+    scattered: float
     blend: Blend = field(default_factory=Poisson)
 
     @property
@@ -72,8 +74,12 @@ class Routed:
 
     def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
         """Whether holes (N, 1, R, R) need a search: bool (N,)."""
-        distance = distance_to((~holes).float()).masked_fill(~holes, 0)
-        return distance.sum((1, 2, 3)) / holes.sum((1, 2, 3)).clamp_min(1) > self.depth
+        known = (~holes).float()
+        missing = holes.sum((1, 2, 3))
+        neighbours = (avg_pool2d(known, 3, stride=1, padding=1, count_include_pad=False) * holes).sum((1, 2, 3))
+        # The window of nine holds the missing pixel itself.
+        beside = neighbours / missing.clamp_min(1) * 9 / 8
+        return (missing > self.tiny * known[0].numel()) & (beside < self.scattered)
 
 
 def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
