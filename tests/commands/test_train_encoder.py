@@ -112,3 +112,26 @@ def test_pictures_of_another_size_are_refused(words, capsys, tmp_path, store_pat
     words = [word for word in words if not word.startswith("data")]
     assert cli.run([*words, f"data.path={store_path}"]) == 2
     assert "holds pictures of 64 pixels, the networks expect 32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("kimg=0", "kimg=0 is no length of a training"),
+        ("optimizer.lr=-1", "the optimizer refuses its settings"),
+        ("batch_size=1", "batch_size=1 leaves no picture"),
+    ],
+)
+def test_settings_that_train_nothing_are_one_line(words, word, message, capsys):
+    assert cli.run([*words, word]) == 2
+    told = capsys.readouterr().err
+    assert message in told and "Traceback" not in told
+
+
+def test_its_run_is_not_for_export_and_info_tells_of_it(words, tmp_path, capsys):
+    assert cli.run(words) == 0
+    capsys.readouterr()
+    assert cli.run(["export", f"run={tmp_path / 'run'}", f"out={tmp_path / 'b.safetensors'}"]) == 2
+    assert "the training of an encoder" in capsys.readouterr().err
+    assert cli.run(["info", str(tmp_path / "run/model.safetensors")]) == 0
+    assert "encoder.Encoder(resolution=32, latent_dim=8, width=4)" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from PIL import Image
 from ganfill.completion import complete, fill
 from ganfill.completion.align import Given, Placement
 from ganfill.completion.blend import Feather, Paste, Poisson
-from ganfill.completion.presets import amos2016, standard
+from ganfill.completion.presets import amos2016, posterior, standard
 from ganfill.completion.warp import Square
 from ganfill.errors import UserError
 
@@ -257,7 +257,7 @@ import ganfill
 assert "torch" not in sys.modules
 from PIL import Image
 model = ganfill.load(sys.argv[1])
-from ganfill.completion import standard
+from ganfill.completion import posterior, standard
 search = standard(steps=1, starts=1, pool=4)
 assert model.complete(Image.new("RGB", (40, 30)), "center", search=search).size == (40, 30)
 print(*sorted({"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"} & set(sys.modules)))
@@ -269,3 +269,15 @@ def test_completing_needs_neither_lightning_nor_hydra_nor_wandb(model_path):
     finished = subprocess.run(words, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip() == ""
+
+
+def test_a_mean_and_how_sure_it_is(model):
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    hole = np.zeros((40, 50), dtype=bool)
+    hole[10:30, 15:35] = True
+    search = posterior(chains=2, burn_in=2, samples=3, leaps=2, steps=1, precision="fp32")
+    (filled,) = fill(model, [photo], [hole], search)
+    assert filled.extras.keys() == {"mean", "uncertainty"}
+    assert (filled.extras["mean"][~hole] == photo[~hole]).all()
+    assert not filled.extras["uncertainty"][~hole].any() and (filled.extras["uncertainty"][hole] > 0).all()
+    assert fill(model, [photo], [hole], QUICK)[0].extras == {}

@@ -232,3 +232,15 @@ def test_transparency_outside_the_hole_is_kept(tmp_path, photo, hole):
     assert np.array_equal(finished[..., 3], np.where(hole, 255, alpha))
     folder.add(job, Photo(photo.pixels, np.where(hole, 0, 255).astype(np.uint8)), hole, filled(photo, hole))
     assert np.asarray(Image.open(tmp_path / "out/a.png")).shape == (8, 12, 3)
+
+
+def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
+    path = tmp_path / "a.png"
+    Image.fromarray(photo.pixels).save(path)
+    folder = ResultFolder(tmp_path / "out", {}, show_original=False)
+    job = folder.job("a", path, find_source("center", 32)[1])
+    extras = {"mean": photo.pixels, "uncertainty": np.zeros_like(photo.pixels)}
+    folder.add(job, photo, hole, Filled([photo.pixels], extras=extras))
+    assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])
+    with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
+        assert not np.array(picture).any()

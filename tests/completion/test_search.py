@@ -351,3 +351,14 @@ def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
     linear.encoder = None
     without = search(linear, images, holes)
     assert torch.equal(without.pictures, blind.pictures)
+
+
+def test_several_answers_are_chosen_from_those_considered_and_one_is_not(model, images, holes):
+    sizes = []
+    search = LatentSearch(rounds=((1, 0),), start=FromPool(32), considered=8, precision="fp32")
+    model.generator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    search(model, images[:1], holes[:1])
+    assert set(sizes[1:]) == {1}
+    sizes.clear()
+    assert search(model, images[:1], holes[:1], answers=2).pictures.shape[1] == 2
+    assert 8 in sizes

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from ganfill import modelfile
 from ganfill.commands.summary import write_summary
-from ganfill.modelfile import Model
+from ganfill.modelfile import NETWORKS, Model
 
 
 def run(config: DictConfig) -> str:
@@ -29,12 +29,14 @@ def describe(path: Path, model: Model) -> dict[str, str]:
     """Names and values, as people read them."""
     card = model.card
     told = {"file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)"}
-    for name in ("generator", "discriminator"):
+    for name in [part for part in NETWORKS if part in card]:
         count = sum(parameter.numel() for parameter in getattr(model, name).parameters())
         told[name] = f"{_call(card[name])}, {count:,} parameters"
     told["latent"] = _call(card["latent"])
     told["resolution"] = f"{model.resolution} x {model.resolution}"
     told["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
+    if "encoder" in card:
+        told["encoder"] += f", trained on {card['encoder']['kimg']:g} thousand pictures"
     told["data"] = f"image store {card['data'][:16]}"
     config = card.get("config", {})
     if "loss" in config:

@@ -57,7 +57,7 @@ class Clip:
 class Typical:
     """Where the prior's mass is: see ``typical``; a uniform prior is searched in u with z = tanh u.
 
-    A coordinate that is clipped at 1 keeps being pushed there and sticks; tanh lets it come back.
+    With tanh every coordinate stays inside by itself, where the objective has a gradient in it.
 
     Args:
         width: of the shell of a normal prior.

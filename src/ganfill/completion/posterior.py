@@ -166,7 +166,9 @@ class Chains:
         """One proposal of every chain, accepted with probability min(1, exp(-change of total energy))."""
         momentum = self._draw(torch.randn, self.point.shape[2])
         before = self.energy + momentum.square().sum(2) / 2
-        point, gradient, size = self.point, self.gradient, self.size[..., None]
+        # Steps of one length can keep time with the oscillation and never mix (Neal, section 3.2).
+        size = self.size[..., None] * (0.8 + 0.4 * self._draw(torch.rand, 1))
+        point, gradient = self.point, self.gradient
         energy, pictures = self.energy, self.pictures
         for _ in range(self.settings.leaps):
             momentum = momentum - size / 2 * gradient

@@ -56,6 +56,7 @@ def standard(
     window: int = 7,
     jitter: float = 0.5,
     agreement: float = 0.5,
+    considered: int = 32,
     spread: float = 0.2,
     blend: Blend | None = None,
     precision: str = "auto",
@@ -77,14 +78,15 @@ def standard(
         window: neighbourhood of the contextual weights, in pixels.
         jitter: how far the answers after the first begin from the encoder's guess, 0 to 1.
         agreement: weight of the encoder's expectation in the ranking.
-        spread: how much worse than the best the other answers may score, so that they differ.
+        considered: candidates that several answers are chosen from.
+        spread: how much worse than the best the other answers may score, so that they differ; 0 takes the best.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
     otherwise = from_pool(
         *(steps, starts, pool, cut_level, cut_steps, cut_rate),
-        *(floor, window, spread, blend, precision, batch),
+        *(floor, window, blend, precision, batch),
     )
     return replace(
         otherwise,
@@ -92,6 +94,7 @@ def standard(
         start=Proposals(jitter=jitter),
         trust=Trust(trust) if trust else None,
         selection=Selection(agreement=agreement, spread=spread),
+        considered=considered,
         refit=0,
         otherwise=otherwise,
     )
@@ -136,7 +139,6 @@ def from_pool(
     cut_rate: float = 0.05,
     floor: float = 0.05,
     window: int = 7,
-    spread: float = 0.2,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
@@ -153,7 +155,6 @@ def from_pool(
         cut_rate: step size of the features.
         floor: contextual weight of known pixels far from the hole.
         window: neighbourhood of the contextual weights, in pixels.
-        spread: how much worse than the best the other answers may score, so that they differ.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
@@ -166,7 +167,7 @@ def from_pool(
         start=FromPool(pool),
         objective=Objective(Neighbourhood(window, floor)),
         optimizer=Adam(0.15, warmup=0.05, decay=0.5, noise=0.05),
-        selection=Selection(held_out=0.1, spread=spread),
+        selection=Selection(held_out=0.1),
         refit=quarter,
         finish=[Cut(cut_level, cut_steps, cut_rate)] if cut_steps else [],
         blend=blend or Poisson(),

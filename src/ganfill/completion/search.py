@@ -45,6 +45,8 @@ class LatentSearch:
         selection: which candidates are the answers.
         refit: steps at the end in which the answers are fitted to all known pixels; the ranking stays.
         finish: what follows for the answers, in this order.
+        considered: candidates at least that the first round begins with when several answers are wanted, so that they can
+            be chosen to differ.
         average: answers to take the mean of; they are all finished, whether asked for or not. 0 gives no mean.
         blend: how an answer becomes a finished picture, unless the caller chooses.
         precision: ``auto``, ``bf16`` or ``fp32``.
@@ -61,6 +63,7 @@ class LatentSearch:
     selection: Selection = field(default_factory=Selection)
     refit: int = 0
     finish: Sequence[Finish] = ()
+    considered: int = 1
     average: int = 0
     blend: Blend = field(default_factory=Paste)
     precision: str = "auto"
@@ -109,7 +112,11 @@ class LatentSearch:
         def search(chunk: Target, real: int) -> Completion:
             return self.search(networks, chunk, answers, seed, Recorder(frames, self.steps, real, advance))
 
-        return in_chunks(search, target, max(self.rounds[0][0], answers, self.average), self.batch, deterministic)
+        return in_chunks(search, target, self._begin_with(answers), self.batch, deterministic)
+
+    def _begin_with(self, answers: int) -> int:
+        """Candidates of the first round."""
+        return max(self.rounds[0][0], answers, self.average, self.considered if answers > 1 else 1)
 
     def search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
         """Searches for one chunk of pictures."""
@@ -125,6 +132,7 @@ class LatentSearch:
         )
         count = max(answers, self.average)
         counts = [max(candidates, count) for candidates, _ in self.rounds]
+        counts[0] = self._begin_with(answers)
         z = self.start(networks, seen, weights * (1 - held), counts[0], seed)
         image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
         if self.trust is not None and expected is not None:

@@ -43,14 +43,19 @@ class Square:
         top, left, bottom, right = self.bounds(hole.shape)
         known = (~hole[top:bottom, left:right]).astype(np.uint8)
         layers = np.dstack([photo[top:bottom, left:right] * known[..., None], known * np.uint8(255)])
-        # So many samples that the linear interpolation of one of them reaches every pixel, whatever the angle.
+        # So many samples that linear interpolation reaches nearly every pixel, whatever the angle.
         each = math.ceil(max(self.side / resolution, 1))
         n = each * resolution
         sampled = cv2.warpAffine(layers, self._to_photo(n, top, left), (n, n), flags=cv2.WARP_INVERSE_MAP)
         blocks = sampled.reshape(resolution, each, resolution, each, 4)
         total = blocks.sum((1, 3), dtype=np.int64)
         colours = 255 * total[..., :3] / np.maximum(total[..., 3:], 1)
-        return colours, blocks[..., 3].min((1, 3)) < 255
+        missing = blocks[..., 3].min((1, 3)) < 255
+        # OpenCV counts in 32nds of a pixel, so that one between samples may have no part in any of them.
+        row, column = (np.floor((place + 0.5) * resolution).astype(int) for place in self._places(*np.nonzero(hole)))
+        inside = (np.minimum(row, column) >= 0) & (np.maximum(row, column) < resolution)
+        missing[row[inside], column[inside]] = True
+        return colours, missing
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
         """(top, left, bottom, right) of the part of a photo (H, W) that holds it and one pixel around it."""
@@ -64,9 +69,8 @@ class Square:
     def distance(self, shape: tuple[int, ...]) -> np.ndarray:
         """How far from the middle each pixel of a photo (H, W) is: 0 to 1 inside, infinite outside; float32 (H, W)."""
         top, left, bottom, right = self.bounds(shape)
-        down, across = np.arange(top, bottom)[:, None] + 0.5 - self.y, np.arange(left, right)[None] + 0.5 - self.x
-        cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
-        far = np.maximum(abs(across * cos - down * sin), abs(across * sin + down * cos)) / (self.side / 2)
+        row, column = self._places(np.arange(top, bottom)[:, None], np.arange(left, right)[None])
+        far = 2 * np.maximum(abs(row), abs(column))
         result = np.full(shape, np.inf, np.float32)
         result[top:bottom, left:right] = np.where(far <= 1, far, np.inf)
         return result
@@ -84,6 +88,12 @@ class Square:
             flags=cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
+
+    def _places(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where pixels of the photo lie in the square: rows and columns from -0.5 to 0.5 inside."""
+        down, across = y + 0.5 - self.y, x + 0.5 - self.x
+        cos, sin = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        return (across * sin + down * cos) / self.side, (across * cos - down * sin) / self.side
 
     def _to_photo(self, n: int, top: int, left: int) -> np.ndarray:
         """From places in the square of n x n pixels to those in a part of the photo, both counted between pixel centres."""

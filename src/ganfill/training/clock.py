@@ -1,14 +1,19 @@
 """Images seen, the only clock of a training."""
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from ganfill.errors import UserError
 
 if TYPE_CHECKING:
     from ganfill.training.datamodule import FFHQDataModule
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 def crossed(before: int, after: int, interval_kimg: float) -> bool:
@@ -42,6 +47,17 @@ class Clocked(pl.LightningModule):
         self.register_buffer("finite", torch.ones((), dtype=torch.bool), persistent=False)
         self.images_seen = 0
         self.measured: dict[str, torch.Tensor] = {}
+
+    def make(self, make: MakeOptimizer, network: nn.Module) -> Optimizer:
+        """An optimizer for a network.
+
+        Raises:
+            UserError: it does not take its settings.
+        """
+        try:
+            return make(network.parameters())
+        except (IndexError, TypeError, ValueError) as error:
+            raise UserError(f"the optimizer refuses its settings ({error}): see optimizer") from None
 
     def begin(self, data: "FFHQDataModule") -> None:
         """Learns what has to be known of the pictures before the first step of a fresh training."""

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 from ganfill import seeding
 from ganfill.completion import masks
 from ganfill.completion.parametrise import typical
+from ganfill.errors import UserError
 from ganfill.modelfile import Model
 from ganfill.pixels import to_float
-from ganfill.training.clock import Clocked, crossed
-from ganfill.training.gan import MakeOptimizer
+from ganfill.training.clock import Clocked, MakeOptimizer, crossed
 
 KINDS = (masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform)
 WARMUP = 0.02
@@ -36,6 +36,9 @@ class EncoderTraining(Clocked):
         latent_weight: of both distances in z.
         log_kimg: losses are measured once in so many thousand pictures.
         seed: of z and holes.
+
+    Raises:
+        UserError: ``kimg`` is not above 0; or, from a step, a batch holds a single picture.
     """
 
     MEASURES = ("loss", "error_hole", "error_known", "error_latent", "beyond_prior")
@@ -53,6 +56,8 @@ class EncoderTraining(Clocked):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if kimg <= 0:
+            raise UserError(f"kimg={kimg} is no length of a training: give thousands of pictures")
         self.encoder = encoder.to(memory_format=torch.channels_last)
         self.given = [model.generator]  # in a list, so that it is no part of the checkpoint
         self.latent, self.resolution = model.latent, model.resolution
@@ -61,7 +66,7 @@ class EncoderTraining(Clocked):
 
     def configure_optimizers(self) -> Optimizer:
         """One, for the encoder."""
-        return self.optimizer(self.encoder.parameters())
+        return self.make(self.optimizer, self.encoder)
 
     def on_fit_start(self) -> None:
         """Moves the generator to where the training runs."""
@@ -70,6 +75,8 @@ class EncoderTraining(Clocked):
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
         n, (generator,) = len(pixels), self.given
+        if n < 2:
+            raise UserError("batch_size=1 leaves no picture to be drawn from the generator: give 2 or more")
         measuring = crossed(self.images_seen, self.images_seen + n, self.log_kimg)
         z = self.latent.sample(n // 2, seeding.generator(self.seed, "z", self.images_seen), self.device)
         with torch.no_grad():

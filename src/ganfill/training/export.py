@@ -21,6 +21,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
     """
     provenance = checkpoint["ganfill"]
     config, state = provenance["config"], checkpoint["state_dict"]
+    if "generator" not in config["model"]:
+        raise UserError("this is the training of an encoder, whose model file is model.safetensors beside it")
     kept = {key: value for key, value in config.items() if key not in PLACES}
     card = {
         **{name: part(config["model"][name]) for name in ("generator", "discriminator")},

@@ -1,7 +1,6 @@
 """The adversarial game as a LightningModule with manual optimization."""
 
 import copy
-from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import torch
@@ -11,10 +10,9 @@ from torch.optim import Optimizer
 
 from ganfill import seeding
 from ganfill.adversarial import ema
-from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 from ganfill.pixels import to_float
-from ganfill.training.clock import Clocked, crossed
+from ganfill.training.clock import Clocked, MakeOptimizer, crossed
 from ganfill.training.datamodule import FFHQDataModule
 
 
@@ -28,9 +26,6 @@ class Loss(Protocol):
     def generator(self, fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
         """What the generator minimises."""
         ...
-
-
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class GAN(Clocked):
@@ -83,20 +78,11 @@ class GAN(Clocked):
         self.register_buffer("logit_centre", torch.zeros(()))
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Discriminator first, as they are stepped.
-
-        Raises:
-            UserError: an optimizer does not take its settings.
-        """
-        try:
-            return [
-                self.discriminator_optimizer(self.discriminator.parameters()),
-                self.generator_optimizer(self.generator.parameters()),
-            ]
-        except (IndexError, TypeError, ValueError) as error:
-            raise UserError(
-                f"the optimizer refuses its settings ({error}): see optimizer.generator, .discriminator"
-            ) from None
+        """Discriminator first, as they are stepped."""
+        return [
+            self.make(self.discriminator_optimizer, self.discriminator),
+            self.make(self.generator_optimizer, self.generator),
+        ]
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and one of the generator on uint8 pictures (N, H, W, 3)."""
