@@ -10,7 +10,6 @@ from ganfill.completion.objective import (
     Neighbourhood,
     Objective,
     Trust,
-    absolute_error,
     distance_to,
     features,
     log_fake,
@@ -99,16 +98,12 @@ def test_trust_where_all_or_nothing_is_known():
     assert not weights[0].any() and torch.equal(weights[1], torch.full((1, 4, 4), 6 / 48))
 
 
-def test_the_first_candidate_follows_the_expectation_and_the_others_their_own_starts(linear):
-    networks, z = Networks(linear, "fp32"), torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
-    known = torch.zeros(2, 1, 4, 4)
-    known[..., :2] = 1
-    image, expected = torch.full((2, 3, 3, 4, 4), 7.0), torch.full((2, 3, 4, 4), 5.0)
-    filled = Trust().imagine(image, known, expected, networks, z)
-    assert (filled[..., :2] == 7).all() and (filled[:, 0, :, :, 2:] == 5).all()
-    own = linear.generator(z[:, 1:].flatten(0, 1)).unflatten(0, (2, 2))
-    torch.testing.assert_close(filled[:, 1:, :, :, 2:], own[..., 2:])
-    assert torch.equal(Trust().imagine(image[:, :1], known, expected, networks, z[:, :1]), filled[:, :1])
+def test_smooth_differences_are_squares_when_small_and_absolute_when_large():
+    objective, weights = Objective(smooth=0.1), torch.ones(3, 1, 1, 1)
+    pictures = torch.tensor([0.0, 0.001, 10.0]).view(3, 1, 1, 1).expand(3, 3, 1, 1)
+    errors = objective.error(pictures, torch.zeros(3, 3, 1, 1), weights)
+    assert errors[0] == 0 and errors[1].item() == pytest.approx(3 * 0.001**2 / 0.2, rel=1e-2)
+    assert errors[2].item() == pytest.approx(3 * 9.9, rel=1e-3)
 
 
 def test_normalised_weights_make_a_mean_absolute_error():
@@ -134,7 +129,7 @@ def scene():
 def test_the_loss_is_the_weighted_sum_plus_lambda_times_the_prior(model, scene):
     _, pictures, image, weights = scene
     contextual = (weights * (pictures - image).abs()).sum((1, 2, 3))
-    torch.testing.assert_close(absolute_error(pictures, image, weights), contextual)
+    torch.testing.assert_close(Objective().error(pictures, image, weights), contextual)
     for penalty, term in ((log_fake, lambda p: (1 - p).log()), (minus_log_real, lambda p: -p.log())):
         loss = Objective(prior=Critic(penalty), prior_weight=0.1)(Networks(model, "fp32"), *scene)
         probability = model.discriminator(pictures).sigmoid()

@@ -226,14 +226,18 @@ def test_what_follows_comes_in_its_order_and_sees_what_it_needs(model, images, h
     torch.testing.assert_close(found.pictures, nothing.pictures + 1)
 
 
-def test_the_mean_is_that_of_finished_answers(model, images, holes):
-    search = replace(QUICK, average=3, finish=[Cut(1, 2)])
-    three, one = search(model, images, holes, answers=3), search(model, images, holes)
-    torch.testing.assert_close(three.mean, three.pictures.mean(1))
-    assert torch.equal(one.mean, three.mean) and torch.equal(one.pictures[:, 0], three.pictures[:, 0])
-    assert one.pictures.shape[1] == 1 and QUICK(model, images, holes).mean is None
-    more = search(model, images, holes, answers=4)
-    torch.testing.assert_close(more.mean, more.pictures.mean(1))
+def test_the_mean_follows_what_the_encoder_expects(model_with_encoder, images, holes):
+    search = LatentSearch(rounds=((1, 0),), start=Proposals(), trust=Trust(), average=True, precision="fp32")
+    networks, target = Networks(model_with_encoder, "fp32"), Target.of(images, holes)
+    found = search(model_with_encoder, images, holes)
+    wanted = torch.where(holes, expect(networks, target), images)
+    torch.testing.assert_close(found.mean, wanted)  # nothing follows, so it is what would be followed
+    cut = replace(search, finish=[Cut(1, 20, 0.02)])(model_with_encoder, images, holes)
+    away = (cut.mean - wanted).square().mean()
+    assert 0 < away < (cut.pictures[:, 0] - wanted).square().mean()
+    assert replace(search, trust=None)(model_with_encoder, images, holes).mean is None
+    model_with_encoder.encoder = None
+    assert search(model_with_encoder, images, holes).mean is None
 
 
 def test_passes_by_hand(model, images, holes):
@@ -333,24 +337,20 @@ def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, 
 
 
 def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
-    """A generator that could show anything shows the known pixels, and deep in the hole what is expected there."""
+    """A generator that could show anything shows the known pixels, and deep in the hole what its start shows there."""
     images = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     holes = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
     holes[..., 1:] = True
     told = torch.tensor([[1.0, -0.5, 0.3]])
     linear.encoder = lambda image, known: told.expand(len(image), -1)
-    networks, target = Networks(linear, "fp32"), Target.of(images, holes)
-    expected = expect(networks, target)
-    search = LatentSearch(rounds=((1, 0),), start=from_prior, parametrise=FREE, finish=[Cut(1, 300, 0.1)])
+    start = linear.generator(told).expand(1, -1, -1, -1)
+    search = LatentSearch(rounds=((1, 0),), start=Proposals(), parametrise=FREE, finish=[Cut(1, 300, 0.1)])
     search = replace(search, precision="fp32", trust=Trust(50.0, 1.0))
     deep = torch.zeros(1, 1, 4, 4)
     deep[..., 3] = 1
     trusting, blind = (s(linear, images, holes) for s in (search, replace(search, trust=None)))
-    far = [judge(found.pictures, expected, deep).item() for found in (trusting, blind)]
+    far = [judge(found.pictures, start, deep).item() for found in (trusting, blind)]
     assert far[0] < 0.5 * far[1]
-    linear.encoder = None
-    without = search(linear, images, holes)
-    assert torch.equal(without.pictures, blind.pictures)
 
 
 def test_several_answers_are_chosen_from_those_considered_and_one_is_not(model, images, holes):

@@ -15,7 +15,7 @@ import torch
 
 from ganfill.completion import lbfgs
 from ganfill.completion.networks import Networks
-from ganfill.completion.objective import Objective, absolute_error
+from ganfill.completion.objective import Objective
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Parametrisation, Typical
 from ganfill.completion.target import Target
@@ -150,7 +150,7 @@ class Cut:
             run = Adam(self.rate, decay=1.0).begin(networks.run(early, answers.features), self.steps)
         for _ in range(self.steps):
             features = run.point.detach().requires_grad_()
-            losses = absolute_error(networks.run(late, features), target.image, weights)
+            losses = objective.error(networks.run(late, features), target.image, weights)
             run.step(torch.autograd.grad(losses.sum(), features)[0])
         with torch.no_grad():
             pictures = networks.run(late, run.point)
@@ -188,7 +188,7 @@ class Adapt:
     ) -> Answers:
         """Adapts one generator for each answer, one after the other."""
         pictures = [
-            self._adapt(networks, target.image[i : i + 1], weights[i : i + 1], held[i : i + 1], answers, i)
+            self._adapt(networks, objective, target.image[i : i + 1], weights[i : i + 1], held[i : i + 1], answers, i)
             for i in range(len(answers.z))
         ]
         return replace(answers, pictures=torch.cat(pictures))
@@ -196,6 +196,7 @@ class Adapt:
     def _adapt(
         self,
         networks: Networks,
+        objective: Objective,
         image: torch.Tensor,
         weights: torch.Tensor,
         held: torch.Tensor,
@@ -215,12 +216,12 @@ class Adapt:
         best, least = answers.pictures[row : row + 1], torch.inf
         for step in range(self.steps + 1):
             pictures = networks.run(late, features)
-            error = absolute_error(pictures, image, held if held.any() else weights).item()
+            error = objective.error(pictures, image, held if held.any() else weights).item()
             if error < least:
                 best, least = pictures.detach(), error
             if step < self.steps:
                 optimizer.zero_grad()
-                absolute_error(pictures, image, weights * (1 - held)).sum().backward()
+                objective.error(pictures, image, weights * (1 - held)).sum().backward()
                 optimizer.step()
                 torch.clear_autocast_cache()
         return best

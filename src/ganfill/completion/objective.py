@@ -63,12 +63,12 @@ class Decay:
 
 @dataclass(frozen=True)
 class Trust:
-    """How far an expectation of the hole is followed: not beside known pixels, and the more the deeper inside.
+    """How far a start is followed in the hole: not beside known pixels, and the more the deeper inside.
 
     Fitting known pixels alone says little of what is far from them; there, the encoder knows better.
 
     Args:
-        weight: of the mean absolute difference from the expectation over the hole, deep inside.
+        weight: of the mean absolute difference from what the start shows over the hole, deep inside.
         length: in pixels from the hole's edge, over which the weight rises to 63 %, as 1 - exp(-(distance / length)^2).
     """
 
@@ -80,28 +80,6 @@ class Trust:
         hole = 1 - known
         depth = 1 - torch.exp(-(((distance_to(known) - 1) / self.length) ** 2))
         return self.weight * hole * depth / (3 * hole.sum((1, 2, 3), keepdim=True)).clamp_min(1)
-
-    @torch.no_grad()
-    def imagine(
-        self, image: torch.Tensor, known: torch.Tensor, expected: torch.Tensor, networks: Networks, z: torch.Tensor
-    ) -> torch.Tensor:
-        """Fills holes with what the candidates shall follow: the first the expectation, the others their own starts.
-
-        Args:
-            image: (N, k, 3, R, R).
-            known: (N, 1, R, R).
-            expected: (N, 3, R, R).
-            networks: generate what the starts show.
-            z: starts (N, k, d).
-
-        Returns:
-            (N, k, 3, R, R), equal to ``image`` where it is known.
-        """
-        followed = expected[:, None]
-        if z.shape[1] > 1:
-            starts = networks.generate(z[:, 1:].flatten(0, 1)).unflatten(0, (len(z), -1))
-            followed = torch.cat([followed, starts], 1)
-        return torch.where(known[:, None] > 0, image, followed)
 
 
 def distance_to(where: torch.Tensor) -> torch.Tensor:
@@ -178,12 +156,15 @@ class Objective:
         weights: the contextual weights.
         normalise: divide by the sum of weights (times three channels), so that the loss is a mean absolute error and
             one prior weight serves every mask; the published searches take the plain sum.
+        smooth: differences up to about this count as squares, so that a start which shows what is wanted already is at
+            rest there, instead of being thrown about by rounding; 0 for the plain absolute difference.
         prior: the prior term, such as ``Critic()``, ``shell`` or ``features``; None adds none.
         prior_weight: its factor, lambda in the papers.
     """
 
     weights: Callable[[torch.Tensor], torch.Tensor] = uniform
     normalise: bool = True
+    smooth: float = 0.0
     prior: Prior | None = None
     prior_weight: float = 0.0
 
@@ -214,12 +195,14 @@ class Objective:
         Returns:
             float (M,).
         """
-        loss = absolute_error(pictures, image, weights)
+        loss = self.error(pictures, image, weights)
         if self.prior is not None and self.prior_weight:
             loss = loss + self.prior_weight * self.prior(networks, z, pictures, image, weights)
         return loss
 
-
-def absolute_error(pictures: torch.Tensor, image: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The weighted sum of absolute differences per item, (M,)."""
-    return (weights * (pictures - image).abs()).flatten(1).sum(1)
+    def error(self, pictures: torch.Tensor, image: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """The weighted sum of absolute differences per item, (M,)."""
+        difference = (pictures - image).abs()
+        if self.smooth:
+            difference = (difference.square() + self.smooth**2).sqrt() - self.smooth
+        return (weights * difference).flatten(1).sum(1)

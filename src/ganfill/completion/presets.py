@@ -15,6 +15,8 @@ from ganfill.completion.select import Selection
 from ganfill.completion.start import FromPool, Proposals, from_prior
 from ganfill.errors import UserError
 
+SMOOTH = 0.1  # of the range [-1, 1], for searches that begin where they trust
+
 
 def fast(
     steps: int = 40,
@@ -64,7 +66,7 @@ def standard(
 ) -> LatentSearch:
     """The search to use: from the encoder's guess, with the generator cut open.
 
-    Deep inside the hole the answer follows what the encoder expects, beside known pixels it follows those.
+    Deep inside the hole an answer follows its start, beside known pixels it follows those.
 
     Args:
         steps: of ``from_pool``, which a model without an encoder is searched by.
@@ -73,7 +75,7 @@ def standard(
         cut_level: the stage of the generator whose features are freed.
         cut_steps: of Adam on them; 0 frees none.
         cut_rate: step size of the features.
-        trust: weight of what the encoder expects in the hole, see ``Trust``.
+        trust: weight of what the start shows in the hole, see ``Trust``; 0 follows known pixels alone.
         floor: contextual weight of known pixels far from the hole.
         window: neighbourhood of the contextual weights, in pixels.
         jitter: how far the answers after the first begin from the encoder's guess, 0 to 1.
@@ -90,6 +92,7 @@ def standard(
     )
     return replace(
         otherwise,
+        objective=Objective(Neighbourhood(window, floor), smooth=SMOOTH),
         rounds=((1, 0),),
         start=Proposals(jitter=jitter),
         trust=Trust(trust) if trust else None,
@@ -105,29 +108,23 @@ def best(
     starts: int = 16,
     pool: int = 2048,
     cut_steps: int = 60,
-    candidates: int = 4,
-    jitter: float = 0.3,
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """More of everything than ``standard``, and the mean of several answers beside them.
+    """More steps than ``standard``, and a mean answer beside the others, which is closest to the truth in squares.
 
     Args:
         steps: of ``from_pool``, which a model without an encoder is searched by.
         starts: of the same.
         pool: of the same.
         cut_steps: of Adam with the generator cut open.
-        candidates: answers that are finished and averaged.
-        jitter: how far those after the first begin from the encoder's guess, 0 to 1.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    search = standard(
-        *(steps, starts, pool), cut_steps=cut_steps, jitter=jitter, blend=blend, precision=precision, batch=batch
-    )
-    return replace(search, average=candidates)
+    search = standard(steps, starts, pool, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
+    return replace(search, average=True)
 
 
 def from_pool(

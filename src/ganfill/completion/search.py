@@ -38,8 +38,8 @@ class LatentSearch:
             selection's scores, for so many steps (successive halving, arXiv 1502.07943).
         start: gives the first round's candidates.
         objective: what is minimised.
-        trust: how far what the encoder expects in the hole counts as if it were known; None, or a model without an encoder,
-            goes by known pixels alone.
+        trust: how far what a start of the encoder shows in the hole counts as if it were known; None, or a model without an
+            encoder, goes by known pixels alone.
         optimizer: how z moves.
         parametrise: in which coordinates, and where it may be.
         selection: which candidates are the answers.
@@ -47,7 +47,8 @@ class LatentSearch:
         finish: what follows for the answers, in this order.
         considered: candidates at least that the first round begins with when several answers are wanted, so that they can
             be chosen to differ.
-        average: answers to take the mean of; they are all finished, whether asked for or not. 0 gives no mean.
+        average: gives a mean answer as well, which follows the encoder's expectation of the hole, an average, and is
+            finished as the others are; none without an encoder or without trust.
         blend: how an answer becomes a finished picture, unless the caller chooses.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: items (pictures times candidates) on the device at once; bounds the memory.
@@ -64,7 +65,7 @@ class LatentSearch:
     refit: int = 0
     finish: Sequence[Finish] = ()
     considered: int = 1
-    average: int = 0
+    average: bool = False
     blend: Blend = field(default_factory=Paste)
     precision: str = "auto"
     batch: int = 256
@@ -116,7 +117,7 @@ class LatentSearch:
 
     def _begin_with(self, answers: int) -> int:
         """Candidates of the first round."""
-        return max(self.rounds[0][0], answers, self.average, self.considered if answers > 1 else 1)
+        return max(self.rounds[0][0], answers, self.considered if answers > 1 else 1)
 
     def search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
         """Searches for one chunk of pictures."""
@@ -130,14 +131,16 @@ class LatentSearch:
             judged=torch.where(held.sum((1, 2, 3), keepdim=True) > 0, held, target.known),
             expected=expected,
         )
-        count = max(answers, self.average)
-        counts = [max(candidates, count) for candidates, _ in self.rounds]
+        counts = [max(candidates, answers) for candidates, _ in self.rounds]
         counts[0] = self._begin_with(answers)
         z = self.start(networks, seen, weights * (1 - held), counts[0], seed)
+        known = target.known[:, None] > 0
         image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
-        if self.trust is not None and expected is not None:
-            image = self.trust.imagine(image, target.known, expected, networks, z)
-            weights = weights + self.trust(target.known)
+        trust = self.trust if networks.model.encoder is not None else None
+        if trust is not None:
+            with torch.no_grad():
+                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            image, weights = torch.where(known, image, starts), weights + trust(target.known)
         fit = Fit(
             *(networks, target, image, self.objective, weights * (1 - held)),
             *(self.parametrise, self.optimizer, z, self.steps, seed),
@@ -148,7 +151,7 @@ class LatentSearch:
             fit.advance(steps, recorder)
         pictures = fit.pictures()
         scores = score(pictures)
-        chosen = self.selection.choose(scores, pictures, target, count)
+        chosen = self.selection.choose(scores, pictures, target, answers)
         fit.keep(chosen)
         scores = scores.gather(1, chosen)
         rows = torch.arange(len(chosen), device=chosen.device)[:, None]
@@ -158,37 +161,45 @@ class LatentSearch:
             fit.advance(self.refit, recorder)
             pictures = fit.pictures()
         errors = judge(pictures, target.image, target.known)
-        pictures = self._finish(networks, fit, target, weights, held, pictures)
-        order = best(scores[:, :answers], answers)
+        pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image)
+        mean = None
+        if self.average and trust is not None and expected is not None:
+            wanted = torch.where(known, target.image[:, None], expected[:, None])
+            mean = self._finish(networks, target, weights, held, fit.z[:, :1], wanted, wanted)[:, 0].cpu()
+        order = best(scores, answers)
+        finished = answers + (mean is not None)
         return Completion(
             pictures[rows, order].cpu(),
             fit.z[rows, order].cpu(),
             scores[rows, order].cpu(),
             errors[rows, order].cpu(),
             recorder.frames,
-            pictures.mean(1).cpu() if self.average else None,
-            passes=fit.passes + count * sum(finish.passes for finish in self.finish),
+            mean,
+            passes=fit.passes
+            + (counts[0] / 3 if trust else 0)
+            + finished * sum(finish.passes for finish in self.finish),
         )
 
     def expect(self, networks: Networks, seen: Target) -> torch.Tensor | None:
         """What the encoder expects, if there is one and it is asked."""
-        asked = self.trust is not None or self.selection.agreement
+        asked = self.average or self.selection.agreement
         return expect(networks, seen) if asked and networks.model.encoder is not None else None
 
     def _finish(
         self,
         networks: Networks,
-        fit: Fit,
         target: Target,
         weights: torch.Tensor,
         held: torch.Tensor,
+        z: torch.Tensor,
         pictures: torch.Tensor,
+        image: torch.Tensor,
     ) -> torch.Tensor:
-        """The pictures (N, k, 3, R, R) of a fit's candidates after all that follows."""
-        z = fit.z.flatten(0, 1)
-        answers = Answers(z, z, 0, pictures.flatten(0, 1))
-        wanted = replace(target.repeat(fit.count), image=fit.image.flatten(0, 1))
-        weights, held = (x.repeat_interleave(fit.count, 0) for x in (weights, held))
+        """Answers z (N, k, d) after all that follows: what they show before, and shall show, and do (N, k, 3, R, R)."""
+        count = z.shape[1]
+        answers = Answers(z.flatten(0, 1), z.flatten(0, 1), 0, pictures.flatten(0, 1))
+        wanted = replace(target.repeat(count), image=image.flatten(0, 1))
+        weights, held = (x.repeat_interleave(count, 0) for x in (weights, held))
         for finish in self.finish:
             answers = finish(networks, wanted, self.objective, weights, held, answers)
-        return answers.pictures.unflatten(0, (-1, fit.count))
+        return answers.pictures.unflatten(0, (-1, count))
