@@ -126,7 +126,7 @@ def test_without_an_encoder_the_pool_is_searched(model, images, holes, make):
 
 
 def test_by_name():
-    made = {make.__name__: make() for make in (fast, standard, best, posterior, auto, amos2016, yeh2017)}
+    made = {make.__name__: make() for make in (fast, standard, best, posterior, auto, from_pool, amos2016, yeh2017)}
     assert {name: preset(name) for name in PRESETS} == made
     with pytest.raises(UserError, match=f"search=quick is no preset: use {', '.join(made)}"):
         preset("quick")

@@ -45,7 +45,7 @@ def complete(
         holes: a kind of hole (``center half left random pattern box freeform``, drawn anew for each picture by the seed and
             the whole picture's content, or ``alpha``), or for Pillow pictures masks,
             white where pixels are missing, for tensors a bool tensor (N, 1, H, W) or (1, H, W), True where missing.
-        search: a preset's name (``fast standard best posterior auto amos2016 yeh2017``) or a search of your own.
+        search: a preset's name (``fast standard best posterior auto from_pool amos2016 yeh2017``) or a search of your own.
         blend: ``Paste``, ``Feather`` or ``Poisson``; the search's own unless given.
         align: where the model looks: ``face``, ``center``, ``none``, or ``Given`` squares.
         answers: how many for each picture.

@@ -305,7 +305,7 @@ def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, window: int = 1
         )
 
 
-PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, auto, amos2016, yeh2017)}
+PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, auto, from_pool, amos2016, yeh2017)}
 
 
 def preset(name: str) -> Search:
