@@ -99,7 +99,7 @@ def test_given_values_arrive_as_they_are():
         (["experiment=studnt"], "did you mean student?"),
         (["kimg=abc"], "kimg=abc is not a number"),
         (["experiment=null"], "must be a string"),
-        (["kimg"], "neither key=value nor an existing file"),
+        (["kimg"], "not key=value, nor a file that this command takes"),
     ],
 )
 def test_mistakes_get_one_line_with_the_nearest_words(words, message):

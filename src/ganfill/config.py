@@ -89,7 +89,7 @@ def quote(word: str) -> str:
     """Turns a typed ``key=value`` into an override of Hydra's grammar that gives ``key`` exactly that value."""
     key, equals, value = word.partition("=")
     if not equals:
-        raise UserError(f"{word!r} is neither key=value nor an existing file: check the spelling")
+        raise UserError(f"{word!r} is not key=value, nor a file that this command takes without a key: see its --help")
     if not value:
         return f"{key}=null"
     if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):

@@ -236,7 +236,7 @@ def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
         (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
         (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
         (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
-        (["b.png", "mask=center"], "'b.png' is neither key=value nor an existing file"),
+        (["b.png", "mask=center"], "'b.png' is not key=value, nor a file that this command takes"),
         (["empty", "mask=center"], "images=empty: no pictures there"),
         (["a.png"], "complete needs mask=..."),
         (["a.png", "mask=center", "search=quick"], "search=quick is not known"),

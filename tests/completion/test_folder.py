@@ -46,6 +46,7 @@ def test_a_picture_named_twice_is_one(tmp_path):
         (["a.png", "a.jpg"], ["a.jpg", "a.png"]),
         (["A.png", "x/a.png"], ["A", "x_a"]),
         (["a.png", "a_strip.png"], ["a", "a_strip.png"]),
+        (["a.png", "a_mean.png"], ["a", "a_mean.png"]),
     ],
 )
 def test_stems_that_clash_get_distinct_names(tmp_path, files, names):

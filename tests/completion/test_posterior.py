@@ -7,6 +7,7 @@ from ganfill.completion.parametrise import Typical
 from ganfill.completion.posterior import PosteriorSampling, prior_energy
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.start import from_prior
+from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 
 BEGIN = LatentSearch(rounds=((4, 0),), start=from_prior, parametrise=Typical(width=100), precision="fp32")
@@ -80,7 +81,7 @@ def test_answers_are_samples_and_ranked(model):
 
 
 def test_no_more_answers_than_samples(linear, images, holes):
-    with pytest.raises(ValueError, match="answers must be 1 to 8"):
+    with pytest.raises(UserError, match="answers=9, but 8 samples are drawn"):
         replace(SAMPLING, chains=2, samples=4)(linear, images, holes, answers=9)
     with pytest.raises(ValueError, match="answers must be"):
         SAMPLING(linear, images, holes, answers=0)

@@ -208,3 +208,17 @@ def test_alone_is_as_in_a_batch_within_rounding(search, model, images, holes):
     torch.testing.assert_close(alone.pictures, together.pictures[2:3], atol=2e-3, rtol=0)
     torch.testing.assert_close(alone.latents, together.latents[2:3], atol=2e-3, rtol=0)
     assert alone.passes == together.passes
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "message"),
+    [
+        (standard, {"jitter": 2}, "jitter=2 cannot be used"),
+        (standard, {"trust": "abc"}, "trust=abc jitter"),
+        (posterior, {"correlated": 0}, "correlated=0 cannot be used"),
+        (posterior, {"samples": 0}, "samples=0"),
+    ],
+)
+def test_settings_of_other_kinds_that_cannot_be_used(make, settings, message):
+    with pytest.raises(UserError, match=message):
+        make(**settings)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganfill.completion.chunks import Recorder
-from ganfill.completion.finish import Cut, Polish
+from ganfill.completion.finish import Adapt, Cut, Polish
 from ganfill.completion.networks import Networks
 from ganfill.completion.objective import Objective, Trust
 from ganfill.completion.optimize import Adam
@@ -212,7 +212,7 @@ def test_what_follows_comes_in_its_order_and_sees_what_it_needs(model, images, h
         name: str
         passes: int = 0
 
-        def __call__(self, networks, target, objective, weights, held, answers):
+        def __call__(self, networks, target, objective, weights, held, answers, watch):
             calls.append((self.name, len(answers.z), answers.level))
             assert len(target) == len(weights) == len(held) == len(answers.pictures) == 10
             assert target.keys[0] == target.keys[1] != target.keys[2]
@@ -362,3 +362,12 @@ def test_several_answers_are_chosen_from_those_considered_and_one_is_not(model, 
     sizes.clear()
     assert search(model, images[:1], holes[:1], answers=2).pictures.shape[1] == 2
     assert 8 in sizes
+
+
+@pytest.mark.parametrize("finish", [[], [Cut(1, 4)], [Cut(1, 2), Adapt(2)]])
+def test_without_steps_of_z_what_follows_is_seen_and_progress_adds_up(model_with_encoder, images, holes, finish):
+    told = []
+    search = LatentSearch(rounds=((1, 0),), start=Proposals(), finish=finish, precision="fp32")
+    found = search(model_with_encoder, images, holes, frames=3, advance=told.append)
+    assert sum(told) == pytest.approx(5)
+    assert [frame.shape for frame in found.frames] == [(5, 3, 32, 32)] * (3 if finish else 1)

@@ -102,7 +102,7 @@ def test_without_an_encoder_proposals_come_from_the_pool(networks, target):
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_encoders_guess_comes_first_as_it_is(guided, target, count):
-    z = start(Proposals(pooled=0.5, pool=FromPool(32)), guided, target, count)
+    z = start(Proposals(pool=FromPool(32)), guided, target, count)
     assert z.shape == (3, count, 8) and torch.equal(z[:, 0], guess_latents(guided, target))
     assert all(len(candidates.unique(dim=0)) == count for candidates in z)
 
@@ -129,19 +129,13 @@ def test_variations_of_a_normal_prior_stay_as_far_from_the_origin_as_it_does(lin
 
 
 def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
-    how = Proposals(pooled=0.25, pool=FromPool(32))
+    how = Proposals(pool=FromPool(32))
     z = start(how, guided, target)
     assert torch.equal(start(how, guided, target.pick(1, 2)), z[1:2])
     turned = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])
     assert torch.equal(start(how, guided, turned), z.flip(0))
     other = start(how, guided, target, seed=1)
     assert torch.equal(other[:, 0], z[:, 0]) and not torch.equal(other[:, 1:], z[:, 1:])
-
-
-def test_a_share_of_the_proposals_comes_from_the_pool(guided, target):
-    z = start(Proposals(pooled=0.5, pool=FromPool(32)), guided, target, 8)
-    assert torch.equal(z[:, 4:], start(FromPool(32), guided, target, 4))
-    assert torch.equal(start(Proposals(pooled=1.0, pool=FromPool(32)), guided, target, 2)[:, 0], z[:, 0])
 
 
 def test_missing_and_hidden_pixels_do_not_reach_the_encoder(guided, target):

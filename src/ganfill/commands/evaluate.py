@@ -1,6 +1,8 @@
 """``ganfill evaluate``: compares searches, or judges a generator."""
 
 import logging
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +86,9 @@ def _compare_searches(
     result.skipped |= skipped
     skipped |= result.skipped
     facts = _facts(config, model, store) | {"pictures": f"{len(chosen)}, ids {chosen.digests['ids'][:12]}"}
+    if not result.rows:
+        raise UserError(f"search={config.search}: none could be evaluated: {'; '.join(result.skipped.values())}")
+    out.mkdir(parents=True, exist_ok=True)
     document.write(out, result, scenes, config.sheet, facts)
     return {
         "rows": len(result.rows),
@@ -125,6 +130,9 @@ def _check(config: DictConfig) -> None:
     for key, least in WHOLE.items():
         if not isinstance(config[key], int) or config[key] < least:
             raise UserError(f"{key}={config[key]} cannot be used: give a whole number from {least}")
+    for key in ("lpips", "inception"):
+        if not isinstance(config[key], str | None):
+            raise UserError(f"{key}={config[key]} is no file: give the path of its weights, or leave it out")
     if config.split not in SPLITS:
         raise UserError(f"split={config.split} is not known: use {' or '.join(SPLITS)}")
     for mask in (masks := _words(config.mask)):
@@ -204,7 +212,8 @@ def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[s
         "data": "none" if store is None else f"{config.data.path}, {store.digest[:12]}",
         "seed": str(config.seed),
         "device": f"{model.device}, {describe(model.device)}",
-        "commit": commit() or "none",
+        "commit": (commit() or "none")[:12],
+        "command": shlex.join(["ganfill", *sys.argv[1:]]),
     }
 
 

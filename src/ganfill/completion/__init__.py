@@ -3,7 +3,7 @@
 from ganfill.completion.chunks import Completion, Search
 from ganfill.completion.complete import complete
 from ganfill.completion.fill import Filled, fill
-from ganfill.completion.presets import amos2016, auto, best, fast, posterior, standard, yeh2017
+from ganfill.completion.presets import amos2016, auto, best, fast, from_pool, posterior, standard, yeh2017
 from ganfill.completion.search import LatentSearch
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "complete",
     "fast",
     "fill",
+    "from_pool",
     "posterior",
     "standard",
     "yeh2017",

@@ -20,18 +20,19 @@ class Completion:
     """The answers of a search, best first, on the CPU.
 
     Attributes:
-        pictures: what the generator shows, float (N, answers, 3, R, R) in [-1, 1]; not yet blended.
-        latents: their z, (N, answers, d).
+        pictures: what the search shows, float (N, answers, 3, R, R) in [-1, 1]; not yet blended. What follows a search of z
+            may take them beyond what the generator makes of z.
+        latents: the z they come from, (N, answers, d).
         scores: what the ranking is by, see ``Selection``, (N, answers), in units of [-1, 1]; smaller is better.
         errors: mean absolute error on all known pixels of what the generator shows of z itself, (N, answers), in the same
             units: how far the generator knows such pictures.
         frames: the leading candidate at moments of the search, each float (N, 3, R, R).
-        mean: of several answers, float (N, 3, R, R), for searches that give it: closest to the truth in squares, but
-            nothing that the generator would show.
+        mean: an average, float (N, 3, R, R), of samples or of what the encoder expects, for searches that give it: closest
+            to the truth in squares, but nothing that the generator would show.
         interval: where the truth is with a probability of 90 %, pixel by pixel, two floats (N, 3, R, R), for searches that
             estimate it.
         passes: forward and backward runs through the generator for each picture; a forward run alone counts a
-            third, and what all pictures share nothing.
+            third, the pool and the encoder's expectation nothing.
     """
 
     pictures: torch.Tensor

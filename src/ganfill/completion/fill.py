@@ -33,9 +33,9 @@ class Filled:
         scores: what the pictures are ranked by, see ``Completion``; of several views the worst.
         frames: the search as it went, blended, uint8 (R, R, 3); several views side by side.
         remarks: what the user should know.
-        extras: further pictures, uint8 (H, W, 3), of searches that give them: ``mean``, of several answers, and
+        extras: further pictures, uint8 (H, W, 3), of searches that give them: ``mean``, an average, and
             ``uncertainty``, in the hole half the width of the interval that holds the truth with a probability of 90 %, from
-            black, none, to white, all of the range.
+            black, none, to white, all of the range or not estimated.
     """
 
     pictures: list[np.ndarray]
@@ -133,6 +133,7 @@ class _Finisher:
         if intervals := [each.interval for each in found if each.interval is not None]:
             widths = [(high[0] - low[0]) / 2 - 1 for low, high in intervals]
             extras["uncertainty"] = finished(widths, np.zeros_like(photo), Paste())
+            extras["uncertainty"][outside] = 255  # nothing was estimated there
         return Filled(
             [finished([each.pictures[0, rank] for each in found], photo, self.blend) for rank in range(self.count)],
             views,

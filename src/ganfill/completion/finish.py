@@ -7,6 +7,7 @@ with a mapping network gives at level 1 its w for every layer, (N, layers, d), a
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from ganfill.completion.objective import Objective
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Parametrisation, Typical
 from ganfill.completion.target import Target
+
+Watch = Callable[[torch.Tensor, torch.Tensor], object]
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Finish(Protocol):
         weights: torch.Tensor,
         held: torch.Tensor,
         answers: Answers,
+        watch: Watch = lambda pictures, losses: None,
     ) -> Answers:
         """Finishes M answers.
 
@@ -64,6 +68,7 @@ class Finish(Protocol):
             weights: contextual weights (M, 1, R, R).
             held: float (M, 1, R, R), 1 where a known pixel judges, for those who have to know when to stop.
             answers: as far as they are.
+            watch: sees pictures (M, 3, R, R) and losses (M,), ``passes`` times.
         """
         ...
 
@@ -95,6 +100,7 @@ class Polish:
         weights: torch.Tensor,
         held: torch.Tensor,
         answers: Answers,
+        watch: Watch = lambda pictures, losses: None,
     ) -> Answers:
         """Polishes z; answers that have left the generator's range begin again at their z."""
         latent = networks.model.latent
@@ -102,7 +108,9 @@ class Polish:
         def evaluate(point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             free = point.detach().requires_grad_()
             z = self.parametrise.leave(free, latent)
-            losses = objective(networks, z, networks.generate(z), target.image, weights)
+            pictures = networks.generate(z)
+            losses = objective(networks, z, pictures, target.image, weights)
+            watch(pictures.detach(), losses.detach())
             return losses.detach(), torch.autograd.grad(losses.sum(), free)[0]
 
         start = self.parametrise.enter(answers.z, latent)
@@ -141,6 +149,7 @@ class Cut:
         weights: torch.Tensor,
         held: torch.Tensor,
         answers: Answers,
+        watch: Watch = lambda pictures, losses: None,
     ) -> Answers:
         """Fits the features of ``level`` to the known pixels."""
         generator: Any = networks.model.generator
@@ -150,7 +159,9 @@ class Cut:
             run = Adam(self.rate, decay=1.0).begin(networks.run(early, answers.features), self.steps)
         for _ in range(self.steps):
             features = run.point.detach().requires_grad_()
-            losses = objective.error(networks.run(late, features), target.image, weights)
+            pictures = networks.run(late, features)
+            losses = objective.error(pictures, target.image, weights)
+            watch(pictures.detach(), losses.detach())
             run.step(torch.autograd.grad(losses.sum(), features)[0])
         with torch.no_grad():
             pictures = networks.run(late, run.point)
@@ -185,13 +196,17 @@ class Adapt:
         weights: torch.Tensor,
         held: torch.Tensor,
         answers: Answers,
+        watch: Watch = lambda pictures, losses: None,
     ) -> Answers:
         """Adapts one generator for each answer, one after the other."""
         pictures = [
             self._adapt(networks, objective, target.image[i : i + 1], weights[i : i + 1], held[i : i + 1], answers, i)
             for i in range(len(answers.z))
         ]
-        return replace(answers, pictures=torch.cat(pictures))
+        answers = replace(answers, pictures=torch.cat(pictures))
+        for _ in range(self.passes):  # one answer after the other has no common moments to be seen at
+            watch(answers.pictures, torch.zeros(len(answers.z), device=answers.z.device))
+        return answers
 
     def _adapt(
         self,

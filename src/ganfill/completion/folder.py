@@ -18,6 +18,7 @@ from ganfill.completion.photo import Photo, has_picture_suffix, with_alpha
 from ganfill.errors import UserError
 
 RESULTS = "results.json"
+ENDS = ("_strip", "_mean", "_uncertainty")  # of the names of further pictures
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class ResultFolder:
     def _refuse_to_replace(self, name: str, path: Path) -> None:
         """Raises ``UserError`` if there is a file of the user's, or the result of another picture, of that name."""
         record = self.records.get(name, {"files": []})
-        for end in (".png", "_strip.png", "_mean.png", "_uncertainty.png", ".gif"):
+        for end in (".png", ".gif", *(f"{end}.png" for end in ENDS)):
             file = self.path / f"{name}{end}"
             try:
                 occupied = file.exists() and file.name not in record["files"]
@@ -189,7 +190,7 @@ def _name(found: dict[Path, Path]) -> dict[Path, str]:
         lambda path: f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}",
     )
     for form in forms:
-        taken = Counter(word.lower() for name in names.values() for word in (name, f"{name}_strip"))
+        taken = Counter(word.lower() for name in names.values() for word in (name, *(name + end for end in ENDS)))
         names |= {path: form(path) for path, name in names.items() if taken[name.lower()] > 1}
     return names
 

@@ -15,6 +15,7 @@ from ganfill.completion.parametrise import Latent, Typical
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.select import Selection, best, judge
 from ganfill.completion.target import Target
+from ganfill.errors import UserError
 
 if TYPE_CHECKING:
     from ganfill.modelfile import Model
@@ -39,7 +40,7 @@ class PosteriorSampling:
         leaps: leapfrog steps of a proposal, each a forward and backward run.
         step: the first step size; in units of the prior's standard deviation.
         correlated: known values (three a pixel) that count as one.
-        selection: which samples are the answers.
+        selection: which samples are the answers, all known pixels judging; its agreement needs that of ``begin``.
         blend: how an answer becomes a finished picture, unless the caller chooses.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: items (pictures times chains) on the device at once.
@@ -80,10 +81,15 @@ class PosteriorSampling:
             90 %: the quantiles of samples plus noise.
 
         Raises:
-            ValueError: as ``LatentSearch``; or more answers are wanted than samples are drawn.
+            ValueError: as ``LatentSearch``.
+            UserError: more answers are wanted than samples are drawn.
         """
-        if not 1 <= answers <= self.chains * self.samples:
-            raise ValueError(f"answers must be 1 to {self.chains * self.samples}, the number of samples, not {answers}")
+        if answers < 1:
+            raise ValueError(f"answers must be at least 1, not {answers}")
+        if answers > self.chains * self.samples:
+            raise UserError(
+                f"answers={answers}, but {self.chains * self.samples} samples are drawn: raise search.samples"
+            )
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
 

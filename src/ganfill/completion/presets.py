@@ -86,6 +86,10 @@ def standard(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
+    if not (_is_number(trust) and trust >= 0 and _is_number(jitter) and 0 <= jitter <= 1):
+        raise UserError(
+            f"search: trust={trust} jitter={jitter} cannot be used: give trust from 0, and jitter from 0 to 1"
+        )
     otherwise = from_pool(
         *(steps, starts, pool, cut_level, cut_steps, cut_rate),
         *(floor, window, blend, precision, batch),
@@ -112,7 +116,7 @@ def best(
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """More steps than ``standard``, and a mean answer beside the others, which is closest to the truth in squares.
+    """More steps than ``standard``, and with an encoder a mean answer, closest to the truth in squares.
 
     Args:
         steps: of ``from_pool``, which a model without an encoder is searched by.
@@ -221,6 +225,11 @@ def posterior(
         batch: pictures times chains at once.
     """
     _refuse_unusable(steps=steps, starts=chains)
+    if min(samples, leaps) < 1 or burn_in < 0 or not (_is_number(correlated) and correlated > 0):
+        raise UserError(
+            f"search: samples={samples} leaps={leaps} burn_in={burn_in} correlated={correlated} cannot be used: "
+            "give samples and leaps from 1, burn_in from 0, and correlated above 0"
+        )
     begin = LatentSearch(
         rounds=((chains, steps),),
         start=Proposals(),
@@ -294,6 +303,10 @@ def yeh2017(
         precision=precision,
         batch=batch,
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,13 +55,14 @@ class Routed:
     ) -> Completion:
         """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
 
-        Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself.
+        Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself. There is
+        no mean.
         """
-        wide, found = self.is_wide(holes), None
+        wide, found = self.is_wide(holes).cpu(), None
         if wide.any():
             found = self.search(model, images[wide], holes[wide], answers, seed, deterministic, frames, advance)
         if found is not None and wide.all():
-            return found
+            return replace(found, mean=None, interval=None)
         log.warning(
             "%d of %d holes are tiny or scattered and were filled from their neighbours (biharmonic), not by search",
             int((~wide).sum()),

@@ -73,7 +73,11 @@ class LatentSearch:
 
     @property
     def steps(self) -> int:
-        """Steps of z for each picture, over all rounds."""
+        """Steps for each picture, over all rounds and what follows."""
+        return self._steps_of_z + sum(finish.passes for finish in self.finish)
+
+    @property
+    def _steps_of_z(self) -> int:
         return sum(steps for _, steps in self.rounds) + self.refit
 
     def __call__(
@@ -134,6 +138,7 @@ class LatentSearch:
         counts = [max(candidates, answers) for candidates, _ in self.rounds]
         counts[0] = self._begin_with(answers)
         z = self.start(networks, seen, weights * (1 - held), counts[0], seed)
+        z = self.parametrise.leave(self.parametrise.enter(z, networks.model.latent), networks.model.latent)
         known = target.known[:, None] > 0
         image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
         trust = self.trust if networks.model.encoder is not None else None
@@ -143,7 +148,7 @@ class LatentSearch:
             image, weights = torch.where(known, image, starts), weights + trust(target.known)
         fit = Fit(
             *(networks, target, image, self.objective, weights * (1 - held)),
-            *(self.parametrise, self.optimizer, z, self.steps, seed),
+            *(self.parametrise, self.optimizer, z, self._steps_of_z, seed),
         )
         for candidates, (_, steps) in zip(counts, self.rounds, strict=True):
             if candidates < fit.count:
@@ -160,8 +165,10 @@ class LatentSearch:
             fit.weights = weights
             fit.advance(self.refit, recorder)
             pictures = fit.pictures()
+        if not self.steps:
+            recorder(pictures, scores)
         errors = judge(pictures, target.image, target.known)
-        pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image)
+        pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image, recorder)
         mean = None
         if self.average and trust is not None and expected is not None:
             wanted = torch.where(known, target.image[:, None], expected[:, None])
@@ -194,12 +201,18 @@ class LatentSearch:
         z: torch.Tensor,
         pictures: torch.Tensor,
         image: torch.Tensor,
+        recorder: Recorder | None = None,
     ) -> torch.Tensor:
         """Answers z (N, k, d) after all that follows: what they show before, and shall show, and do (N, k, 3, R, R)."""
+
+        def watch(shown: torch.Tensor, losses: torch.Tensor) -> None:
+            if recorder is not None:
+                recorder(shown.unflatten(0, (-1, count)), losses.unflatten(0, (-1, count)))
+
         count = z.shape[1]
         answers = Answers(z.flatten(0, 1), z.flatten(0, 1), 0, pictures.flatten(0, 1))
         wanted = replace(target.repeat(count), image=image.flatten(0, 1))
         weights, held = (x.repeat_interleave(count, 0) for x in (weights, held))
         for finish in self.finish:
-            answers = finish(networks, wanted, self.objective, weights, held, answers)
+            answers = finish(networks, wanted, self.objective, weights, held, answers, watch)
         return answers.pictures.unflatten(0, (-1, count))

@@ -62,15 +62,13 @@ class FromPool:
 
 @dataclass(frozen=True)
 class Proposals:
-    """The encoder's guess, variations of it, and the best of a pool; of the pool alone if the model has no encoder.
+    """The encoder's guess and variations of it; the best of a pool if the model has no encoder.
 
     Args:
-        pooled: share of the candidates that come from the pool.
         jitter: how far variations are from the guess: ``sqrt(1 - jitter^2) guess + jitter n``, with n from the prior.
-        pool: where the others come from.
+        pool: where they come from without an encoder.
     """
 
-    pooled: float = 0.0
     jitter: float = 0.6
     pool: FromPool = field(default_factory=FromPool)
 
@@ -80,13 +78,9 @@ class Proposals:
         """Returns z (N, count, d), the guess first."""
         if networks.model.encoder is None:
             return self.pool(networks, target, weights, count, seed)
-        pooled = min(int(self.pooled * count), count - 1)
         guess = guess_latents(networks, target)[:, None]
-        variations = from_prior(networks, target, weights, count - pooled - 1, seed)
-        z = [guess, (1 - self.jitter**2) ** 0.5 * guess + self.jitter * variations]
-        if pooled:
-            z.append(self.pool(networks, target, weights, pooled, seed))
-        return torch.cat(z, 1)
+        variations = from_prior(networks, target, weights, count - 1, seed)
+        return torch.cat([guess, (1 - self.jitter**2) ** 0.5 * guess + self.jitter * variations], 1)
 
 
 @torch.no_grad()

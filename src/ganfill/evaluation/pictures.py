@@ -88,7 +88,7 @@ def training_rows(store: ImageStore, without: Pictures) -> np.ndarray:
 def reference(store: ImageStore, like: Pictures, seed: int) -> Pictures | None:
     """Up to 5,000 training pictures with the mix of sources that ``like`` has; None where training has not all of them.
 
-    A picture's source is the first part of its id; the mix is kept to a picture.
+    A picture's source is the first part of its id; the mix is kept to a picture, as far as the scarcest goes.
     """
     rows = training_rows(store, like)
     by_source: dict[str, list[int]] = {}
@@ -96,11 +96,10 @@ def reference(store: ImageStore, like: Pictures, seed: int) -> Pictures | None:
         by_source.setdefault(_source(store.ids[row]), []).append(row)
     wanted = Counter(_source(name) for name in like.ids)
     size = min(REFERENCE, *(len(by_source.get(source, ())) * len(like) // count for source, count in wanted.items()))
-    if size < 2:
-        return None
     random = np.random.default_rng(seeding.derive_seed(seed, "reference"))
     chosen = [random.permutation(by_source[source])[: size * count // len(like)] for source, count in wanted.items()]
-    return _take(store, np.sort(np.concatenate(chosen)))
+    rows = np.sort(np.concatenate(chosen))
+    return _take(store, rows) if len(rows) > 1 else None
 
 
 def _source(name: str) -> str:
