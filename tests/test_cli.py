@@ -57,7 +57,7 @@ def test_existing_paths_need_no_key(tmp_path, monkeypatch):
     assert cli.assign_paths("complete", ["a b.png", "mask=center"]) == (["mask=center"], {"images": "a b.png"})
     assert cli.assign_paths("prepare", ["a b.png", "c,d", "out=o"]) == (["out=o"], {"source": ["a b.png", "c,d"]})
     assert cli.assign_paths("info", ["faces64"]) == ([], {"file": "faces64"})
-    with pytest.raises(UserError, match="neither"):
+    with pytest.raises(UserError, match="not key=value"):
         cli._dispatch(["complete", "nowhere.png"])
 
 

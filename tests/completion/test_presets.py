@@ -122,7 +122,8 @@ def test_with_an_encoder_standard_cuts_where_fast_only_guesses(model, images, ho
 def test_without_an_encoder_the_pool_is_searched(model, images, holes, make):
     search = make(steps=8, starts=2, pool=32, precision="fp32")
     assert equal(bits(search(model, images, holes)), bits(search.otherwise(model, images, holes)))
-    assert search.steps == 0 and search.otherwise.steps == 8
+    assert sum(steps for _, steps in search.rounds) == 0 and search.refit == 0
+    assert sum(steps for _, steps in search.otherwise.rounds) + search.otherwise.refit == 8
 
 
 def test_by_name():
@@ -147,7 +148,8 @@ def test_the_blends_of_the_command_line():
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 100])
 def test_a_search_spends_the_steps_it_is_given(steps):
-    assert from_pool(steps=steps).steps == standard(steps=steps).otherwise.steps == steps
+    assert from_pool(steps=steps, cut_steps=0).steps == standard(steps=steps, cut_steps=0).otherwise.steps == steps
+    assert from_pool(steps=steps, cut_steps=7).steps == steps + 7
     assert all(count >= 1 for count, _ in from_pool(steps=steps, starts=1).rounds)
 
 

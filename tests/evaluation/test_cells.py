@@ -41,6 +41,7 @@ class Spy:
             grey,
             grey[..., 0],
             torch.zeros(len(images), answers),
+            torch.zeros(len(images), answers),
             mean=grey[:, 0] + 0.5,
             interval=(grey[:, 0] - 1, grey[:, 0] + 1),
             passes=7.5,

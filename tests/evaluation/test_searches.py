@@ -15,7 +15,7 @@ def test_every_preset_and_baseline_has_its_name(name):
 
 
 def test_settings_arrive():
-    found = find("standard:steps=16:rate=1:blend=paste:precision=fp32", None)
+    found = find("yeh2017:steps=16:rate=1:blend=paste:precision=fp32", None)
     assert found is not None and isinstance(found.search, LatentSearch)
     assert found.search.steps == 16 and found.search.optimizer.rate == 1
     assert found.search.blend == Paste() and found.search.precision == "fp32"
@@ -37,7 +37,7 @@ def test_nearest_is_there_if_training_pictures_are():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("standart", "search=standart: there is no standart: choose from standard"),
+        ("standart", "search=standart: there is no standart: choose from fast, standard"),
         ("standard:step=3", "search=standard:step=3: step=3 is no setting, write key=value with one of steps"),
         ("standard:steps", "steps is no setting"),
         ("standard:steps=few", "steps=few cannot be used, the default is steps=200"),

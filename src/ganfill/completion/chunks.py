@@ -95,7 +95,7 @@ class Recorder:
 
     def __init__(self, count: int, steps: int, pictures: int, advance: Callable[[float], object] | None) -> None:
         self.wanted = {round(i * max(steps - 1, 0) / max(count - 1, 1)) for i in range(count)}
-        self.step, self.share, self.advance = 0, pictures / max(steps, 1), advance
+        self.step, self.steps, self.share, self.advance = 0, steps, pictures / max(steps, 1), advance
         self.frames: list[torch.Tensor] = []
 
     def __call__(self, pictures: torch.Tensor, losses: torch.Tensor) -> None:

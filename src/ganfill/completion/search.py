@@ -165,7 +165,7 @@ class LatentSearch:
             fit.weights = weights
             fit.advance(self.refit, recorder)
             pictures = fit.pictures()
-        if not self.steps:
+        if not recorder.steps:
             recorder(pictures, scores)
         errors = judge(pictures, target.image, target.known)
         pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image, recorder)

@@ -97,8 +97,10 @@ def reference(store: ImageStore, like: Pictures, seed: int) -> Pictures | None:
     wanted = Counter(_source(name) for name in like.ids)
     size = min(REFERENCE, *(len(by_source.get(source, ())) * len(like) // count for source, count in wanted.items()))
     random = np.random.default_rng(seeding.derive_seed(seed, "reference"))
-    chosen = [random.permutation(by_source[source])[: size * count // len(like)] for source, count in wanted.items()]
-    rows = np.sort(np.concatenate(chosen))
+    chosen = [
+        random.permutation(by_source.get(source, []))[: size * count // len(like)] for source, count in wanted.items()
+    ]
+    rows = np.sort(np.concatenate(chosen)).astype(np.int64)
     return _take(store, rows) if len(rows) > 1 else None
 
 
