@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ganfill.completion import align
-from ganfill.completion.align import Given, Placement, center, face, find_alignment, whole
+from ganfill.completion.align import Faces, Given, Placement, center, face, find_alignment, whole
 from ganfill.completion.faces import Face
 from ganfill.completion.view import Box
 from ganfill.completion.warp import Square
@@ -24,12 +24,12 @@ def found(monkeypatch):
         searched.append(hole.shape)
         return list(squares) if len(searched) == 1 else []
 
-    monkeypatch.setattr(align, "find_faces", find)
+    monkeypatch.setattr(align, "face", Faces(find))
     return squares, searched
 
 
 def place(hole, resolution=16):
-    return face(np.zeros((*hole.shape, 3), np.uint8), hole, resolution)
+    return align.face(np.zeros((*hole.shape, 3), np.uint8), hole, resolution)
 
 
 @pytest.mark.parametrize(

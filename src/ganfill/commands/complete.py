@@ -57,7 +57,8 @@ def run(config: DictConfig) -> Path:
     if not isinstance(config.answers, int) or config.answers < 1:
         raise UserError(f"answers={config.answers} is no number of answers: give 1 or more")
     masks = _words(config.mask)
-    alignment = find_alignment(str(config.align), None if config.box is None else str(config.box))
+    box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
+    alignment = find_alignment(str(config.align), box, landmarks)
     pictures = find_pictures(
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
@@ -179,7 +180,7 @@ def _complete(
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
     """Everything but the picture that its results depend on."""
     plain = to_plain(config)
-    names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box")
+    names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 

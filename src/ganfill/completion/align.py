@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from ganfill.completion.faces import Face, find_faces
+from ganfill.completion.landmarks import Landmarks
 from ganfill.completion.view import Box, Region
 from ganfill.completion.warp import Square
 from ganfill.errors import UserError
@@ -30,6 +32,7 @@ class Placement:
     warning: str = ""
 
 
+Find = Callable[[np.ndarray, np.ndarray], list[Face]]
 Alignment = Callable[[np.ndarray, np.ndarray, int], Placement]
 
 
@@ -58,26 +61,51 @@ def center(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
     return Placement((Box(corner[0], corner[1], corner[0] + side, corner[1] + side),))
 
 
-def face(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
-    """The squares of the faces that the hole touches; as ``whole``.
+@dataclass(frozen=True)
+class Faces:
+    """The squares of the faces that the hole touches.
 
     Photos smaller than twice the model's size, and those that are a face's square themselves, are seen as by ``center``;
     so are, with a warning, photos in which no face is found, but in photos that are not square the hole itself is taken
     for the middle half of a face.
+
+    Args:
+        find: ``(photo, hole) -> faces``, the surest first.
     """
-    usual = center(photo, hole, resolution)
-    if min(hole.shape) < LARGE * resolution or hole.all():
-        return usual
-    faces = find_faces(photo, hole)
-    if faces and _is_whole(faces[0].square, hole.shape):
-        return usual
-    faces += _find_near(photo, hole & ~_inside([face.square for face in faces], hole.shape), hole)
-    placement = _touched(tuple(face.square for face in faces), hole)
-    if placement.regions or any(face.votes >= SURE for face in faces):
-        return placement
-    box = _around(hole)
-    guess = "the whole photo" if box == Box(0, 0, *hole.shape) else "the hole's surroundings"
-    return Placement((box,), NO_FACE.format(guess))
+
+    find: Find = find_faces
+
+    def __call__(self, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
+        """As ``whole``."""
+        usual = center(photo, hole, resolution)
+        if min(hole.shape) < LARGE * resolution or hole.all():
+            return usual
+        faces = self.find(photo, hole)
+        if faces and _is_whole(faces[0].square, hole.shape):
+            return usual
+        faces += self._find_near(photo, hole & ~_inside([face.square for face in faces], hole.shape), hole)
+        placement = _touched(tuple(face.square for face in faces), hole)
+        if placement.regions or any(face.votes >= SURE for face in faces):
+            return placement
+        box = _around(hole)
+        guess = "the whole photo" if box == Box(0, 0, *hole.shape) else "the hole's surroundings"
+        return Placement((box,), NO_FACE.format(guess))
+
+    def _find_near(self, photo: np.ndarray, part: np.ndarray, hole: np.ndarray) -> list[Face]:
+        """Faces around a part of the hole, bool (H, W), that are too small to be found in the whole photo."""
+        if not part.any():
+            return []
+        (top, bottom), (left, right) = _extent(part)
+        reach = 2 * max(bottom - top, right - left)
+        top, left = max(top - reach, 0), max(left - reach, 0)
+        near = np.s_[top : bottom + reach, left : right + reach]
+        if max(hole[near].shape) > NEAR * max(hole.shape):
+            return []
+        faces = self.find(photo[near], hole[near])
+        return [Face(replace(face.square, x=face.square.x + left, y=face.square.y + top), face.votes) for face in faces]
+
+
+face = Faces()
 
 
 @dataclass(frozen=True)
@@ -94,38 +122,29 @@ class Given:
 ALIGNMENTS: dict[str, Alignment] = {"face": face, "center": center, "none": whole}
 
 
-def find_alignment(word: str, box: str | None = None) -> Alignment:
+def find_alignment(word: str, box: str | None = None, landmarks: str | None = None) -> Alignment:
     """Reads an alignment as people write it.
 
     Args:
         word: ``face``, ``center``, ``none`` or ``box``.
         box: for ``box``: ``left,top,right,bottom`` in pixels of the upright photo; several with semicolons.
+        landmarks: for ``face``: the file of a landmark model, see ``Landmarks``.
 
     Raises:
-        UserError: there is no such alignment, or the squares are missing or no squares.
+        UserError: there is no such alignment, or the squares are missing or no squares, or the model cannot be used.
     """
     if (word == "box") != (box is not None):
         remedy = "needs box=left,top,right,bottom" if word == "box" else f"does not use box={box}: give align=box"
         raise UserError(f"align={word} {remedy}")
+    if landmarks is not None:
+        if word != "face":
+            raise UserError(f"align={word} does not use landmarks={landmarks}: give align=face")
+        return Faces(Landmarks(Path(landmarks)))
     if box is not None:
         return Given(tuple(_parse(part) for part in box.split(";")))
     if word not in ALIGNMENTS:
         raise UserError(f"align={word} is not known: use {', '.join(ALIGNMENTS)} or box")
     return ALIGNMENTS[word]
-
-
-def _find_near(photo: np.ndarray, part: np.ndarray, hole: np.ndarray) -> list[Face]:
-    """Faces around a part of the hole, bool (H, W), that are too small to be found in the whole photo."""
-    if not part.any():
-        return []
-    (top, bottom), (left, right) = _extent(part)
-    reach = 2 * max(bottom - top, right - left)
-    top, left = max(top - reach, 0), max(left - reach, 0)
-    near = np.s_[top : bottom + reach, left : right + reach]
-    if max(hole[near].shape) > NEAR * max(hole.shape):
-        return []
-    faces = find_faces(photo[near], hole[near])
-    return [Face(replace(face.square, x=face.square.x + left, y=face.square.y + top), face.votes) for face in faces]
 
 
 def _around(hole: np.ndarray) -> Box:

@@ -46,14 +46,14 @@ def find_faces(photo: np.ndarray, hole: np.ndarray) -> list[Face]:
     if hole.all():
         return []
     factor = min(1.0, LONGER / max(hole.shape))
-    small = _reduce(photo, hole, factor)
+    small = reduce(photo, hole, factor)
     windows = np.concatenate([_windows(small, angle) for angle in ANGLES])
     faces = [Face(_square(group, factor), len(group)) for group in _groups(windows)]
-    return [face for face in faces if _known_share(face.square, hole) >= KNOWN]
+    return [face for face in faces if known_share(face.square, hole) >= KNOWN]
 
 
-def _reduce(photo: np.ndarray, hole: np.ndarray, factor: float) -> np.ndarray:
-    """The photo at a size to search, its hole filled from the known pixels alone."""
+def reduce(photo: np.ndarray, hole: np.ndarray, factor: float) -> np.ndarray:
+    """The photo scaled by ``factor``, at most 1, for a search; its hole filled from the known pixels alone."""
     height, width = (max(1, round(length * factor)) for length in hole.shape)
     known = (~hole).astype(np.uint8)
     layers = np.dstack([photo * known[..., None], known * np.uint8(255)])
@@ -63,7 +63,8 @@ def _reduce(photo: np.ndarray, hole: np.ndarray, factor: float) -> np.ndarray:
     return telea(colours, share[..., 0] < 64)  # a quarter of a pixel tells its colour
 
 
-def _known_share(square: Square, hole: np.ndarray) -> float:
+def known_share(square: Square, hole: np.ndarray) -> float:
+    """Share of a square inside the photo that is known."""
     inside = np.isfinite(square.distance(hole.shape))
     return float(1 - hole[inside].mean()) if inside.any() else 0.0
 
