@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
-from ganfill.completion.blend import Blend, Paste, Poisson
+from ganfill.completion.blend import Blend, Poisson
 from ganfill.completion.chunks import Search
 from ganfill.completion.finish import Cut
-from ganfill.completion.objective import Critic, Neighbourhood, Objective, Trust, log_fake, minus_log_real, uniform
+from ganfill.completion.objective import Neighbourhood, Objective, Trust
 from ganfill.completion.optimize import Adam
-from ganfill.completion.parametrise import Clip
 from ganfill.completion.posterior import PosteriorSampling
+from ganfill.completion.published import amos2016, yeh2017
 from ganfill.completion.route import Routed
 from ganfill.completion.search import LatentSearch
 from ganfill.completion.select import Selection
-from ganfill.completion.start import FromPool, Proposals, from_prior
+from ganfill.completion.settings import is_number, refuse_unusable
+from ganfill.completion.start import FromPool, Proposals
 from ganfill.errors import UserError
 
 SMOOTH = 0.1  # of the range [-1, 1], for searches that begin where they trust
@@ -86,7 +87,7 @@ def standard(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    if not (_is_number(trust) and trust >= 0 and _is_number(jitter) and 0 <= jitter <= 1):
+    if not (is_number(trust) and trust >= 0 and is_number(jitter) and 0 <= jitter <= 1):
         raise UserError(
             f"search: trust={trust} jitter={jitter} cannot be used: give trust from 0, and jitter from 0 to 1"
         )
@@ -160,7 +161,7 @@ def from_pool(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates at once.
     """
-    _refuse_unusable(steps=steps, starts=starts, pool=pool, window=window)
+    refuse_unusable(steps=steps, starts=starts, pool=pool, window=window)
     eighth, quarter = steps // 8, steps // 4
     first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
     return LatentSearch(
@@ -224,8 +225,8 @@ def posterior(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times chains at once.
     """
-    _refuse_unusable(steps=steps, starts=chains)
-    if min(samples, leaps) < 1 or burn_in < 0 or not (_is_number(correlated) and correlated > 0):
+    refuse_unusable(steps=steps, starts=chains)
+    if min(samples, leaps) < 1 or burn_in < 0 or not (is_number(correlated) and correlated > 0):
         raise UserError(
             f"search: samples={samples} leaps={leaps} burn_in={burn_in} correlated={correlated} cannot be used: "
             "give samples and leaps from 1, burn_in from 0, and correlated above 0"
@@ -248,74 +249,6 @@ def posterior(
         precision=precision,
         batch=batch,
     )
-
-
-def amos2016(
-    steps: int = 1000,
-    rate: float = 0.01,
-    prior_weight: float = 0.1,
-    blend: Blend | None = None,
-    precision: str = "auto",
-    batch: int = 256,
-) -> LatentSearch:
-    """The search of Brandon Amos, "Image completion with deep learning in TensorFlow" (2016), at its last commit.
-
-    One random start, plain sum of absolute differences over all known pixels, -log D(G(z)) as prior term, Adam, and a
-    hard paste. z is clipped to [-1, 1] at every step only if the model was trained with a uniform prior, as his was.
-    """
-    _refuse_unusable(steps=steps)
-    return LatentSearch(
-        rounds=((1, steps),),
-        start=from_prior,
-        objective=Objective(uniform, normalise=False, prior=Critic(minus_log_real), prior_weight=prior_weight),
-        optimizer=Adam(rate),
-        parametrise=Clip(),
-        blend=blend or Paste(),
-        precision=precision,
-        batch=batch,
-    )
-
-
-def yeh2017(
-    steps: int = 1500,
-    rate: float = 0.01,
-    prior_weight: float = 0.003,
-    window: int = 7,
-    blend: Blend | None = None,
-    precision: str = "auto",
-    batch: int = 256,
-) -> LatentSearch:
-    """The search of Yeh et al., "Semantic image inpainting with deep generative models" (CVPR 2017, arXiv 1607.07539).
-
-    One random start, absolute differences weighted by the share of missing neighbours and summed (equation 4),
-    log(1 - D(G(z))) as prior term (equation 5), Adam, and Poisson blending (equation 7). The paper names no learning
-    rate; this one did best on validation faces (``experiments/results/yeh2017_rate.csv``). z is clipped to [-1, 1] at
-    every step only if the model was trained with a uniform prior, as theirs was.
-    """
-    _refuse_unusable(steps=steps, window=window)
-    return LatentSearch(
-        rounds=((1, steps),),
-        start=from_prior,
-        objective=Objective(Neighbourhood(window), normalise=False, prior=Critic(log_fake), prior_weight=prior_weight),
-        optimizer=Adam(rate),
-        parametrise=Clip(),
-        blend=blend or Poisson(),
-        precision=precision,
-        batch=batch,
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _refuse_unusable(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:
-    """Raises ``UserError`` for settings that no search can work with."""
-    if steps < 0 or min(starts, pool, window) < 1 or window % 2 == 0:
-        raise UserError(
-            f"search: steps={steps} starts={starts} pool={pool} window={window} cannot be used: "
-            "give steps from 0, starts and pool from 1, and an odd window"
-        )
 
 
 PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, auto, from_pool, amos2016, yeh2017)}
