@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 import torch
 
-from ganfill import seeding
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
@@ -41,22 +40,3 @@ def train(make_gan):
         return gan, trained
 
     return train
-
-
-@pytest.fixture
-def steps():
-    """Takes the module's own steps without a Trainer: plain optimizers and backward."""
-
-    def steps(gan, n, autocast=False, batch=8):
-        optimizers = gan.configure_optimizers()
-        gan.optimizers = lambda: optimizers
-        gan.manual_backward = lambda loss: loss.backward()
-        resolution = gan.generator.resolution
-        for _ in range(n):
-            draws = seeding.generator(0, gan.images_seen)
-            pixels = torch.randint(0, 256, (batch, resolution, resolution, 3), dtype=torch.uint8, generator=draws)
-            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-                gan.training_step(pixels, 0)
-        return gan
-
-    return steps
