@@ -34,7 +34,7 @@ def test_parameter_counts_of_the_papers_ffhq_64():
         assert (count(Generator()), count(Discriminator())) == (22_429_824, 22_381_440)
     block = 768 * 1536 * 2 + 1536 * 16 * 9 + 2 * 1536
     half = 384 * 768 * 2 + 768 * 16 * 9 + 2 * 768
-    assert 22_381_440 == 8 * block + 2 * half + 768 * 384 + 3 * 384 + 16 * 768 + 768
+    assert 8 * block + 2 * half + 768 * 384 + 3 * 384 + 16 * 768 + 768 == 22_381_440
 
 
 def test_state_dict_keys_are_frozen():

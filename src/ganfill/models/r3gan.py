@@ -33,7 +33,9 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     return [width >> max(i - 3, 0) for i in range(stages)]
 
 
-def convolution(c_in: int, c_out: int, size: int = 1, groups: int = 1, gain: float = 1.0, bias: bool = False) -> nn.Conv2d:
+def convolution(
+    c_in: int, c_out: int, size: int = 1, groups: int = 1, gain: float = 1.0, bias: bool = False
+) -> nn.Conv2d:
     """A convolution with weights ~ N(0, gain²/fan-in) and a bias, if any, of 0."""
     layer = nn.Conv2d(c_in, c_out, size, 1, size // 2, groups=groups, bias=bias)
     nn.init.normal_(layer.weight, 0, gain / math.sqrt(layer.weight[0].numel()))

@@ -33,7 +33,8 @@ def stage_widths(resolution: int, width: int) -> list[int]:
 def initialise(layers: Iterable[nn.Module], gain: float = 1.0) -> None:
     """Weights uniform as in Glorot and Bengio 2010, eq. 16, times ``gain``; biases 0."""
     for layer in layers:
-        assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and layer.bias is not None
+        assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+        assert layer.bias is not None
         nn.init.xavier_uniform_(layer.weight, gain)
         nn.init.zeros_(layer.bias)
 
