@@ -206,7 +206,3 @@ def test_a_logit_that_is_no_number_does_not_spoil_p():
 def test_arguments_outside_their_range(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         ADA(**arguments)
-
-
-def test_observing_never_waits_for_the_device():
-    ADA().to("meta").observe(torch.ones(64, device="meta"))

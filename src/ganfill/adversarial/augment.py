@@ -99,9 +99,9 @@ class ADA(Augment):
     ``p`` is raised while the discriminator is surer of real pictures than ``target`` says, and lowered otherwise: every 4
     steps by images / (1000 ``speed_kimg``) (section 3). It stays in [0, 1]; the published code has no upper bound.
 
-    Left out is the paper's filter for the warp (pictures doubled in size and halved again by an orthogonal wavelet). It
-    would cost four times the time, and without it a fractional shift merely blurs, and shrinking aliases, real and fake
-    pictures alike, by a pixel at most. The result is contiguous.
+    Left out is the paper's filter for the warp (pictures doubled in size and halved again by an orthogonal wavelet): it
+    would gather four times as many pixels, and without it a fractional shift merely blurs, and shrinking merely aliases,
+    by about a pixel and in real and fake pictures alike. Pictures come out contiguous.
 
     Args:
         initial: p at the start, in [0, 1].
