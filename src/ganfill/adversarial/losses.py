@@ -12,6 +12,8 @@ from torch.nn.functional import softplus
 class NonSaturating:
     """The usual substitute: G minimises -log D(G(z)) (Goodfellow et al. 2014, arXiv 1406.2661, end of section 3)."""
 
+    relativistic = False
+
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """-log D(x) - log(1 - D(G(z))), averaged over the batch; equation 1 with its sign turned."""
         return softplus(-real_logits).mean() + softplus(fake_logits).mean()

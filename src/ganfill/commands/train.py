@@ -32,6 +32,9 @@ def run(config: DictConfig) -> Path:
             discriminator=build(config.model.discriminator),
             latent=build(config.latent),
             loss=build(config.loss),
+            regularizer=build(config.regularizer) if config.regularizer else None,
+            augment=build(config.augment) if config.augment else None,
+            schedule=build(config.schedule),
             generator_optimizer=build(config.optimizer.generator),
             discriminator_optimizer=build(config.optimizer.discriminator),
         )
@@ -40,6 +43,7 @@ def run(config: DictConfig) -> Path:
         build(config.data),
         out,
         kimg=config.kimg,
+        minutes=config.minutes,
         device=device,
         precision=precision,
         make_loggers=lambda: [build(config.logger)] if config.logger else [],

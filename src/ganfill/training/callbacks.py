@@ -2,7 +2,6 @@
 
 import csv
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ class Metrics(pl.Callback):
 
     def __init__(self, path: Path, measures: Sequence[str]) -> None:
         self.path = path
-        self.columns = ("kimg", *measures, "images_per_second")
+        self.columns = ("kimg", *measures, "seconds", "images_per_second")
         self.last = (0, 0.0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -43,7 +42,7 @@ class Metrics(pl.Callback):
         with partial.open("w", newline="") as file:
             csv.writer(file).writerows([self.columns, *kept])
         partial.replace(self.path)
-        self.last = (module.images_seen, time.perf_counter())
+        self.last = (module.images_seen, module.seconds)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -53,9 +52,9 @@ class Metrics(pl.Callback):
         if not module.measured:
             return
         row = {name: float(value) for name, value in module.measured.items()}
-        now = time.perf_counter()
+        now = module.seconds
         row["images_per_second"] = (module.images_seen - self.last[0]) / (now - self.last[1])
-        row["kimg"] = module.images_seen / 1000
+        row |= {"kimg": module.images_seen / 1000, "seconds": now}
         self.last = (module.images_seen, now)
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.columns])
@@ -91,6 +90,10 @@ class Samples(pl.Callback):
 
     def write(self, trainer: pl.Trainer, gan: GAN) -> None:
         """Writes both grids now."""
+        with gan.paused():
+            self._write(trainer, gan)
+
+    def _write(self, trainer: pl.Trainer, gan: GAN) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         for name, average in (("ema", True), ("raw", False)):
             grid = to_uint8(make_grid(gan.sample(self.n, average).float(), nrow=8, pad_value=1.0)).cpu()
@@ -111,11 +114,12 @@ class Checkpoint(pl.Callback):
         path: the checkpoint.
         every_kimg: how often it is written; the end always is.
         kimg: the length of the training in thousand images.
+        minutes: the training ends earlier if its steps have taken so long; None: it does not.
         extra: what else to put in, plain values only, so that it loads with ``weights_only=True``.
     """
 
-    def __init__(self, path: Path, every_kimg: float, kimg: float, extra: dict[str, Any]) -> None:
-        self.path, self.every_kimg, self.kimg, self.extra = path, every_kimg, kimg, extra
+    def __init__(self, path: Path, every_kimg: float, kimg: float, minutes: float | None, extra: dict[str, Any]):
+        self.path, self.every_kimg, self.kimg, self.minutes, self.extra = path, every_kimg, kimg, minutes, extra
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]):
         """Adds ``extra``."""
@@ -126,13 +130,19 @@ class Checkpoint(pl.Callback):
     ) -> None:
         """Saves when it is due or the training is over; refuses to save weights that a non-finite loss has spoilt."""
         module = _clocked(pl_module)
-        over = module.images_seen >= self.kimg * 1000
+        over = is_over(module.images_seen, module.seconds, self.kimg, self.minutes)
         if module.measured or over:
             module.check_finite()
         if over or crossed(module.images_seen - len(batch), module.images_seen, self.every_kimg):
             module.check_finite(weights=True)
-            write_atomically(self.path, trainer.save_checkpoint)
+            with module.paused():
+                write_atomically(self.path, trainer.save_checkpoint)
         trainer.should_stop = over
+
+
+def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
+    """Whether a training has come to its end by either of its clocks."""
+    return images_seen >= kimg * 1000 or (minutes is not None and seconds >= minutes * 60)
 
 
 class Progress(pl.Callback):

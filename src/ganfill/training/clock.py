@@ -1,6 +1,8 @@
 """Images seen, the only clock of a training."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
@@ -33,6 +35,7 @@ class Clocked(pl.LightningModule):
         MEASURES: names of what it measures, in the order of ``metrics.csv``.
         REMEDY: what to do when the loss is no longer finite, for the message.
         images_seen: the clock.
+        seconds: time spent on steps.
         measured: what the last step measured, nothing between the moments of measuring.
         finite: whether all losses so far have been finite, on the device.
     """
@@ -47,6 +50,26 @@ class Clocked(pl.LightningModule):
         self.register_buffer("finite", torch.ones((), dtype=torch.bool), persistent=False)
         self.images_seen = 0
         self.measured: dict[str, torch.Tensor] = {}
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on steps so far, in all runs of this training; what ``paused`` covers does not count."""
+        return self._seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that does not count as training, such as that of drawing and judging samples."""
+        self._seconds, running, self._since = self.seconds, self._since is not None, None
+        try:
+            yield
+        finally:
+            self._since = time.perf_counter() if running else None
+
+    def on_train_start(self) -> None:
+        """Starts the stop watch."""
+        self._since = time.perf_counter()
 
     def make(self, make: MakeOptimizer, network: nn.Module) -> Optimizer:
         """An optimizer for a network.
@@ -72,9 +95,9 @@ class Clocked(pl.LightningModule):
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the clock."""
-        checkpoint["images_seen"] = self.images_seen
+        """Adds the clocks."""
+        checkpoint |= {"images_seen": self.images_seen, "seconds": self.seconds}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Sets the clock."""
-        self.images_seen = checkpoint["images_seen"]
+        """Sets the clocks."""
+        self.images_seen, self._seconds = checkpoint["images_seen"], checkpoint["seconds"]

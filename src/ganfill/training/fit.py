@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from ganfill.errors import UserError
-from ganfill.training.callbacks import Checkpoint, Metrics, Progress
+from ganfill.training.callbacks import Checkpoint, Metrics, Progress, is_over
 from ganfill.training.clock import Clocked
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.loggers import finish_wandb
@@ -23,6 +23,7 @@ def fit(
     out: Path,
     *,
     kimg: float,
+    minutes: float | None = None,
     device: torch.device,
     precision: str,
     make_loggers: Callable[[], list[Logger]],
@@ -37,6 +38,7 @@ def fit(
         data: its pictures.
         out: the run directory.
         kimg: the length of the training in thousand images seen.
+        minutes: the most time for its steps, in all runs together; None: as long as it takes.
         device: where to train.
         precision: Lightning's word for it.
         make_loggers: makes the loggers beside ``metrics.csv``, if there is anything to log.
@@ -58,14 +60,14 @@ def fit(
         checkpoint = read_checkpoint(last)
         if checkpoint["ganfill"]["data_digest"] != data.digest:
             raise UserError(f"{out} was trained on other pictures than those in {data.path}: choose another out")
-        if checkpoint["images_seen"] >= kimg * 1000:
+        if is_over(checkpoint["images_seen"], checkpoint["seconds"], kimg, minutes):
             return False
     else:
         module.begin(data)
     callbacks = [
         Metrics(out / "metrics.csv", module.MEASURES),
         *callbacks,
-        Checkpoint(last, checkpoint_kimg, kimg, provenance),
+        Checkpoint(last, checkpoint_kimg, kimg, minutes, provenance),
         Progress(kimg),
     ]
     loggers = make_loggers()

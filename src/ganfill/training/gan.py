@@ -1,6 +1,7 @@
 """The adversarial game as a LightningModule with manual optimization."""
 
 import copy
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch.optim import Optimizer
 
 from ganfill import seeding
 from ganfill.adversarial import ema
+from ganfill.adversarial.schedule import Constant, Linear, Settings
+from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 from ganfill.pixels import to_float
 from ganfill.training.clock import Clocked, MakeOptimizer, crossed
@@ -18,6 +21,8 @@ from ganfill.training.datamodule import FFHQDataModule
 
 class Loss(Protocol):
     """A pair of losses, see ``ganfill.adversarial.losses``."""
+
+    relativistic: bool
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """What the discriminator minimises."""
@@ -32,8 +37,9 @@ class GAN(Clocked):
     """Trains ``generator`` against ``discriminator``; ``images_seen`` is the only clock.
 
     A step takes a batch of real pictures, uint8 (N, H, W, 3), makes one batch of fakes, steps the discriminator on real
-    and on detached fake pictures (each a batch of its own, for the sake of batch norm), then the generator. Every
-    random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an uninterrupted one.
+    and on detached fake pictures (each a batch of its own, for the sake of batch norm), then, every ``n_critic`` steps,
+    the generator. Every random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an
+    uninterrupted one.
 
     Args:
         generator: maps z (N, d) to pictures (N, 3, H, W) in [-1, 1].
@@ -42,16 +48,27 @@ class GAN(Clocked):
         loss: the pair of losses.
         generator_optimizer: makes the optimizer from the generator's parameters.
         discriminator_optimizer: the same for the discriminator.
+        regularizer: a penalty of the discriminator, see ``ganfill.adversarial.regularizers``; every ``interval`` of its
+            steps it is added ``interval`` times (Karras et al. 2020, arXiv 1912.04958, "lazy regularization"), always
+            in float32.
+        augment: what is done to pictures before the discriminator sees them, see ``ganfill.adversarial.augment``.
+        schedule: how learning rates, betas, penalty, augmentation and average change with the clock.
+        n_critic: steps of the discriminator for each of the generator.
+        micro_batch: pictures that are in memory at once; gradients of a batch are summed up. None: the whole batch.
         ema_half_life_kimg: half-life of ``generator_ema``, the average of the generator, and of ``logit_centre``.
         ema_rampup: see ``ema.decay``.
         log_kimg: losses, logits and gradient norms are measured once in so many thousand images.
-        seed: of every z.
+        seed: of every z and augmentation.
+
+    Raises:
+        UserError: ``n_critic`` or ``micro_batch`` is below 1.
     """
 
-    MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g")
+    MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g", "penalty")
     REMEDY = "a lower learning rate (optimizer.generator.lr, optimizer.discriminator.lr) or another loss"
     mean_picture: torch.Tensor
     logit_centre: torch.Tensor
+    penalty: torch.Tensor
 
     def __init__(
         self,
@@ -61,65 +78,143 @@ class GAN(Clocked):
         loss: Loss,
         generator_optimizer: MakeOptimizer,
         discriminator_optimizer: MakeOptimizer,
+        regularizer: Any = None,
+        augment: Any = None,
+        schedule: Constant | Linear | None = None,
+        n_critic: int = 1,
+        micro_batch: int | None = None,
         ema_half_life_kimg: float = 10.0,
         ema_rampup: float = 0.05,
         log_kimg: float = 1.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, count in (("n_critic", n_critic), ("micro_batch", micro_batch)):
+            if count is not None and (not isinstance(count, int) or count < 1):
+                raise UserError(f"{name}={count} is no count: give 1 or more")
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.latent, self.loss, self.seed = latent, loss, seed
+        self.regularizer, self.augment, self.schedule = regularizer, augment, schedule or Constant()
+        self.n_critic, self.micro_batch = n_critic, micro_batch
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.ema_half_life_kimg, self.ema_rampup, self.log_kimg = ema_half_life_kimg, ema_rampup, log_kimg
         resolution: Any = generator.resolution
         self.register_buffer("mean_picture", torch.zeros(3, resolution, resolution))
         self.register_buffer("logit_centre", torch.zeros(()))
+        self.register_buffer("penalty", torch.zeros(()))
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Discriminator first, as they are stepped."""
-        return [
+        optimizers = [
             self.make(self.discriminator_optimizer, self.discriminator),
             self.make(self.generator_optimizer, self.generator),
         ]
+        # What the schedule multiplies; a resumed optimizer holds what it made of them.
+        self.configured = [[group.copy() for group in optimizer.param_groups] for optimizer in optimizers]
+        return optimizers
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
-        """One step of the discriminator and one of the generator on uint8 pictures (N, H, W, 3)."""
-        batch_size = len(pixels)
-        measuring = crossed(self.images_seen, self.images_seen + batch_size, self.log_kimg)
+        """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
+        batch, before = len(pixels), self.images_seen
+        turn = before // batch  # of the discriminator
+        generating = (turn + 1) % self.n_critic == 0
+        measuring = generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg)
         self.measured = {}
+        settings = self._follow_schedule()
+        judge = self._judge(settings.p)
         real = to_float(pixels)
-        z = self.latent.sample(batch_size, seeding.generator(self.seed, "z", self.images_seen), self.device)
-        fake = self.generator(z)
+        z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)
+        size = self.micro_batch or batch
+        parts = list(zip(real.split(size), z.split(size), strict=True))
 
         self.discriminator.requires_grad_(True)
-        real_logits = self.discriminator(real).float()
-        loss_d = self.loss.discriminator(real_logits, self.discriminator(fake.detach()).float())
-        self._descend("d", loss_d, 0, self.discriminator, measuring)
+        self._optimizer(0).zero_grad()
+        loss_d = loss_g = torch.zeros((), device=self.device)
+        real_logits, fake_logits, fakes = [], [], []
+        for real_part, z_part in parts:
+            share = len(z_part) / batch
+            # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
+            with torch.set_grad_enabled(generating and len(parts) == 1):
+                fakes.append(self.generator(z_part))
+            fake = fakes[-1].detach()
+            real_logits.append(judge(real_part).float())
+            loss = self.loss.discriminator(real_logits[-1], judge(fake).float())
+            real_logits[-1] = real_logits[-1].detach()
+            loss_d = loss_d + share * loss.detach()
+            if self.regularizer is not None and turn % self.regularizer.interval == 0:
+                penalty = self._penalty(judge, real_part, fake) * settings.gamma
+                self.penalty.copy_(penalty.detach())
+                loss = loss + penalty * self.regularizer.interval
+            self.manual_backward(share * loss)
+        self._step("d", 0, self.discriminator, measuring)
 
-        self.discriminator.requires_grad_(False)
-        fake_logits = self.discriminator(fake).float()
-        loss_g = self.loss.generator(fake_logits, real_logits.detach())
-        self._descend("g", loss_g, 1, self.generator, measuring)
+        if generating:
+            self.discriminator.requires_grad_(False)
+            self._optimizer(1).zero_grad()
+            for i, (real_part, z_part) in enumerate(parts):
+                fake = fakes[0] if len(parts) == 1 else self.generator(z_part)
+                fake_logits.append(judge(fake).float())
+                if self.loss.relativistic:
+                    with torch.no_grad():
+                        reference = judge(real_part).float()
+                else:
+                    reference = real_logits[i]
+                loss = self.loss.generator(fake_logits[-1], reference) * (len(z_part) / batch)
+                fake_logits[-1] = fake_logits[-1].detach()
+                loss_g = loss_g + loss.detach()
+                self.manual_backward(loss)
+            self._step("g", 1, self.generator, measuring)
+            decay = ema.decay(batch * self.n_critic, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
+            ema.update(self.generator_ema, self.generator, decay)
 
-        decay = ema.decay(batch_size, self.ema_half_life_kimg, self.images_seen, self.ema_rampup)
-        ema.update(self.generator_ema, self.generator, decay)
-        self.logit_centre.lerp_(real_logits.detach().mean(), 1 - decay)
-        self.finite &= torch.isfinite(loss_d.detach()) & torch.isfinite(loss_g.detach())
+        seen = torch.cat(real_logits)
+        if self.augment is not None:
+            self.augment.observe(seen)
+        self.logit_centre.lerp_(
+            seen.mean(), 1 - ema.decay(batch, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
+        )
+        self.finite &= torch.isfinite(loss_d) & torch.isfinite(loss_g)
         if measuring:
-            self.measured |= {"logit_real": real_logits.detach().mean(), "logit_fake": fake_logits.detach().mean()}
-        self.images_seen += batch_size
+            logits = {"logit_real": seen.mean(), "logit_fake": torch.cat(fake_logits).mean()}
+            self.measured |= {"loss_d": loss_d, "loss_g": loss_g, "penalty": self.penalty.clone()} | logits
+        self.images_seen += batch
 
-    def _descend(self, name: str, loss: torch.Tensor, index: int, network: nn.Module, measuring: bool) -> None:
-        """One step of one network; its loss and gradient norm are kept when ``measuring``."""
-        optimizer: Any = self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
+    def _follow_schedule(self) -> Settings:
+        """Sets learning rates and betas for this step; returns all settings."""
+        settings = self.schedule.at(self.images_seen)
+        for index, groups in enumerate(self.configured):
+            for group, configured in zip(self._optimizer(index).param_groups, groups, strict=True):
+                group["lr"] = configured["lr"] * settings.lr
+                if "betas" in group:
+                    pairs = zip((settings.beta1, settings.beta2), configured["betas"], strict=True)
+                    group["betas"] = tuple(old if new is None else new for new, old in pairs)
+        return settings
+
+    def _judge(self, p: float) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The discriminator as it sees pictures in this step: augmented, each time anew."""
+        if self.augment is None:
+            return self.discriminator
+        draws = seeding.generator(self.seed, "augment", self.images_seen)
+        return lambda images: self.discriminator(self.augment(images, draws, p))
+
+    def _penalty(
+        self, judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor
+    ) -> torch.Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            draws = seeding.generator(self.seed, "penalty", self.images_seen)
+            return self.regularizer(judge, real, fake.float(), draws)
+
+    def _optimizer(self, index: int) -> Any:
+        return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
+
+    def _step(self, name: str, index: int, network: nn.Module, measuring: bool) -> None:
+        """Steps one network by its gradients; their norm is kept when ``measuring``."""
         if measuring:
             gradients = [p.grad for p in network.parameters() if p.grad is not None]
-            self.measured |= {f"loss_{name}": loss.detach(), f"gradient_{name}": get_total_norm(gradients)}
-        optimizer.step()
+            self.measured[f"gradient_{name}"] = get_total_norm(gradients)
+        self._optimizer(index).step()
         # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.
         torch.clear_autocast_cache()
 
