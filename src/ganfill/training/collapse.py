@@ -120,4 +120,4 @@ def lacks_diversity(diversity: Sequence[tuple[float, float]]) -> bool:
     kimg, now = diversity[-1]
     earlier = [(at, value) for at, value in diversity if at <= kimg - PATIENCE_KIMG]
     since = [value for at, value in diversity if at >= earlier[-1][0]] if earlier else []
-    return bool(since) and max(since) < DIVERSITY and now < RISING * since[0]
+    return bool(since) and max(since) < DIVERSITY and now <= RISING * since[0]
