@@ -191,6 +191,13 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
+def as_words(value: Any) -> list[str]:
+    """A configured comma list or list of words; none for null."""
+    if value is None:
+        return []
+    return [str(word) for word in (value.split(",") if isinstance(value, str) else as_list(value))]
+
+
 def commands() -> list[str]:
     """Names of the primary configurations, which are the commands."""
     return sorted(path.name.removesuffix(".yaml") for path in files(PACKAGE).iterdir() if path.name.endswith(".yaml"))

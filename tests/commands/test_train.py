@@ -21,9 +21,11 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     out = tmp_path / "Lauf ä"
     assert cli.run(["train", *TINY, f"out={out}", "kimg=0.1", "latent=uniform", "loss=non_saturating"]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    assert {"config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"} == {
-        path.name for path in out.iterdir()
+    assert {path.name for path in out.iterdir()} == {
+        *("config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"),
+        *("best.ckpt", "distances.csv", "distances_floor.json"),
     }
+    assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pixels,kd_pixels,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
     assert summary["seconds"] > 0 and summary["versions"]["torch"]

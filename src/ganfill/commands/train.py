@@ -9,9 +9,12 @@ from omegaconf import DictConfig
 
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
-from ganfill.config import build, to_plain
+from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device
+from ganfill.evaluation.features import load_networks
 from ganfill.training.callbacks import Samples
+from ganfill.training.collapse import Collapse
+from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint, settle
@@ -25,6 +28,7 @@ def run(config: DictConfig) -> Path:
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
+    networks = load_networks(as_words(config.features))
     settle(out, plain)
     gan = build_gan(config)
     trained = fit(
@@ -38,7 +42,11 @@ def run(config: DictConfig) -> Path:
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
-        callbacks=[Samples(out / "samples", config.sample_kimg)],
+        callbacks=[
+            Samples(out / "samples", config.sample_kimg),
+            Distances(out, networks, config.fd_kimg, config.fd_samples, config.kimg, config.minutes),
+            Collapse(config.sample_kimg),
+        ],
     )
     if trained:
         kimg = gan.images_seen / 1000
