@@ -106,11 +106,11 @@ def _table(caption: str, entries: Sequence[Entry]) -> Table:
 def _curves(out: Path, entries: Sequence[Entry]) -> list[Figure]:
     """The distances and the losses of all cells, as far as there are any; also written as files."""
     cells = [(entry.label, cell) for entry in entries for cell in entry.cells]
-    measured = dict.fromkeys(name for _, cell in cells for name in cell.distances)
+    distances = dict.fromkeys(name for _, cell in cells for name in cell.distances)
     losses = dict.fromkeys(name for _, cell in cells for name in cell.metrics if name.startswith("loss"))
     plots = (
         ("distances", "Distances in the course of the training", [Line(name, cell.distances) for name, cell in cells],
-         [name for name in measured if name.startswith((*DISTANCES, "diversity"))], 0),
+         [name for name in distances if name.startswith((*DISTANCES, "diversity"))], 0),
         ("losses", "Losses, each the mean of its neighbourhood", [Line(name, cell.metrics) for name, cell in cells],
          list(losses), SMOOTH),
     )  # fmt: skip

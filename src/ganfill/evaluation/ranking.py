@@ -105,10 +105,9 @@ def columns(entries: Sequence[Entry]) -> list[str]:
     settings = dict.fromkeys(name for entry in entries for name in entry.settings)
     names = dict.fromkeys(name for entry in entries for name in entry.row)
     rest = ("rank", "n", "state", "cells", *settings, *TIMES)
-    measured = [name for name in names if name not in rest and not name.endswith("_sd")]
-    measured.sort(key=_place)
-    measured = [name for base in measured for name in (base, f"{base}_sd") if name in names]
-    return ["rank", *settings, *(["n"] if "n" in names else []), *measured, *TIMES, "state", "cells"]
+    means = sorted((name for name in names if name not in rest and not name.endswith("_sd")), key=_place)
+    figures = [name for mean in means for name in (mean, f"{mean}_sd") if name in names]
+    return ["rank", *settings, *(["n"] if "n" in names else []), *figures, *TIMES, "state", "cells"]
 
 
 def state(cells: Sequence[Cell], labels: Sequence[str]) -> str:

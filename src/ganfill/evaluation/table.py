@@ -124,7 +124,7 @@ def write_csv(path: Path, rows: Sequence[Row], names: Sequence[str] | None = Non
     partial.replace(path)
 
 
-def markdown(rows: Sequence[Row], shown: Sequence[str]) -> str:
+def markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> str:
     """A table for people, with intervals behind their means.
 
     Args:
