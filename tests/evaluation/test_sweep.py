@@ -42,10 +42,10 @@ def test_cells_are_found_at_any_depth_in_the_order_of_their_names(tmp_path):
         ({"checkpoint": False}, "at 20 of 40 kimg, without a checkpoint"),
         ({"rows": ""}, "at 0 of 40 kimg"),
         ({"rows": "", "checkpoint": False}, "not started"),
-        ({"config": {"minutes": 5}}, "at 20 kimg"),
+        ({"config": {"minutes": 5}}, "at 0.05 of 5 minutes"),
         ({"config": {"minutes": 5}, "kimg": 20}, "finished"),
         ({"config": {"minutes": 5}, "kimg": 20, "config_then": 5}, "finished"),
-        ({"config": {"minutes": 5}, "kimg": 20, "config_then": 3}, "at 20 kimg"),
+        ({"config": {"minutes": 5}, "kimg": 20, "config_then": 3}, "at 0.05 of 5 minutes"),
     ],
 )
 def test_how_far_a_cell_is(changes, state, tmp_path):

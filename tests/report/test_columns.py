@@ -46,8 +46,11 @@ def test_an_interval_has_no_column_of_its_own_but_a_stray_end_has():
 
 
 def test_a_deviation_stands_beneath_its_mean():
-    made = cells("fd_face", [{"fd_face": 11.25, "fd_face_sd": 1.5}, {"fd_face": 9.0}], ["", ""])
-    assert [(cell.text, cell.interval, cell.best) for cell in made] == [("11.25", "± 1.50", False), ("9.00", "", True)]
+    made = cells("fd_face", [{"fd_face": 11.25, "fd_face_sd": 0.00125}, {"fd_face": 9.0}], ["", ""])
+    assert [(cell.text, cell.interval, cell.best) for cell in made] == [
+        ("11.25", "± 0.00125", False),
+        ("9.00", "", True),
+    ]
 
 
 @pytest.mark.parametrize(

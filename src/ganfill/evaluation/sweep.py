@@ -28,7 +28,7 @@ class Cell:
         metrics: of ``metrics.csv``, without columns if there is none.
         distances: of ``distances.csv``, likewise.
         figures: of ``summary.json``.
-        state: "finished", "at 40 of 100 kimg", "failed: reason" or "not started".
+        state: "finished", "at 40 of 100 kimg", "at 5.5 of 8 minutes", "failed: reason" or "not started".
         problems: a line for each file that is damaged.
     """
 
@@ -75,7 +75,8 @@ def read_cell(directory: Path, runs: Path) -> Cell:
     metrics, distances = (read_curve(directory / name, problems) for name in ("metrics.csv", "distances.csv"))
     figures = summary.get("figures")
     figures = figures if isinstance(figures, dict) else {}
-    state = _state(directory, config or {}, summary, _reached(figures, {}), _reached({}, metrics))
+    over = summary and _is_over(config or {}, summary, _reached(figures, {}))
+    state = "finished" if over else _state(directory, config or {}, metrics)  # whatever went wrong before the end
     return Cell(name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems))
 
 
@@ -134,19 +135,19 @@ def _reached(figures: dict[str, Any], metrics: Curve) -> float | None:
     return float(metrics["kimg"][-1]) if len(metrics.get("kimg", ())) else None
 
 
-def _state(
-    directory: Path, config: dict[str, Any], summary: dict[str, Any], ended: float | None, logged: float | None
-) -> str:
-    if summary and _is_over(config, summary, ended):
-        return "finished"  # whatever went wrong before
+def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
+    """How far a training is that has not come to its end."""
     if (reason := directory / "failed.txt").exists():
         lines = reason.read_text("utf-8", "replace").split("\n")
         return f"failed: {lines[0].strip() or 'no reason was given'}"
-    checkpoint, length = (directory / "last.ckpt").exists(), config.get("kimg")
-    if logged is None and not checkpoint:
+    checkpoint, kimg = (directory / "last.ckpt").exists(), _reached({}, metrics)
+    if kimg is None and not checkpoint:
         return "not started"
-    known = isinstance(length, int | float) and config.get("minutes") is None
-    told = f"at {logged or 0:.6g}{f' of {length:g}' if known else ''} kimg"
+    length, minutes, seconds = config.get("kimg"), config.get("minutes"), metrics.get("seconds", np.empty(0))
+    if isinstance(minutes, int | float):
+        told = f"at {seconds[-1] / 60 if len(seconds) else 0:.2g} of {minutes:g} minutes"
+    else:
+        told = f"at {kimg or 0:.6g}{f' of {length:g}' if isinstance(length, int | float) else ''} kimg"
     return told if checkpoint else f"{told}, without a checkpoint"
 
 

@@ -84,7 +84,7 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
             made.append(Cell(_words(row.get(column))))
             continue
         low, high, deviation = (number(row.get(f"{column}_{end}")) for end in ("low", "high", "sd"))
-        interval = "" if deviation is None else f"± {write(deviation)}"
+        interval = "" if deviation is None else f"± {digits(deviation, None)}"
         interval = interval if low is None or high is None else f"{write(low)} to {write(high)}"
         made.append(Cell(write(value), interval, value, group in best and write(value) == best[group]))
     return made
