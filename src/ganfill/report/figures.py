@@ -73,7 +73,7 @@ def captioned(rows: Sequence[tuple[str, Sequence[np.ndarray]]], side: int = 128)
     for (caption, picture), height in zip(strips, heights, strict=True):
         while pen.textlength(caption, font) > width - 2 * GAP:
             caption = f"{caption[:-2]}…"
-        pen.text((GAP, top + CAPTION / 2 + GAP / 2), caption, INK, font, anchor="lm")
+        pen.text((GAP, top + CAPTION / 2), caption, INK, font, anchor="lm")
         if height > CAPTION:
             sheet.paste(picture, (0, top + CAPTION))
         top += height
