@@ -10,7 +10,7 @@ from ganfill.config import LISTS, check, commands, compose, help_text, nearest, 
 from ganfill.errors import Incomplete, UserError
 
 # The key that a word without one belongs to, if it is the path of something.
-PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images"}
+PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images", "leaderboard": "runs"}
 SWEEPABLE = ("train", "evaluate")
 SWEEP_WORDS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 
