@@ -31,7 +31,7 @@ from ganfill.errors import UserError
 PACKAGE = "ganfill.conf"
 # Words whose value is one or several files or names; their commas separate, unless a file is named with one.
 LISTS = ("source", "images", "mask")
-TEXTS = ("out", "run", "file", "landmarks")  # keys whose value is one path, whatever it looks like
+TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
 # Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
 TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
 ALLOWED_TARGETS = ("ganfill.", "torch.")

@@ -28,7 +28,7 @@ def run(config: DictConfig) -> Path:
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    networks = load_networks(as_words(config.features))
+    judges = load_networks(as_words(config.features))
     settle(out, plain)
     gan = build_gan(config)
     trained = fit(
@@ -44,7 +44,7 @@ def run(config: DictConfig) -> Path:
         checkpoint_kimg=config.checkpoint_kimg,
         callbacks=[
             Samples(out / "samples", config.sample_kimg),
-            Distances(out, networks, config.fd_kimg, config.fd_samples, config.kimg, config.minutes),
+            Distances(out, judges, config.fd_kimg, config.fd_samples, config.kimg, config.minutes),
             Collapse(config.sample_kimg),
         ],
     )
@@ -54,7 +54,9 @@ def run(config: DictConfig) -> Path:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
     if trained or not (out / "summary.json").exists():
-        write_summary(out, "train", config, {"kimg": kimg}, time.perf_counter() - started)
+        networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+        counts = {f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
+        write_summary(out, "train", config, {"kimg": kimg} | counts, time.perf_counter() - started)
     return out
 
 
