@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganfill import modelfile
+from ganfill import modelfile, seeding
 from ganfill.data.store import FORMAT
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
@@ -85,3 +85,22 @@ def store_path(tmp_path):
     np.save(path / "images.npy", images.round().clip(0, 255).astype(np.uint8))
     (path / "index.json").write_text(json.dumps({"format": FORMAT, "resolution": 32, "pictures": pictures}))
     return path
+
+
+@pytest.fixture
+def steps():
+    """Takes the module's own steps without a Trainer: plain optimizers and backward."""
+
+    def steps(gan, n, autocast=False, batch=8):
+        optimizers = gan.configure_optimizers()
+        gan.optimizers = lambda: optimizers
+        gan.manual_backward = lambda loss: loss.backward()
+        resolution = gan.generator.resolution
+        for _ in range(n):
+            draws = seeding.generator(0, gan.images_seen)
+            pixels = torch.randint(0, 256, (batch, resolution, resolution, 3), dtype=torch.uint8, generator=draws)
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                gan.training_step(pixels, 0)
+        return gan
+
+    return steps

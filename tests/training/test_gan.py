@@ -8,21 +8,7 @@ from ganfill.errors import UserError
 from ganfill.pixels import to_float
 
 
-def steps(gan, n, autocast=False):
-    """The module's own steps without a Trainer: plain optimizers and backward."""
-    optimizers = gan.configure_optimizers()
-    gan.optimizers = lambda: optimizers
-    gan.manual_backward = lambda loss: loss.backward()
-    for _ in range(n):
-        pixels = torch.randint(
-            0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=seeding.generator(0, gan.images_seen)
-        )
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            gan.training_step(pixels, 0)
-    return gan
-
-
-def test_one_step_equals_the_textbook(make_gan):
+def test_one_step_equals_the_textbook(make_gan, steps):
     gan = make_gan()
     generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
     steps(gan, 1)
@@ -43,7 +29,7 @@ def test_one_step_equals_the_textbook(make_gan):
             torch.testing.assert_close(value, theirs.state_dict()[name], msg=name)
 
 
-def test_under_autocast_the_generator_plays_against_the_stepped_discriminator(make_gan, monkeypatch):
+def test_under_autocast_the_generator_plays_against_the_stepped_discriminator(make_gan, steps, monkeypatch):
     """Autocast caches low-precision weights; a stale copy would give the generator last step's discriminator."""
     gan = make_gan()
     seen = []
@@ -58,7 +44,7 @@ def test_under_autocast_the_generator_plays_against_the_stepped_discriminator(ma
     assert (seen[0] - stepped).abs().max() < 0.3 * (seen[0] - stale).abs().max()
 
 
-def test_clock_average_and_logit_centre(make_gan):
+def test_clock_average_and_logit_centre(make_gan, steps):
     gan = steps(make_gan(ema_half_life_kimg=0.008, ema_rampup=0), 1)
     raw = dict(make_gan().generator.named_parameters())
     for name, average in gan.generator_ema.named_parameters():
@@ -70,7 +56,7 @@ def test_clock_average_and_logit_centre(make_gan):
         assert torch.equal(average, buffer)
 
 
-def test_samples_depend_on_the_seed_alone_and_leave_the_module_as_it_was(make_gan):
+def test_samples_depend_on_the_seed_alone_and_leave_the_module_as_it_was(make_gan, steps):
     gan = make_gan()
     state = copy.deepcopy(gan.state_dict())
     first = gan.sample(4, average=False)
@@ -80,9 +66,10 @@ def test_samples_depend_on_the_seed_alone_and_leave_the_module_as_it_was(make_ga
     assert all(torch.equal(value, state[name]) for name, value in gan.state_dict().items())
 
 
-def test_non_finite_loss_is_remembered_until_it_is_asked_for(make_gan):
+def test_non_finite_loss_is_remembered_until_it_is_asked_for(make_gan, steps):
     class Broken:
         relativistic = False
+        boundary = 0.0
 
         def discriminator(self, real_logits, fake_logits):
             return (real_logits - fake_logits).mean() * float("nan")

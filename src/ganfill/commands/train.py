@@ -13,6 +13,7 @@ from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
 from ganfill.training.callbacks import Samples
 from ganfill.training.fit import fit
+from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint, settle
 from ganfill.training.trainer import choose_precision
 
@@ -25,19 +26,7 @@ def run(config: DictConfig) -> Path:
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     settle(out, plain)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
-        gan = build(config.gan, _partial_=True)(
-            generator=build(config.model.generator),
-            discriminator=build(config.model.discriminator),
-            latent=build(config.latent),
-            loss=build(config.loss),
-            regularizer=build(config.regularizer) if config.regularizer else None,
-            augment=build(config.augment) if config.augment else None,
-            schedule=build(config.schedule),
-            generator_optimizer=build(config.optimizer.generator),
-            discriminator_optimizer=build(config.optimizer.discriminator),
-        )
+    gan = build_gan(config)
     trained = fit(
         gan,
         build(config.data),
@@ -59,3 +48,20 @@ def run(config: DictConfig) -> Path:
     if trained or not (out / "summary.json").exists():
         write_summary(out, "train", config, {"kimg": kimg}, time.perf_counter() - started)
     return out
+
+
+def build_gan(config: DictConfig) -> GAN:
+    """The GAN that a configuration of ``train`` describes, with the fresh weights that its seed gives."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
+        return build(config.gan, _partial_=True)(
+            generator=build(config.model.generator),
+            discriminator=build(config.model.discriminator),
+            latent=build(config.latent),
+            loss=build(config.loss),
+            generator_optimizer=build(config.optimizer.generator),
+            discriminator_optimizer=build(config.optimizer.discriminator),
+            regularizer=build(config.regularizer) if config.regularizer else None,
+            augment=build(config.augment) if config.augment else None,
+            schedule=build(config.schedule),
+        )

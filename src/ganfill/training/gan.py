@@ -23,6 +23,7 @@ class Loss(Protocol):
     """A pair of losses, see ``ganfill.adversarial.losses``."""
 
     relativistic: bool
+    boundary: float | None
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """What the discriminator minimises."""
@@ -124,6 +125,8 @@ class GAN(Clocked):
         self.measured = {}
         settings = self._follow_schedule()
         judge = self._judge(settings.p)
+        penalising = self.regularizer is not None and turn % self.regularizer.interval == 0
+        draws = seeding.generator(self.seed, "penalty", before)
         real = to_float(pixels)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)
         size = self.micro_batch or batch
@@ -131,8 +134,10 @@ class GAN(Clocked):
 
         self.discriminator.requires_grad_(True)
         self._optimizer(0).zero_grad()
+        if penalising:
+            self.penalty.zero_()
         loss_d = loss_g = torch.zeros((), device=self.device)
-        real_logits, fake_logits, fakes = [], [], []
+        real_logits, judged, fake_logits, fakes = [], [], [], []
         for real_part, z_part in parts:
             share = len(z_part) / batch
             # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
@@ -140,12 +145,14 @@ class GAN(Clocked):
                 fakes.append(self.generator(z_part))
             fake = fakes[-1].detach()
             real_logits.append(judge(real_part).float())
-            loss = self.loss.discriminator(real_logits[-1], judge(fake).float())
-            real_logits[-1] = real_logits[-1].detach()
+            judged.append(judge(fake).float())
+            loss = self.loss.discriminator(real_logits[-1], judged[-1])
+            real_logits[-1], judged[-1] = real_logits[-1].detach(), judged[-1].detach()
             loss_d = loss_d + share * loss.detach()
-            if self.regularizer is not None and turn % self.regularizer.interval == 0:
-                penalty = self._penalty(judge, real_part, fake) * settings.gamma
-                self.penalty.copy_(penalty.detach())
+            if penalising:
+                with torch.autocast(self.device.type, enabled=False):
+                    penalty = self.regularizer(judge, real_part, fake.float(), draws) * settings.gamma
+                self.penalty += share * penalty.detach()
                 loss = loss + penalty * self.regularizer.interval
             self.manual_backward(share * loss)
         self._step("d", 0, self.discriminator, measuring)
@@ -171,7 +178,10 @@ class GAN(Clocked):
 
         seen = torch.cat(real_logits)
         if self.augment is not None:
-            self.augment.observe(seen)
+            boundary = self.loss.boundary
+            self.augment.observe(
+                seen - ((seen.mean() + torch.cat(judged).mean()) / 2 if boundary is None else boundary)
+            )
         self.logit_centre.lerp_(
             seen.mean(), 1 - ema.decay(batch, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
         )
@@ -198,13 +208,6 @@ class GAN(Clocked):
             return self.discriminator
         draws = seeding.generator(self.seed, "augment", self.images_seen)
         return lambda images: self.discriminator(self.augment(images, draws, p))
-
-    def _penalty(
-        self, judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor
-    ) -> torch.Tensor:
-        with torch.autocast(self.device.type, enabled=False):
-            draws = seeding.generator(self.seed, "penalty", self.images_seen)
-            return self.regularizer(judge, real, fake.float(), draws)
 
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
