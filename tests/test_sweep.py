@@ -153,7 +153,9 @@ def test_a_lost_process_is_a_failure(tmp_path, capsys):
 def test_a_directory_that_another_process_is_at_work_in_is_left_alone(tmp_path, capsys):
     cell = tmp_path / "loss=non_saturating,seed=0"
     cell.mkdir()
-    with launchers.take(cell / ".lock"):
+    lock = launchers.take(cell / ".lock")
+    assert lock
+    with lock:
         assert launchers.take(cell / ".lock") is None
         assert cli.run(words(tmp_path, "seed=0")) == 1
     assert f"another process is at work in {cell}" in capsys.readouterr().err

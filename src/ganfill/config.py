@@ -195,7 +195,7 @@ def _in_hydras_grammar(word: str) -> str:
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return quote(word)
+        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
     return word
 
 

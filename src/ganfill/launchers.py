@@ -126,7 +126,7 @@ def submitted() -> Iterator[None]:
         jobs.extend(submit(*arguments))
         return jobs
 
-    submitit.AutoExecutor.map_array = noting
+    submitit.AutoExecutor.map_array = noting  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     except KeyboardInterrupt:
