@@ -148,6 +148,7 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     """
 
     def told(config: DictConfig) -> None:
+        OmegaConf.resolve(config)  # what it says of Hydra can be read here alone
         job(config, HydraConfig.get())
 
     GlobalHydra.instance().clear()

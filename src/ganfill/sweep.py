@@ -6,6 +6,7 @@ the one way back that works from any process.
 """
 
 import gc
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from ganfill.training.rundir import read_checkpoint, settle
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of a sweep: its directory, its configuration, and what Hydra knows of it."""
+    """One combination of a sweep: where it trains, its configuration, and what Hydra knows of it."""
 
     out: Path
     config: Any
@@ -41,23 +42,29 @@ def sweep(command: str, words: list[str]) -> int:
     if str(cells[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
         print(load(command)(cells[0].config))
         return 0
-    remaining = [cell for cell in cells if not (command == "train" and said_finished(cell))]
+    remaining = []
+    for cell in cells:
+        kimg = _finished(cell) if command == "train" else None
+        if kimg is None:
+            remaining.append(cell)
+        else:
+            _say(f"{cell.out} is already trained to {kimg:g} kimg: nothing to do")
     if not remaining:
         return 0
     launcher = launchers.fitted(launcher, len(remaining), str(remaining[0].plain.get("device")))
     # Its default holds the time of day, which has moved on.
     words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
     words += [quote(f"hydra.sweep.dir={cells[0].hydra.sweep.dir}"), *launcher]
-    lost = "it has not come to its end"
+    gave_up = None
     try:
         with launchers.submitted():
-            run_as_hydra_application(command, words, lambda config, hydra: run_cell(command, config, hydra))
+            me = os.getpid()
+            run_as_hydra_application(command, words, lambda config, hydra: run_cell(command, config, hydra, me))
     except UserError:
         raise
     except Exception as error:  # such as a process that the system has killed
-        lost = f"{lost}: {_line(error)}"
-        _say(f"the launcher gave up: {_line(error)}")
-    failed = [(cell.out, reason) for cell in remaining if (reason := _failure(command, cell, lost))]
+        gave_up = f"the launcher gave up: {_line(error)}"
+    failed = [(cell.out, reason) for cell in remaining if (reason := _failure(command, cell, gave_up))]
     if failed:
         _say(f"{len(failed)} of the sweep's {len(cells)} cells failed; the same command again continues them")
         for out, reason in failed:
@@ -108,33 +115,39 @@ def refuse_ddp() -> None:
     )
 
 
-def run_cell(command: str, config: Any, hydra: Any) -> None:
-    """Runs one cell, in whatever process; its failure goes to ``failed.txt`` in its directory and stops no other."""
-    out = Path(str(config.out))
-    out.mkdir(parents=True, exist_ok=True)
-    in_joblib = "joblib" in hydra.launcher._target_
-    if in_joblib:
+def run_cell(command: str, config: Any, hydra: Any, sweeping: int) -> None:
+    """Runs one cell, in whatever process; its failure goes to ``failed.txt`` in its directory and stops no other.
+
+    Args:
+        command: ``train`` or ``evaluate``.
+        config: of the cell.
+        hydra: what Hydra knows of it.
+        sweeping: the process that runs the sweep.
+    """
+    place = _place(command, config, hydra)
+    place.mkdir(parents=True, exist_ok=True)
+    if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
         config.logger.group = Path(hydra.sweep.dir).name
-    lock = launchers.take(out / ".lock")
+    lock = launchers.take(place / ".lock")
     if not lock:
-        _say(f"another process is at work in {out}")
+        _say(f"another process is at work in {place}")
         return
     with lock:
-        (out / "failed.txt").unlink(missing_ok=True)
+        (place / "failed.txt").unlink(missing_ok=True)
         try:
-            if command == "train" and finished_kimg(out, to_plain(config)) is not None:
+            if command == "train" and finished_kimg(place, to_plain(config)) is not None:
                 return
-            if in_joblib:
+            if "joblib" in hydra.launcher._target_:
                 with launchers.device_of_a_worker(config.device, Path(hydra.sweep.dir), hydra.job.num) as config.device:
                     print(load(command)(config))
             else:
                 print(load(command)(config))
         except (UserError, Incomplete) as error:
-            _fail(out, str(error))
+            _fail(place, str(error))
         except Exception as error:
-            _fail(out, _line(error), traceback.format_exc())
+            _fail(place, _line(error), traceback.format_exc())
     gc.collect()  # what a failed cell still held, before the next one asks for memory
 
 
@@ -153,30 +166,31 @@ def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
     return checkpoint["images_seen"] / 1000 if over and same_pictures else None
 
 
-def said_finished(cell: Cell) -> bool:
-    """Whether a cell has nothing left to do, which is then said; mistakes are left for the cell itself to tell."""
+def _place(command: str, config: Any, hydra: Any) -> Path:
+    """A cell's own directory: evaluations may share their ``out``."""
+    return Path(str(config.out)) if command == "train" else Path(hydra.runtime.output_dir)
+
+
+def _finished(cell: Cell) -> float | None:
     try:
-        kimg = finished_kimg(cell.out, cell.plain)
-    except UserError:
-        return False
-    if kimg is not None:
-        _say(f"{cell.out} is already trained to {kimg:g} kimg: nothing to do")
-    return kimg is not None
+        return finished_kimg(cell.out, cell.plain)
+    except UserError:  # the cell itself will tell
+        return None
 
 
-def _failure(command: str, cell: Cell, lost: str) -> str | None:
+def _failure(command: str, cell: Cell, gave_up: str | None) -> str | None:
     """Why a cell failed; None if it did not."""
-    told = cell.out / "failed.txt"
+    told = _place(command, cell.config, cell.hydra) / "failed.txt"
     if told.exists():
         return told.read_text().splitlines()[0]
-    if command != "train":
-        return None if lost.endswith("end") else lost
-    return None if finished_kimg(cell.out, cell.plain) is not None else lost
+    if command == "train":
+        return None if _finished(cell) is not None else gave_up or "it has not come to its end"
+    return gave_up
 
 
-def _fail(out: Path, reason: str, details: str = "") -> None:
-    (out / "failed.txt").write_text(f"{reason}\n{details}")
-    _say(f"{out}: {reason}")
+def _fail(place: Path, reason: str, details: str = "") -> None:
+    (place / "failed.txt").write_text(f"{reason}\n{details}")
+    _say(f"{place}: {reason}")
 
 
 def _say(text: str) -> None:
