@@ -95,6 +95,7 @@ def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path):
 
 def test_the_sweep_of_losses_runs_and_resumes(tmp_path):
     words = ["train", "-cd", str(EXPERIMENTS), "-cn", "losses", *TINY, "kimg=0.05", f"hydra.sweep.dir={tmp_path}"]
+    words += ["loss=minimax,non_saturating", "seed=0,1"]
     first = launch(words, home=str(tmp_path))
     assert first.returncode == 0, first.stderr
     cells = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
