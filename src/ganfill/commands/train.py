@@ -55,7 +55,9 @@ def run(config: DictConfig) -> Path:
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
     if trained or not (out / "summary.json").exists():
         networks = {"generator": gan.generator, "discriminator": gan.discriminator}
-        counts = {f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
+        counts = {
+            f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
+        }
         write_summary(out, "train", config, {"kimg": kimg} | counts, time.perf_counter() - started)
     return out
 
