@@ -1,7 +1,7 @@
 # Every target shows the plain command it runs. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo data train complete evaluate sweep test lint clean
+.PHONY: help install demo data train complete evaluate sweep leaderboard test lint clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED_DEV) ## Make .venv and install ganfill with everything for development
 
@@ -37,6 +37,10 @@ evaluate: needs-STORE needs-OUT $(INSTALLED) ## Compare searches: make evaluate 
 sweep: EXAMPLE = make sweep NAME=losses ARGS="data.path=data/ffhq64"
 sweep: needs-NAME $(INSTALLED) ## Run a sweep of experiments/: make sweep NAME=losses ARGS="data.path=data/ffhq64"
 	$(BIN)/ganfill train -cd experiments -cn $(NAME) $(ARGS)
+
+leaderboard: EXAMPLE = make leaderboard RUNS=runs/losses
+leaderboard: needs-RUNS $(INSTALLED) ## Compare the trainings of a sweep: make leaderboard RUNS=runs/losses
+	$(BIN)/ganfill leaderboard 'runs=$(RUNS)' $(ARGS)
 
 test: $(INSTALLED_DEV) ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
