@@ -5,27 +5,40 @@ import time
 from pathlib import Path
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
+from ganfill.errors import UserError
+from ganfill.training import parallel
 from ganfill.training.callbacks import Samples
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint, settle
-from ganfill.training.trainer import choose_precision
+from ganfill.training.trainer import Single, choose_precision
 
 log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Path:
     """Trains, or continues the training in ``config.out``; returns that directory."""
+    trainer = build(config.trainer)
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(trainer, Single):
+        raise UserError("a sweep trains a cell at a time on one device: leave trainer=ddp out, or train without -m")
+    trainer.launch(choose_device(config.device), train, config)
+    return Path(str(config.out))
+
+
+def train(device: torch.device, config: DictConfig) -> None:
+    """What ``run`` does in each process."""
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
-    device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    settle(out, plain)
+    if parallel.rank() == 0:
+        settle(out, plain)
     gan = build_gan(config)
     trained = fit(
         gan,
@@ -45,9 +58,8 @@ def run(config: DictConfig) -> Path:
     else:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
-    if trained or not (out / "summary.json").exists():
+    if parallel.rank() == 0 and (trained or not (out / "summary.json").exists()):
         write_summary(out, "train", config, {"kimg": kimg}, time.perf_counter() - started)
-    return out
 
 
 def build_gan(config: DictConfig) -> GAN:
