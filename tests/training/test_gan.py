@@ -69,6 +69,7 @@ def test_samples_depend_on_the_seed_alone_and_leave_the_module_as_it_was(make_ga
 def test_non_finite_loss_is_remembered_until_it_is_asked_for(make_gan, steps):
     class Broken:
         relativistic = False
+        boundary = 0.0
 
         def discriminator(self, real_logits, fake_logits):
             return (real_logits - fake_logits).mean() * float("nan")

@@ -49,7 +49,7 @@ class Darken(nn.Module):
         return images - p
 
     def observe(self, real_logits):
-        self.observed.append(len(real_logits))
+        self.observed.append(real_logits.clone())
 
 
 @pytest.fixture
@@ -151,16 +151,32 @@ def test_schedules_shapes():
 
 def test_every_picture_that_the_discriminator_sees_is_augmented_anew(plain, steps):
     augment = Darken()
-    gan = steps(plain(augment=augment, regularizer=Penalty(1), schedule=Linear(1, p=(0.25, 0.25))), 1)
+    gan = steps(
+        plain(augment=augment, regularizer=Penalty(1), schedule=Linear(1, p=(0.25, 0.25)), ema_half_life_kimg=0), 1
+    )
     assert [p for _, p, _ in augment.seen] == [
         0.25
     ] * 4  # real, fake, real again for the penalty, fake for the generator
     assert len({draw for *_, draw in augment.seen}) == 4
-    assert augment.observed == [8]
+    (observed,) = augment.observed
+    assert observed.shape == (8,)
+    torch.testing.assert_close(observed.mean(), gan.logit_centre)
     again = Darken()
     steps(plain(augment=again, regularizer=Penalty(1), schedule=Linear(1, p=(0.25, 0.25))), 1)
     assert [draw for *_, draw in again.seen] == [draw for *_, draw in augment.seen]
-    assert gan.images_seen == 8
+
+
+def test_logits_without_a_zero_are_observed_from_the_middle_between_real_and_fake(plain, steps):
+    class Differences(NonSaturating):
+        boundary = None
+
+        def discriminator(self, real_logits, fake_logits):
+            self.gap = (real_logits.mean() - fake_logits.mean()).item()
+            return super().discriminator(real_logits, fake_logits)
+
+    loss, augment = Differences(), Darken()
+    steps(plain(loss=loss, augment=augment), 1)
+    assert augment.observed[0].mean().item() == pytest.approx(loss.gap / 2, rel=1e-3)
 
 
 def test_a_relativistic_generator_is_compared_with_fresh_logits(plain, steps):

@@ -6,8 +6,7 @@ losses of equal micro-batches average to that of their batch. softplus(x) = log(
 -log sigmoid(x) = softplus(-x) neither overflows nor loses its gradient.
 
 ``relativistic`` tells whether the generator's loss needs logits of real pictures (by the discriminator as it is now).
-Where a real picture parts from a fake one: 0 for minimax, non-saturating and hinge, 0.5 for least squares; under the
-Wasserstein and relativistic losses only differences of logits have a meaning.
+``boundary`` is the logit that parts real pictures from fake ones; None where only differences of logits have a meaning.
 """
 
 import torch
@@ -18,6 +17,7 @@ class NonSaturating:
     """The usual substitute: G minimises -log D(G(z)) (Goodfellow et al. 2014, arXiv 1406.2661, end of section 3)."""
 
     relativistic = False
+    boundary: float | None = 0.0
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """-log D(x) - log(1 - D(G(z))), averaged over the batch; equation 1 with its sign turned."""
@@ -40,6 +40,7 @@ class LeastSquares:
     """Logits are drawn to 1 for real and to 0 for fake (Mao et al. 2017, arXiv 1611.04076, equation 9)."""
 
     relativistic = False
+    boundary: float | None = 0.5
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """((D(x) - 1)^2 + D(G(z))^2) / 2, averaged over the batch."""
@@ -54,6 +55,7 @@ class Hinge:
     """D stops at a margin of 1, G has none (Lim and Ye 2017, arXiv 1705.02894; Miyato 2018, 1802.05957, eq. 16, 17)."""
 
     relativistic = False
+    boundary: float | None = 0.0
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), averaged over the batch."""
@@ -72,6 +74,7 @@ class Wasserstein:
     """
 
     relativistic = False
+    boundary: float | None = None
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """D(G(z)) - D(x), averaged over the batch; minus the estimated distance."""
@@ -90,6 +93,7 @@ class Relativistic:
     """
 
     relativistic = True
+    boundary: float | None = None
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """-log sigmoid(D(x) - D(G(z))), averaged over the pairs."""

@@ -24,6 +24,7 @@ class Loss(Protocol):
     """A pair of losses, see ``ganfill.adversarial.losses``."""
 
     relativistic: bool
+    boundary: float | None
 
     def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
         """What the discriminator minimises."""
@@ -42,9 +43,8 @@ class GAN(Clocked):
     the generator. Every random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an
     uninterrupted one.
 
-    Several processes (see ``training.parallel``) each take a share of the batch and of its z. Gradients are averaged
-    before a step; so are losses and what batch norm and penalties have counted, so that all have the same state. Batch
-    norm itself is by each share, and LeCam's penalty uses averages that have seen the share alone in this step.
+    Several processes (see ``parallel``) each take a share of the batch and of its z; gradients, losses and what batch norm
+    and penalties count are averaged, so that all have one state. Batch norm, and LeCam in a step, know their share only.
 
     Args:
         generator: maps z (N, d) to pictures (N, 3, H, W) in [-1, 1].
@@ -130,8 +130,10 @@ class GAN(Clocked):
         self.measured = {}
         settings = self._follow_schedule()
         rows = parallel.share(batch)
-        place = before + rows.start
+        place = before + rows.start  # of this process's first picture in the training
         judge = self._judge(settings.p, place)
+        penalising = self.regularizer is not None and turn % self.regularizer.interval == 0
+        draws = seeding.generator(self.seed, "penalty", place)
         real = to_float(pixels)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
         size = self.micro_batch or own
@@ -139,8 +141,10 @@ class GAN(Clocked):
 
         self.discriminator.requires_grad_(True)
         self._optimizer(0).zero_grad()
+        if penalising:
+            self.penalty.zero_()
         loss_d = loss_g = torch.zeros((), device=self.device)
-        real_logits, fake_logits, fakes = [], [], []
+        real_logits, judged, fake_logits, fakes = [], [], [], []
         for real_part, z_part in parts:
             share = len(z_part) / own
             # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
@@ -148,16 +152,19 @@ class GAN(Clocked):
                 fakes.append(self.generator(z_part))
             fake = fakes[-1].detach()
             real_logits.append(judge(real_part).float())
-            loss = self.loss.discriminator(real_logits[-1], judge(fake).float())
-            real_logits[-1] = real_logits[-1].detach()
+            judged.append(judge(fake).float())
+            loss = self.loss.discriminator(real_logits[-1], judged[-1])
+            real_logits[-1], judged[-1] = real_logits[-1].detach(), judged[-1].detach()
             loss_d = loss_d + share * loss.detach()
-            if self.regularizer is not None and turn % self.regularizer.interval == 0:
-                penalty = self._penalty(judge, real_part, fake, place) * settings.gamma
-                self.penalty.copy_(penalty.detach())
+            if penalising:
+                with torch.autocast(self.device.type, enabled=False):
+                    penalty = self.regularizer(judge, real_part, fake.float(), draws) * settings.gamma
+                self.penalty += share * penalty.detach()
                 loss = loss + penalty * self.regularizer.interval
             self.manual_backward(share * loss)
-        # The generator's statistics belong to a graph that its own step still needs.
-        self._step("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *self._statistics()])
+        counted = [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
+        # Some of these belong to a graph that the generator's step still needs.
+        self._step("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *counted])
 
         if generating:
             self.discriminator.requires_grad_(False)
@@ -174,13 +181,16 @@ class GAN(Clocked):
                 fake_logits[-1] = fake_logits[-1].detach()
                 loss_g = loss_g + loss.detach()
                 self.manual_backward(loss)
-            self._step("g", 1, self.generator, measuring, [loss_g, *self._statistics()])
+            self._step("g", 1, self.generator, measuring, [loss_g, *counted])
             decay = ema.decay(batch * self.n_critic, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
 
         seen = parallel.gather(torch.cat(real_logits))
         if self.augment is not None:
-            self.augment.observe(seen)
+            boundary = self.loss.boundary
+            if boundary is None:
+                boundary = (seen.mean() + parallel.gather(torch.cat(judged)).mean()) / 2
+            self.augment.observe(seen - boundary)
         self.logit_centre.lerp_(
             seen.mean(), 1 - ema.decay(batch, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
         )
@@ -208,13 +218,6 @@ class GAN(Clocked):
         draws = seeding.generator(self.seed, "augment", place)
         return lambda images: self.discriminator(self.augment(images, draws, p))
 
-    def _penalty(
-        self, judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, place: int
-    ) -> torch.Tensor:
-        with torch.autocast(self.device.type, enabled=False):
-            draws = seeding.generator(self.seed, "penalty", place)
-            return self.regularizer(judge, real, fake.float(), draws)
-
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
 
@@ -227,17 +230,6 @@ class GAN(Clocked):
         self._optimizer(index).step()
         # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.
         torch.clear_autocast_cache()
-
-    def _statistics(self) -> list[torch.Tensor]:
-        """Buffers that a step moves by what this process has seen: those of batch norm and of the penalty."""
-        if parallel.world() == 1:
-            return []
-        networks = (*self.generator.modules(), *self.discriminator.modules())
-        norms = [module for module in networks if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-        counted = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var) if buffer is not None]
-        if self.regularizer is not None:
-            counted += [buffer for buffer in self.regularizer.buffers() if buffer.is_floating_point()]
-        return [self.penalty, *counted]
 
     def begin(self, data: FFHQDataModule) -> None:
         """Takes the mean of the training pictures."""

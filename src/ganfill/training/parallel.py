@@ -6,7 +6,7 @@ process all functions here leave things as they are.
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing import get_context
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 from torch.multiprocessing.spawn import ProcessExitedException, spawn
 
@@ -84,6 +85,15 @@ def of_first(decision: bool) -> bool:
     decided = torch.tensor([decision], dtype=torch.uint8)
     dist.broadcast(decided, 0)
     return bool(decided)
+
+
+def statistics(networks: Iterable[nn.Module], penalty: nn.Module | None) -> list[torch.Tensor]:
+    """Buffers that each process moves by what it sees: those of batch norm, and a penalty's. None with one process."""
+    if world() == 1:
+        return []
+    norms = [m for network in networks for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    buffers = [buffer for norm in norms for buffer in norm.buffers()] + list(penalty.buffers() if penalty else ())
+    return [buffer for buffer in buffers if buffer.is_floating_point()]
 
 
 def _flat(tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:

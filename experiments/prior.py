@@ -1,0 +1,56 @@
+"""From a recipe to a model that completes pictures, with its figures: train, export, encoder, evaluation.
+
+    python experiments/prior.py recipe=cpu [store=data/faces64 out=runs/cpu rival=faces64 features=NAME=FILE.py:CLASS:WEIGHTS
+        n=64 samples=3000 encoder_kimg=360 train="kimg=100 device=cuda"]
+
+``train`` holds further words for ``ganfill train``. Every part is skipped or continued by the same command again. What it
+leaves in ``out``: the training itself; ``prior.safetensors``; ``encoder/model.safetensors``, the model with its encoder;
+``generator/`` and ``generator_rival/``, both generators judged alone; ``completions/`` and ``completions_rival/``, the same
+faces completed by the same search with either.
+"""
+
+import sys
+from pathlib import Path
+
+from ganfill import cli
+
+SETTINGS = {
+    "recipe": "cpu",
+    "store": "data/faces64",
+    "out": "",
+    "rival": "faces64",
+    "features": "",
+    "pictures": "ffhq64,celeba64",
+    "n": "64",
+    "samples": "3000",
+    "mask": "center,random,half",
+    "encoder_kimg": "360",
+    "train": "",
+}
+
+
+def run(words: list[str]) -> None:
+    """Runs one command of ganfill and stops everything if it fails."""
+    print("ganfill", *words, flush=True)
+    if code := cli.run(words):
+        sys.exit(code)
+
+
+def main() -> None:
+    """Goes through all parts."""
+    settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
+    out = Path(settings["out"] or f"runs/{settings['recipe']}")
+    store, prior, encoder = f"data.path={settings['store']}", out / "prior.safetensors", out / "encoder"
+    run(["train", f"experiment={settings['recipe']}", store, f"out={out}", *settings["train"].split()])
+    run(["export", f"run={out}", f"out={prior}", "half=true"])
+    run(["train-encoder", store, f"model={prior}", f"out={encoder}", "half=true", f"kimg={settings['encoder_kimg']}"])
+    features = [f"features={settings['features']}"] if settings["features"] else []
+    for name, model in (("", encoder / "model.safetensors"), ("_rival", settings["rival"])):
+        common = ["evaluate", store, f"model={model}", *features]
+        run([*common, "generator=true", f"samples={settings['samples']}", f"out={out}/generator{name}"])
+        faces = [f"pictures={settings['pictures']}", f"n={settings['n']}", f"mask={settings['mask']}"]
+        run([*common, *faces, "search=standard,fast", f"out={out}/completions{name}"])
+
+
+if __name__ == "__main__":
+    main()
