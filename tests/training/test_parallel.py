@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from ganfill import cli
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.adversarial.regularizers import LeCam
 from ganfill.errors import UserError
@@ -224,29 +225,40 @@ def test_the_others_do_not_wait_for_one_that_was_killed(jobs):
         parallel.start(2, CPU, jobs.fail)
 
 
-def command(launcher, out, *words):
+def words(out, *more):
     settings = ["data=synthetic", "data.n=40", "kimg=0.064", "resolution=32", "latent.dim=16", "model.width=8"]
     settings += ["batch_size=16", "device=cpu", "sample_kimg=0", "precision=32-true", f"out={out}", "trainer=ddp"]
+    return ["train", *settings, *more]
+
+
+def command(launcher, *arguments):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*launcher, "train", *settings, *words], env=environment, capture_output=True, text=True, timeout=200
-    )
+    return subprocess.run([*launcher, *arguments], env=environment, capture_output=True, text=True, timeout=250)
 
 
-def test_command_line(tmp_path):
-    script = tmp_path / "ganfill"  # as pip installs it
+def test_an_installed_script_starts_the_processes_itself(tmp_path):
+    script = tmp_path / "ganfill"  # as pip makes it
     script.write_text("import sys\nfrom ganfill.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
-    done = command([sys.executable, str(script)], tmp_path / "own", "trainer.devices=2")
-    assert done.returncode == 0 and done.stdout == f"{tmp_path / 'own'}\n", done.stderr
-    assert {"last.ckpt", "metrics.csv", "config.yaml", "summary.json"} <= {p.name for p in (tmp_path / "own").iterdir()}
-    refused = command([sys.executable, "-m", "ganfill"], tmp_path / "odd", "trainer.devices=2", "batch_size=15")
-    assert refused.returncode == 2
-    assert refused.stderr.splitlines() == [refused.stderr.strip()] and "batch_size=15" in refused.stderr
+    done = command([sys.executable, str(script)], *words(tmp_path / "out", "trainer.devices=2"))
+    assert done.returncode == 0 and done.stdout == f"{tmp_path / 'out'}\n", done.stderr
+    assert {"last.ckpt", "metrics.csv", "config.yaml", "summary.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
 
 
-def test_torchrun(tmp_path):
+def test_a_mistake_that_all_processes_find_is_one_line(tmp_path, capfd):
+    assert cli.run(words(tmp_path / "out", "trainer.devices=2", "batch_size=15")) == 2
+    error = capfd.readouterr().err
+    assert error.startswith("ganfill: batch_size=15 cannot be divided equally among 2") and error.count("\n") == 1
+
+
+def test_a_sweep_with_processes_inside_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(words("o", "-m", "seed=0", "trainer.devices=2", "hydra.sweep.dir=o")) == 1
+    assert "a sweep trains a cell at a time on one device: leave trainer=ddp out" in capsys.readouterr().err
+
+
+def test_torchrun_starts_the_processes(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "ganfill"]
-    done = command(torchrun, tmp_path / "out")
+    done = command(torchrun, *words(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'out'}\n"
-    assert Path(tmp_path / "out/summary.json").exists()
+    assert (tmp_path / "out/summary.json").exists()
