@@ -52,7 +52,8 @@ class Adaptive(nn.Module):
         self.register_buffer("signs", torch.zeros(()))
 
     def forward(self, images, generator, p):
-        return images + 0.1 * torch.randn(images.shape, generator=generator)
+        self.noise = 0.1 * torch.randn(images.shape, generator=generator)
+        return images + self.noise
 
     def observe(self, real_logits):
         self.signs += real_logits.sign().sum() + 1e-3 * real_logits.numel()
@@ -109,6 +110,7 @@ def scenarios(device, out):
     train(make_plain(), out / "continued_by_two", 0.256)
     full = train(make_full(), out / "full", 0.16)
     torch.save(full.state_dict(), out / f"full{rank}.pt")
+    seen["noise"] = full.augment.noise
     timed = train(make_plain(), out / "timed", 1e9, minutes=(1e9 if rank else 0.0))
     seen |= {"infinite": message(train, spoil(make_plain()), out / "spoilt", 0.256), "timed": timed.images_seen}
     seen |= {"indivisible": message(train, make_plain(), out / "indivisible", 0.256, 15)}
@@ -195,6 +197,7 @@ def test_all_processes_hold_the_same_state(out):
     }
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
+    assert not torch.equal(load(out, 0)["noise"], load(out, 1)["noise"])  # each picture is augmented in its own way
     assert 0.15 < first["augment.signs"] % 1 < 0.17 and first["regularizer.real_average"] != 0
 
 
@@ -252,7 +255,8 @@ def test_a_mistake_that_all_processes_find_is_one_line(tmp_path, capfd):
 
 def test_a_sweep_with_processes_inside_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.run(words("o", "-m", "seed=0", "trainer.devices=2", "hydra.sweep.dir=o")) == 1
+    monkeypatch.setattr(sys, "argv", [])  # Hydra's way of taking words
+    assert cli.run(["train", "-m", *words("o", "trainer.devices=2", "hydra.sweep.dir=o")[1:]]) == 1
     assert "a sweep trains a cell at a time on one device: leave trainer=ddp out" in capsys.readouterr().err
 
 
