@@ -17,6 +17,7 @@ NEEDED = {
     "prepare": ["source=s", "out=o"],
     "export": ["run=r", "out=o"],
     "info": ["file=f"],
+    "leaderboard": ["runs=r"],
     "complete": ["images=i", "mask=m", "out=o"],
     "evaluate": ["data.path=d"],
 }

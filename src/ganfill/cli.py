@@ -6,11 +6,12 @@ from importlib import import_module
 from pathlib import Path
 
 from ganfill import __version__
-from ganfill.config import LISTS, check, commands, compose, help_text, nearest, run_as_hydra_application
+from ganfill.commands import load
+from ganfill.config import LISTS, commands, compose, help_text, nearest
 from ganfill.errors import Incomplete, UserError
 
 # The key that a word without one belongs to, if it is the path of something.
-PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images"}
+PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images", "leaderboard": "runs"}
 SWEEPABLE = ("train", "evaluate")
 SWEEP_WORDS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 
@@ -57,8 +58,10 @@ def _dispatch(words: list[str]) -> int:
         print(help_text(command))
         return 0
     if any(word.split("=")[0] in SWEEP_WORDS for word in words):
-        return _sweep(command, words)
-    made = _command(command)(compose(command, *assign_paths(command, words)))
+        if command not in SWEEPABLE:
+            raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
+        return import_module("ganfill.sweep").sweep(command, words)  # it loads torch and Lightning
+    made = load(command)(compose(command, *assign_paths(command, words)))
     print(made)
     return 0
 
@@ -87,29 +90,3 @@ def overview() -> str:
     head = "ganfill trains a GAN on your pictures and fills the holes in damaged ones with it."
     usage = "Usage: ganfill <command> key=value ...      ganfill <command> --help tells its keys"
     return "\n".join([head, "", usage, "", *lines, "", EXAMPLES])
-
-
-def _command(name: str):
-    return import_module(f"ganfill.commands.{name.replace('-', '_')}").run
-
-
-def _sweep(command: str, words: list[str]) -> int:
-    """Runs the command as a Hydra application, which knows ``-m``, ``-cd`` and ``-cn``; 1 if a job failed."""
-    if command not in SWEEPABLE:
-        raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
-    failed: list[str] = []
-
-    def job(config) -> None:
-        try:
-            check(command, config)
-            print(_command(command)(config))
-        except (UserError, Incomplete) as error:
-            print(f"ganfill: {error}", file=sys.stderr)
-            failed.append(str(error))
-
-    run_as_hydra_application(command, words, job)
-    if failed:
-        print(
-            f"ganfill: {len(failed)} of the sweep's jobs failed; the same command again continues them", file=sys.stderr
-        )
-    return 1 if failed else 0

@@ -20,6 +20,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.utils import instantiate
@@ -31,9 +32,11 @@ from ganfill.errors import UserError
 PACKAGE = "ganfill.conf"
 # Words whose value is one or several files or names; their commas separate, unless a file is named with one.
 LISTS = ("source", "images", "mask")
-TEXTS = ("out", "run", "file", "landmarks")  # keys whose value is one path, whatever it looks like
+TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
 # Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
 TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
+# Options of Hydra's own parser whose value is the word that follows.
+VALUED = ("-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 ALLOWED_TARGETS = ("ganfill.", "torch.")
 
 
@@ -138,13 +141,22 @@ def refuse_foreign_targets(node: Any) -> None:
         refuse_foreign_targets(child)
 
 
-def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig], None]) -> None:
-    """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``)."""
-    sys.argv = [f"ganfill {command}", *map(_in_hydras_grammar, words)]
+def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig, Any], None]) -> None:
+    """Runs ``job`` for every configuration that ``words``, in Hydra's own grammar, ask for (``-m``, ``-cd``, ``-cn``).
+
+    The job also gets what Hydra knows of it: mode, directories, launcher and options chosen.
+    """
+
+    def told(config: DictConfig) -> None:
+        OmegaConf.resolve(config)  # what it says of Hydra can be read here alone
+        job(config, HydraConfig.get())
+
+    GlobalHydra.instance().clear()
+    sys.argv = [f"ganfill {command}", *_options_first(words), f"hydra.job.name={command}"]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
     try:
         with _config_path(command) as path:
-            hydra.main(version_base="1.3", config_path=path, config_name=command)(job)()
+            hydra.main(version_base="1.3", config_path=path, config_name=command)(told)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(command, words, error)) from None
 
@@ -168,6 +180,15 @@ def _config_path(command: str) -> Iterator[str | None]:
         del store.repo[f"{command}.yaml"]
 
 
+def _options_first(words: list[str]) -> list[str]:
+    """The words in Hydra's grammar, and in the order that its parser wants: options and their values before settings."""
+    places = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
+    pairs = list(zip(words, places, strict=True))
+    return [word for word, option in pairs if option] + [
+        _in_hydras_grammar(word) for word, option in pairs if not option
+    ]
+
+
 def _in_hydras_grammar(word: str) -> str:
     """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
     if word.startswith("-") or "=" not in word:
@@ -175,7 +196,7 @@ def _in_hydras_grammar(word: str) -> str:
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return quote(word)
+        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
     return word
 
 
@@ -189,6 +210,13 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
 def as_list(value: Any) -> list[Any]:
     """A configured value that may be one thing or several, as a list."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+def as_words(value: Any) -> list[str]:
+    """A configured comma list or list of words; none for null."""
+    if value is None:
+        return []
+    return [str(word) for word in (value.split(",") if isinstance(value, str) else as_list(value))]
 
 
 def commands() -> list[str]:

@@ -1,6 +1,13 @@
+import importlib
 import json
 
+import pytest
+import torch
+
 from ganfill import cli
+from ganfill.commands.info import cost
+from ganfill.modelfile import Model
+from ganfill.models.latent import Normal
 
 
 def test_info_tells_what_a_file_holds(model_path, capsys):
@@ -34,3 +41,40 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, capsys):
     assert "notes.txt is no model file" in error and error.count("\n") == 1
     assert cli.run(["info", "faces65"]) == 2
     assert "faces64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("family", "latent", "generator", "discriminator"),
+    [
+        # What the published networks take, in thousand millions.
+        ("dcgan", 100, 0.1046, 0.1038),
+        ("r3gan", 64, 13.1, 13.1),
+        # 1.96 and 0.65 less what is saved: 5/9 of the convolutions and 3/4 of the shortcuts that change the resolution.
+        ("resnet", 128, 1.956 - 5 / 9 * 1.208 - 3 / 4 * 0.134, 0.645 - 5 / 9 * 0.377 - 3 / 4 * 0.025),
+    ],
+)
+def test_multiply_adds_of_published_networks(family, latent, generator, discriminator):
+    module = importlib.import_module(f"ganfill.models.{family}")
+    with torch.device("meta"):
+        networks = module.Generator(64, latent), module.Discriminator(64)
+        model = Model(*networks, Normal(latent), 64, 0.0, torch.empty(3, 64, 64), {})
+    assert cost(model, "generator")["macs"] / 1e9 == pytest.approx(generator, rel=0.01)
+    assert cost(model, "discriminator")["macs"] / 1e9 == pytest.approx(discriminator, rel=0.01)
+
+
+def test_costs_are_told_and_kept(model_path, model, tmp_path, capsys):
+    assert cli.run(["info", f"file={model_path}", f"out={tmp_path}"]) == 0
+    # 8 -> 16 at 4x4, 16 -> 8 at 8x8, 8 -> 4 at 16x16 and 4 -> 3 at 32x32, each pixel from 4 (at first 1) of 16 taps
+    macs = 8 * 16 * 16 + 4 * (16 * 8 * 64 + 8 * 4 * 256 + 4 * 3 * 1024)
+    parameters = sum(p.numel() for p in model.generator.parameters())
+    assert f"{parameters:,} parameters, {macs / 1e6:.1f} million multiply-adds" in capsys.readouterr().out
+    costs = json.loads((tmp_path / "summary.json").read_text("utf-8"))["figures"]["costs"]
+    assert costs["generator"] == {"parameters": parameters, "macs": macs}
+    assert list(costs) == ["generator", "discriminator"]
+
+
+def test_an_encoder_is_told_with_its_costs(model_with_encoder):
+    found = cost(model_with_encoder, "encoder")
+    assert found["parameters"] == sum(p.numel() for p in model_with_encoder.encoder.parameters())
+    assert found["macs"] > 4 * 16 * 4 * 256  # its first convolution alone
+    assert next(model_with_encoder.encoder.parameters()).device.type == "cpu"

@@ -21,9 +21,11 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     out = tmp_path / "Lauf ä"
     assert cli.run(["train", *TINY, f"out={out}", "kimg=0.1", "latent=uniform", "loss=non_saturating"]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    assert {"config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"} == {
-        path.name for path in out.iterdir()
+    assert {path.name for path in out.iterdir()} == {
+        *("config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"),
+        *("best.ckpt", "distances.csv", "distances_floor.json"),
     }
+    assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pixels,kd_pixels,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
     assert summary["seconds"] > 0 and summary["versions"]["torch"]
@@ -93,6 +95,7 @@ def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path):
 
 def test_the_sweep_of_losses_runs_and_resumes(tmp_path):
     words = ["train", "-cd", str(EXPERIMENTS), "-cn", "losses", *TINY, "kimg=0.05", f"hydra.sweep.dir={tmp_path}"]
+    words += ["loss=minimax,non_saturating", "seed=0,1"]
     first = launch(words, home=str(tmp_path))
     assert first.returncode == 0, first.stderr
     cells = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}

@@ -41,6 +41,10 @@ COMBINATIONS = pairwise_covering([options(group) for group in GROUPS])
 TINY = {
     "dcgan": ["model.width=8"],
     "dcgan_plus": ["model.width=8"],
+    "r3gan": ["model.width=16", "model.blocks=1"],
+    "resnet": ["model.width=32"],
+    "stylegan2": ["model.width=16", "model.base=256", "model.w_dim=16"],
+    "stylegan2_lite": ["model.width=16", "model.base=256", "model.w_dim=16"],
 }
 
 

@@ -3,6 +3,8 @@ import torch
 from torch import nn
 
 from ganfill import modelfile
+from ganfill.models import stylegan2
+from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Normal
 
 
@@ -77,3 +79,12 @@ def linear():
 def mapped():
     """A tiny model with a mapping network."""
     return solvable(Mapped())
+
+
+@pytest.fixture
+def styled():
+    """An untrained StyleGAN2 for 32 pixels with an untrained encoder; its pictures differ and leave [-1, 1]."""
+    torch.manual_seed(0)
+    networks = stylegan2.Generator(32, 8, 8, 256, 8), stylegan2.Discriminator(32, 8, 256), Encoder(32, 8, 4)
+    generator, discriminator, encoder = (network.eval().requires_grad_(False) for network in networks)
+    return modelfile.Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), {}, encoder=encoder)

@@ -12,6 +12,7 @@ from ganfill.completion.objective import Objective
 from ganfill.completion.parametrise import Typical
 from ganfill.completion.select import hold_out
 from ganfill.completion.target import Target
+from ganfill.errors import UserError
 
 FREE = Typical(width=100)
 
@@ -113,6 +114,34 @@ def test_cutting_a_mapping_network_frees_a_w_for_every_layer(mapped, holes, z):
     assert cut.features.shape == (4, 2, 5) and not torch.allclose(cut.features[:, 0], cut.features[:, 1], atol=0.1)
     torch.testing.assert_close(cut.features, w, atol=0.02, rtol=0)
     assert (error(cut.pictures, images, ~holes) < 0.02).all() and (error(by_z.pictures, images, ~holes) > 0.2).all()
+
+
+@pytest.mark.parametrize("before", [Cut(1, 3), Cut(1, 0)], ids=str)
+def test_stylegan2_is_cut_open_and_adapted(styled, before):
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    holes, z = (
+        torch.zeros(2, 1, 32, 32, dtype=torch.bool),
+        torch.randn(2, 8, generator=torch.Generator().manual_seed(1)),
+    )
+    cut = finish(before, styled, images, holes, z)
+    assert cut.features.shape == (2, 8, 8) and cut.level == 1
+    networks, target, state = (
+        Networks(styled, "fp32"),
+        Target.of(images, holes),
+        copy.deepcopy(styled.generator.state_dict()),
+    )
+    adapted = Adapt(3)(networks, target, Objective(), Objective().weigh(target.known), 0 * target.known, cut)
+    errors = [error(pictures, images, ~holes) for pictures in (styled.generator(z), cut.pictures, adapted.pictures)]
+    assert (errors[2] < errors[1]).all() and ((errors[1] < errors[0]).all() or not before.steps)
+    assert all(torch.equal(value, state[name]) for name, value in styled.generator.state_dict().items())
+
+
+def test_a_level_that_a_generator_does_not_have_is_refused_in_one_line(styled):
+    images, holes = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)
+    with pytest.raises(
+        UserError, match=r"search.cut_level=2 does not suit this model: .* levels 0 \(z\) and 1 .* use 1"
+    ):
+        finish(Cut(2, 1), styled, images, holes, torch.ones(1, 8))
 
 
 def test_a_second_cut_goes_on_from_the_first(model):

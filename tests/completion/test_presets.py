@@ -205,6 +205,38 @@ def test_deterministic_answers_know_neither_order_nor_mates(search, model, image
     assert equal(bits(search(model, images[1:2], holes[1:2], deterministic=True)), bits(together, [1]))
 
 
+@pytest.mark.parametrize("encoder", [False, True])
+@pytest.mark.parametrize("make", [standard, best, from_pool, posterior])
+def test_stylegan2_is_searched_like_any_other(make, encoder, styled, holes):
+    if not encoder:
+        styled.encoder = None
+    images = styled.generator(styled.latent.sample(4, torch.Generator().manual_seed(3))).clamp(-1, 1)
+    known = inspect.signature(make).parameters
+    search = make(precision="fp32", batch=8, **{key: value for key, value in SMALL.items() if key in known})
+    found = search(styled, images, holes, answers=2, deterministic=True)
+    assert found.pictures.shape == (4, 2, 3, 32, 32) and found.pictures.isfinite().all()
+    turned = search(styled, images.masked_fill(holes, float("nan")).flip(0), holes, answers=2, deterministic=True)
+    assert torch.equal(turned.pictures.flip(0), found.pictures)
+    if make is not posterior:
+        of_z = styled.generator(found.latents.flatten(0, 1)).unflatten(0, (4, 2))
+        left = [(error(replace(found, pictures=p), images, ~holes)).mean() for p in (found.pictures, of_z)]
+        assert left[0] < 0.97 * left[1]
+
+
+def test_stylegan2_shows_by_w_plus_what_no_z_gives(styled, holes):
+    """Pictures by a w of each layer's own; what is known settles what is not."""
+    random = torch.Generator().manual_seed(7)
+    ws = torch.stack([styled.generator.early(torch.randn(4, 8, generator=random), 1)[:, 0] for _ in range(8)], 1)
+    images = styled.generator.late(ws, 1)
+    by_z, by_w = (
+        from_pool(64, 8, 256, cut_steps=steps, cut_rate=0.1, precision="fp32")(styled, images, holes)
+        for steps in (0, 100)
+    )
+    assert torch.equal(by_w.latents, by_z.latents)
+    assert (error(by_w, images, ~holes) < 0.6 * error(by_z, images, ~holes)).all()
+    assert error(by_w, images, holes).mean() < 0.6 * error(by_z, images, holes).mean()
+
+
 def test_alone_is_as_in_a_batch_within_rounding(search, model, images, holes):
     together, alone = search(model, images, holes), search(model, images[2:3], holes[2:3])
     torch.testing.assert_close(alone.pictures, together.pictures[2:3], atol=2e-3, rtol=0)

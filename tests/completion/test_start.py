@@ -49,6 +49,14 @@ def test_a_picture_of_the_pool_finds_itself(how, networks, target):
     assert all(len(candidates.unique(dim=0)) == 4 for candidates in z)
 
 
+def test_pictures_of_the_pool_stop_at_black_and_white(styled):
+    networks = Networks(styled, "fp32")
+    latents, pictures = pool(networks, 64, 0)
+    drawn = networks.generate(latents)
+    assert drawn.max() > 1.5 and drawn.min() < -1.5
+    torch.testing.assert_close(pictures.float(), (127.5 * (drawn.clamp(-1, 1) + 1)).flatten(1), atol=0.51, rtol=0)
+
+
 def test_the_nearest_of_the_pool_come_in_order(networks, target):
     latents, _ = pool(networks, 64, 0)
     wanted = target.image[:, None] * target.known[:, None]

@@ -91,3 +91,9 @@ def test_markdown_puts_intervals_behind_means():
         "| a\\|b | 17.46 (16.00 to 18.00) |  |",
         "| c |  | 0.0123 |",
     ]
+    assert markdown([{"fd": 4.5, "fd_sd": 0.25}], ["fd"]).splitlines()[2] == "| 4.50 ± 0.25 |"
+
+
+def test_a_csv_of_chosen_columns(tmp_path):
+    write_csv(tmp_path / "a.csv", [{"model": "m", "fd": 1.23456789}, {"fd": np.nan, "more": 1}], ["model", "fd"])
+    assert (tmp_path / "a.csv").read_text() == "model,fd\nm,1.23457\n,\n"

@@ -16,6 +16,9 @@ from ganfill.report.columns import Heading, cells, decimals, digits, heading, nu
         ("kd_my_net", "KD-my_net", "", -1),
         ("floor_fd_face", "floor FD-face", "", 0),
         ("fd_face_floor", "FD-face floor", "", 0),
+        ("fd_face_best", "FD-face best", "", -1),
+        ("kd_my_net_last", "KD-my_net last", "", -1),
+        ("fd_face_best_at", "FD-face best at", "kimg", 0),
         ("rank_correlation", "rank correlation", "", 1),
         ("seconds_single", "time single", "", 0),
         ("diversity", "diversity", "", 0),
@@ -39,6 +42,15 @@ def test_numbers_of_any_kind_are_numbers(value):
 def test_an_interval_has_no_column_of_its_own_but_a_stray_end_has():
     assert shown(["search", "psnr", "psnr_low", "psnr_high", "ssim"]) == ["search", "psnr", "ssim"]
     assert shown(["psnr", "psnr_low", "too_low"]) == ["psnr", "psnr_low", "too_low"]
+    assert shown(["fd_face", "fd_face_sd", "a_sd"]) == ["fd_face", "a_sd"]
+
+
+def test_a_deviation_stands_beneath_its_mean():
+    made = cells("fd_face", [{"fd_face": 11.25, "fd_face_sd": 0.00125}, {"fd_face": 9.0}], ["", ""])
+    assert [(cell.text, cell.interval, cell.best) for cell in made] == [
+        ("11.25", "± 0.00125", False),
+        ("9.00", "", True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from ganfill.report import damaged, grid, save, save_gif, strip
-from ganfill.report.figures import CAPTION, GAP, fit
+from ganfill.report.figures import CAPTION, GAP, captioned, fit
 
 RED, BLUE = (np.full((4, 6, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
 
@@ -71,3 +71,14 @@ def test_an_animation_rests_on_its_last_frame(tmp_path):
     save_gif([RED], tmp_path / "one.gif")
     with Image.open(tmp_path / "one.gif") as still:
         assert still.size == (252, 168)
+
+
+def test_rows_with_captions_of_their_own():
+    sheet = captioned([("one", [RED, BLUE]), ("nothing " * 40, []), ("three", [BLUE])], side=12)
+    row = CAPTION + 12 + 2 * GAP
+    assert sheet.size == (8 * 12, GAP + 2 * row + CAPTION)
+    picture = np.asarray(sheet)
+    middles = [CAPTION + GAP + 6, row + 2 * CAPTION + GAP + 6]
+    assert picture[middles, GAP + 6].tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert (picture[row : row + CAPTION] < 200).any() and (picture[:, -GAP // 2 :] == 255).all()
+    assert captioned([]).size == (8 * 128, GAP)

@@ -120,6 +120,16 @@ def test_a_table_without_kinds_of_holes_is_one_group():
     ]
 
 
+def test_settings_keep_their_names_and_are_no_contest():
+    rows = [{"precision": value, "psnr": value} for value in (1, 2)]
+    page = _page(tables=[Table("", ["precision", "psnr"], rows, settings=["precision"])])
+    assert Reader(page).rows[0] == [" precision", " PSNR dB ↑"]
+    best = [
+        attrs["class"] for tag, attrs in Reader(page).tags if tag in ("th", "td") and "best" in attrs.get("class", "")
+    ]
+    assert best == ["number best"]
+
+
 def test_nothing_is_loaded_from_elsewhere():
     page = _page(notes=["see https://example.org/paper"])
     for tag, attrs in Reader(page).tags:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.report.plots import DPI, PANEL, SINGLE, binned, quality_against_share, quality_against_time
+from ganfill.report.paper import DPI, PANEL, SINGLE
+from ganfill.report.plots import binned, quality_against_share, quality_against_time
 
 
 def _row(search="fast", mask="center", psnr=17.0, seconds=0.5, **more):

@@ -244,20 +244,15 @@ def test_an_installed_script_starts_the_processes_itself(tmp_path):
     script.write_text("import sys\nfrom ganfill.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
     done = command([sys.executable, str(script)], *words(tmp_path / "out", "trainer.devices=2"))
     assert done.returncode == 0 and done.stdout == f"{tmp_path / 'out'}\n", done.stderr
-    assert {"last.ckpt", "metrics.csv", "config.yaml", "summary.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"last.ckpt", "metrics.csv", "config.yaml", "summary.json", "distances.csv", "best.ckpt"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
 
 
 def test_a_mistake_that_all_processes_find_is_one_line(tmp_path, capfd):
     assert cli.run(words(tmp_path / "out", "trainer.devices=2", "batch_size=15")) == 2
     error = capfd.readouterr().err
     assert error.startswith("ganfill: batch_size=15 cannot be divided equally among 2") and error.count("\n") == 1
-
-
-def test_a_sweep_with_processes_inside_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [])  # Hydra's way of taking words
-    assert cli.run(["train", "-m", *words("o", "trainer.devices=2", "hydra.sweep.dir=o")[1:]]) == 1
-    assert "a sweep trains a cell at a time on one device: leave trainer=ddp out" in capsys.readouterr().err
 
 
 def test_torchrun_starts_the_processes(tmp_path):

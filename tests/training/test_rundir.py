@@ -42,8 +42,9 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
 
 def test_the_last_row_of_metrics(tmp_path):
-    assert last_metrics(tmp_path / "metrics.csv") == {}
+    assert last_metrics(tmp_path / "metrics.csv", 1) == {}
     (tmp_path / "metrics.csv").write_text("kimg,loss_d\n")
-    assert last_metrics(tmp_path / "metrics.csv") == {}
+    assert last_metrics(tmp_path / "metrics.csv", 1) == {}
     (tmp_path / "metrics.csv").write_text("kimg,loss_d\n1.0,2\n2.0,0.5\n")
-    assert last_metrics(tmp_path / "metrics.csv") == {"kimg": 2.0, "loss_d": 0.5}
+    assert last_metrics(tmp_path / "metrics.csv", 2) == {"kimg": 2.0, "loss_d": 0.5}
+    assert last_metrics(tmp_path / "metrics.csv", 1.9) == {"kimg": 1.0, "loss_d": 2.0}

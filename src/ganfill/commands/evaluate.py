@@ -16,7 +16,7 @@ from ganfill import modelfile
 from ganfill.commands.complete import BAR
 from ganfill.commands.summary import commit, write_summary
 from ganfill.completion.masks import KINDS
-from ganfill.config import as_list
+from ganfill.config import as_words
 from ganfill.data.store import ImageStore
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
@@ -49,7 +49,7 @@ def run(config: DictConfig) -> Path:
     _check(config)
     model = modelfile.load(config.model, choose_device(config.device))
     store = _open(config, model)
-    networks, skipped = load_networks(_words(config.features)), dict[str, str]()
+    networks, skipped = load_networks(as_words(config.features)), dict[str, str]()
     found = inception(config.inception)
     if isinstance(found, Skipped):
         skipped["fid, kid"] = found.reason
@@ -76,7 +76,7 @@ def _compare_searches(
     against = str(config.against or contestants[0].word)
     if against not in (contestant.word for contestant in contestants):
         raise UserError(f"against={against} is not compared: give one of the words of search=")
-    masks = _words(config.mask)
+    masks = as_words(config.mask)
     digest = "" if store is None else store.digest
     scenes = [Scene(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
     shelf = Shelf(out / "cells")
@@ -135,10 +135,10 @@ def _check(config: DictConfig) -> None:
             raise UserError(f"{key}={config[key]} is no file: give the path of its weights, or leave it out")
     if config.split not in SPLITS:
         raise UserError(f"split={config.split} is not known: use {' or '.join(SPLITS)}")
-    for mask in (masks := _words(config.mask)):
+    for mask in (masks := as_words(config.mask)):
         if mask not in KINDS:
             raise UserError(f"mask={mask} is no kind of hole: use {', '.join(KINDS)}")
-    for key, words in (("mask", masks), ("search", _words(config.search))):
+    for key, words in (("mask", masks), ("search", as_words(config.search))):
         if not words or len(set(words)) < len(words):
             raise UserError(f"{key}={','.join(words)}: give one or more, none of them twice")
 
@@ -156,7 +156,7 @@ def _open(config: DictConfig, model: Model) -> ImageStore | None:
 
 
 def _choose(config: DictConfig, model: Model, store: ImageStore | None) -> Pictures:
-    prefixes = _words(config.pictures)
+    prefixes = as_words(config.pictures)
     if prefixes == [pictures.GENERATOR]:
         return pictures.generated(model, config.n, config.seed)
     if store is None:
@@ -171,7 +171,7 @@ def _contestants(
     if store is not None and len(rows := pictures.training_rows(store, chosen)):
         baseline = nearest(store.images, rows)
     found = []
-    for word in _words(config.search):
+    for word in as_words(config.search):
         contestant = find(word, baseline)
         if contestant is None:
             skipped[NEAREST] = "there are no training pictures"
@@ -222,10 +222,3 @@ def _bar(label: str, total: int) -> Iterator[Callable[[float], object]]:
     """A progress bar in pictures."""
     with tqdm(total=total, desc=label, unit="picture", bar_format=BAR) as bar:
         yield lambda count: bar.update(min(count, bar.total - bar.n))
-
-
-def _words(value: Any) -> list[str]:
-    """A comma list or a list of words; none for null."""
-    if value is None:
-        return []
-    return [str(word) for word in (value.split(",") if isinstance(value, str) else as_list(value))]

@@ -20,8 +20,11 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"format={config.format} is not known: use safetensors or onnx")
     if out.is_dir():
         raise UserError(f"out={out} is a directory: name a file, such as {out / 'model'}.{config.format}")
-    model = to_model(read_checkpoint(Path(config.run) / "last.ckpt"))
-    model.card["metrics"] = last_metrics(Path(config.run) / "metrics.csv")
+    if config.checkpoint not in ("last", "best"):
+        raise UserError(f"checkpoint={config.checkpoint} is not known: use last or best")
+    run = Path(config.run)
+    model = to_model(read_checkpoint(run / f"{config.checkpoint}.ckpt"))
+    model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
     out.parent.mkdir(parents=True, exist_ok=True)
     if config.format == "onnx":
         figures = {"largest_difference_to_torch": save_onnx(out, model)}

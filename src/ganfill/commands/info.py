@@ -1,9 +1,13 @@
 """``ganfill info``: what a model file holds."""
 
+import copy
 import time
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill import modelfile
 from ganfill.commands.summary import write_summary
@@ -15,23 +19,46 @@ def run(config: DictConfig) -> str:
     started = time.perf_counter()
     path = modelfile.locate(config.file)
     model = modelfile.load(path)
-    told = describe(path, model)
+    costs = {name: cost(model, name) for name in NETWORKS if name in model.card}
+    told = describe(path, model, costs)
     if config.out:
         out = Path(config.out)
         out.mkdir(parents=True, exist_ok=True)
-        figures = {"bytes": path.stat().st_size, "sha256_of_content": model.digest, "card": model.card}
+        figures = {"bytes": path.stat().st_size, "sha256_of_content": model.digest, "card": model.card, "costs": costs}
         told["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
     width = max(map(len, told))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in told.items())
 
 
-def describe(path: Path, model: Model) -> dict[str, str]:
-    """Names and values, as people read them."""
+def cost(model: Model, name: str) -> dict[str, int]:
+    """``parameters`` of a network, and ``macs``: the multiply-adds that one more picture takes of its forward pass.
+
+    Convolutions and products of matrices are counted; what is done once for a batch, such as to the weights, is not.
+    """
+    network: nn.Module = getattr(model, name)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    size = model.resolution
+    shapes = {
+        "generator": [(model.latent.dim,)],
+        "discriminator": [(3, size, size)],
+        "encoder": [(3, size, size), (1, size, size)],
+    }
+    network = copy.deepcopy(network).to("meta")  # shapes alone, no arithmetic
+    flops = []
+    for n in (1, 2):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(*(torch.empty(n, *shape, device="meta") for shape in shapes[name]))
+        flops.append(counter.get_total_flops())
+    return {"parameters": parameters, "macs": (flops[1] - flops[0]) // 2}
+
+
+def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict[str, str]:
+    """Names and values, as people read them; ``costs`` of each network, see ``cost``."""
     card = model.card
     told = {"file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)"}
-    for name in [part for part in NETWORKS if part in card]:
-        count = sum(parameter.numel() for parameter in getattr(model, name).parameters())
-        told[name] = f"{_call(card[name])}, {count:,} parameters"
+    for name, figures in costs.items():
+        macs = figures["macs"] / 1e6
+        told[name] = f"{_call(card[name])}, {figures['parameters']:,} parameters, {macs:,.1f} million multiply-adds"
     told["latent"] = _call(card["latent"])
     told["resolution"] = f"{model.resolution} x {model.resolution}"
     told["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"

@@ -5,31 +5,28 @@ import time
 from pathlib import Path
 
 import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
-from ganfill.config import build, to_plain
+from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device
-from ganfill.errors import UserError
+from ganfill.evaluation.features import load_networks
 from ganfill.training import parallel
 from ganfill.training.callbacks import Samples
+from ganfill.training.collapse import Collapse
+from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint, settle
-from ganfill.training.trainer import Single, choose_precision
+from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Path:
     """Trains, or continues the training in ``config.out``; returns that directory."""
-    trainer = build(config.trainer)
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(trainer, Single):
-        raise UserError("a sweep trains a cell at a time on one device: leave trainer=ddp out, or train without -m")
-    trainer.launch(choose_device(config.device), train, config)
+    build(config.trainer).launch(choose_device(config.device), train, config)
     return Path(str(config.out))
 
 
@@ -37,6 +34,7 @@ def train(device: torch.device, config: DictConfig) -> None:
     """What ``run`` does in each process."""
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     precision = choose_precision(config.precision, device)
+    judges = load_networks(as_words(config.features))
     if parallel.rank() == 0:
         settle(out, plain)
     gan = build_gan(config)
@@ -51,7 +49,11 @@ def train(device: torch.device, config: DictConfig) -> None:
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
-        callbacks=[Samples(out / "samples", config.sample_kimg)],
+        callbacks=[
+            Samples(out / "samples", config.sample_kimg),
+            Distances(out, judges, config.fd_kimg, config.fd_samples, config.kimg, config.minutes),
+            Collapse(config.sample_kimg),
+        ],
     )
     if trained:
         kimg = gan.images_seen / 1000
@@ -59,7 +61,11 @@ def train(device: torch.device, config: DictConfig) -> None:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
     if parallel.rank() == 0 and (trained or not (out / "summary.json").exists()):
-        write_summary(out, "train", config, {"kimg": kimg}, time.perf_counter() - started)
+        networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+        counts = {
+            f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
+        }
+        write_summary(out, "train", config, {"kimg": kimg} | counts, time.perf_counter() - started)
 
 
 def build_gan(config: DictConfig) -> GAN:

@@ -20,6 +20,7 @@ from ganfill.completion.objective import Objective
 from ganfill.completion.optimize import Adam
 from ganfill.completion.parametrise import Parametrisation, Typical
 from ganfill.completion.target import Target
+from ganfill.errors import UserError
 
 Watch = Callable[[torch.Tensor, torch.Tensor], object]
 
@@ -151,12 +152,16 @@ class Cut:
         answers: Answers,
         watch: Watch = lambda pictures, losses: None,
     ) -> Answers:
-        """Fits the features of ``level`` to the known pixels."""
+        """Fits the features of ``level`` to the known pixels; raises ``UserError`` if the generator has no such level."""
         generator: Any = networks.model.generator
         late = partial(generator.late, level=self.level)
         with torch.no_grad():
             early = partial(generator.early, level=self.level, since=answers.level)
-            run = Adam(self.rate, decay=1.0).begin(networks.run(early, answers.features), self.steps)
+            try:
+                features = networks.run(early, answers.features)
+            except ValueError as error:
+                raise UserError(f"search.cut_level={self.level} does not suit this model: {error}") from None
+        run = Adam(self.rate, decay=1.0).begin(features, self.steps)
         for _ in range(self.steps):
             features = run.point.detach().requires_grad_()
             pictures = networks.run(late, features)

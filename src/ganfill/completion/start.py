@@ -13,6 +13,7 @@ from ganfill import seeding
 from ganfill.completion.networks import Networks
 from ganfill.completion.parametrise import typical
 from ganfill.completion.target import Target
+from ganfill.pixels import to_uint8
 
 if TYPE_CHECKING:
     from torch import nn
@@ -106,8 +107,8 @@ def pool(networks: Networks, size: int, seed: int) -> Drawn:
     if key not in kept:
         latents = networks.model.latent.sample(size, seeding.generator(seed, "pool")).to(networks.device)
         with torch.no_grad():
-            chunks = [networks.generate(z) for z in latents.split(CHUNK)]
-            pictures = torch.cat([chunk.add(1).mul(127.5).round().byte().flatten(1) for chunk in chunks])
+            chunks = [to_uint8(networks.generate(z)) for z in latents.split(CHUNK)]
+            pictures = torch.cat([chunk.movedim(-1, -3).flatten(1) for chunk in chunks])
         kept.clear()
         kept[key] = latents, pictures
     return kept[key]

@@ -108,22 +108,28 @@ def columns(rows: Sequence[Row]) -> list[str]:
     return [name for name in names if name not in LAST] + [name for name in LAST if name in names]
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Writes a table as a whole, numbers with six significant digits; what a row has not, or is NaN, is an empty cell."""
+def write_csv(path: Path, rows: Sequence[Row], names: Sequence[str] | None = None) -> None:
+    """Writes a table as a whole, numbers with six significant digits; what a row has not, or is NaN, is an empty cell.
+
+    Args:
+        path: of the file.
+        rows: of the table.
+        names: of the columns to write; those of ``columns`` if not given.
+    """
     partial = path.with_name(f".partial-{path.name}")
     with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns(rows), restval="", lineterminator="\n")
+        writer = csv.DictWriter(file, names or columns(rows), restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _exact(value) for name, value in row.items()} for row in rows)
     partial.replace(path)
 
 
-def markdown(rows: Sequence[Row], shown: Sequence[str]) -> str:
+def markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> str:
     """A table for people, with intervals behind their means.
 
     Args:
         rows: of the table.
-        shown: columns to show; ``X_low`` and ``X_high`` of a row are put behind ``X``.
+        shown: columns to show; ``X_low`` and ``X_high`` of a row, or its deviation ``X_sd``, are put behind ``X``.
     """
     lines = ["| " + " | ".join(shown) + " |", "|" + "---|" * len(shown)]
     lines += ["| " + " | ".join(_text(row, name) for name in shown) + " |" for row in rows]
@@ -137,7 +143,9 @@ def _exact(value: Any) -> Any:
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:
-    shown, low, high = (_short(row.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+    shown, low, high, deviation = (_short(row.get(f"{name}{end}")) for end in ("", "_low", "_high", "_sd"))
+    if deviation:
+        return f"{shown} ± {deviation}"
     return f"{shown} ({low} to {high})" if low and high else shown
 
 

@@ -33,16 +33,20 @@ class Cell:
 
 
 def heading(column: str) -> Heading:
-    """The head of a column, such as "PSNR" in dB for ``psnr`` or "FD-face" for ``fd_face``; floors are no contest."""
+    """The head of a column, such as "PSNR" in dB for ``psnr`` or "FD-face" for ``fd_face``.
+
+    Floors, and when the best was reached (``fd_face_best_at``), are no contest.
+    """
     words = set(column.split("_"))
-    better = 0 if "floor" in words else 1 if words & HIGHER else -1 if words & LOWER else 0
-    distance = re.fullmatch(r"(.+_)?(fd|kd)_(.+?)(_floor)?", column)
+    better = 0 if {"floor", "at"} & words else 1 if words & HIGHER else -1 if words & LOWER else 0
+    distance = re.fullmatch(r"(.+_)?(fd|kd)_(.+?)(_floor|_last|_best|_best_at)?", column)
     if distance:
         before, kind, network, after = distance.groups(default="")
         label = f"{_spaced(before)} {kind.upper()}-{network} {_spaced(after)}".strip()
     else:
         label = _spaced(column)
-    return Heading(column, label, "dB" if "psnr" in words else "", better)
+    unit = "dB" if "psnr" in words else "kimg" if column.endswith("_best_at") else ""
+    return Heading(column, label, unit, better)
 
 
 def number(value: object) -> float | None:
@@ -54,9 +58,12 @@ def number(value: object) -> float | None:
 
 
 def shown(columns: Sequence[str]) -> list[str]:
-    """The columns that get a place of their own: ``psnr_low`` and ``psnr_high`` stand small beneath ``psnr``."""
-    whole = {name for name in columns if {f"{name}_low", f"{name}_high"} <= set(columns)}
-    return [name for name in columns if not (name.endswith(("_low", "_high")) and name.rpartition("_")[0] in whole)]
+    """The columns that get a place of their own: ``psnr_low`` and ``psnr_high``, or ``psnr_sd``, stand beneath ``psnr``."""
+    small = {f"{name}_sd" for name in columns}
+    for name in columns:
+        ends = {f"{name}_low", f"{name}_high"}
+        small |= ends if ends <= set(columns) else set()
+    return [name for name in columns if name not in small]
 
 
 def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[object]) -> list[Cell]:
@@ -64,7 +71,7 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
 
     Args:
         column: its name; a row may lack it.
-        rows: of the table, with ``COLUMN_low`` and ``COLUMN_high`` if there is an interval.
+        rows: of the table, with ``COLUMN_low`` and ``COLUMN_high`` if there is an interval, or ``COLUMN_sd``.
         groups: for each row, whom it competes with for the best value; None for no one.
     """
     values = [number(row.get(column)) for row in rows]
@@ -76,8 +83,9 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
         if value is None:
             made.append(Cell(_words(row.get(column))))
             continue
-        low, high = number(row.get(f"{column}_low")), number(row.get(f"{column}_high"))
-        interval = "" if low is None or high is None else f"{write(low)} to {write(high)}"
+        low, high, deviation = (number(row.get(f"{column}_{end}")) for end in ("low", "high", "sd"))
+        interval = "" if deviation is None else f"± {digits(deviation, None)}"
+        interval = interval if low is None or high is None else f"{write(low)} to {write(high)}"
         made.append(Cell(write(value), interval, value, group in best and write(value) == best[group]))
     return made
 

@@ -54,6 +54,32 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), sid
     return sheet
 
 
+def captioned(rows: Sequence[tuple[str, Sequence[np.ndarray]]], side: int = 128) -> Image.Image:
+    """A contact sheet whose rows have a caption each, above them; a caption that is too long for the sheet is cut.
+
+    Args:
+        rows: caption and pictures, uint8 (H, W, 3), of each; a row may have no pictures.
+        side: of the square each picture is fitted into, in pixels.
+    """
+    font = ImageFont.load_default(13)
+    strips = [(caption, strip(pictures, side=side)) for caption, pictures in rows]
+    narrow = max((picture.width for _, picture in strips), default=0)
+    width = max(narrow, 8 * side)
+    heights = [
+        CAPTION + (picture.height if pictures else 0) for (_, pictures), (_, picture) in zip(rows, strips, strict=True)
+    ]
+    sheet = Image.new("RGB", (width, GAP + sum(heights)), PAPER)
+    pen, top = ImageDraw.Draw(sheet), 0
+    for (caption, picture), height in zip(strips, heights, strict=True):
+        while pen.textlength(caption, font) > width - 2 * GAP:
+            caption = f"{caption[:-2]}…"
+        pen.text((GAP, top + CAPTION / 2), caption, INK, font, anchor="lm")
+        if height > CAPTION:
+            sheet.paste(picture, (0, top + CAPTION))
+        top += height
+    return sheet
+
+
 def fit(picture: np.ndarray, side: int) -> Image.Image:
     """The picture as large as a square allows; small ones are enlarged by whole pixels, so that what is seen is true."""
     image = Image.fromarray(picture)

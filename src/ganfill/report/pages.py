@@ -30,16 +30,21 @@ class Table:
             value of a group is bold where a column's name says which way is better; a row that begins with
             "original" or "floor" is a limit and no rival.
         rows: values by column: numbers, texts, or None, NaN or nothing at all for what was not measured.
+        settings: which columns are keys of a configuration: shown as they are, and no contest.
     """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Mapping[str, object]]
+    settings: Sequence[str] = ()
 
     @property
     def headings(self) -> list[worded.Heading]:
         """What stands above the shown columns."""
-        return [worded.heading(column) for column in self._shown()]
+        return [
+            worded.Heading(column, column, "", 0) if column in self.settings else worded.heading(column)
+            for column in self._shown()
+        ]
 
     @property
     def numeric(self) -> list[bool]:
@@ -53,7 +58,8 @@ class Table:
         names = [str(row.get(GROUP, "")) if GROUP in self.columns else "" for row in self.rows]
         limits = [bool(shown) and row.get(shown[0]) in LIMITS for row in self.rows]
         rivals = [None if limit else name for name, limit in zip(names, limits, strict=True)]
-        columns = [worded.cells(column, self.rows, rivals) for column in shown]
+        alone = [None] * len(rivals)
+        columns = [worded.cells(name, self.rows, alone if name in self.settings else rivals) for name in shown]
         grouped: dict[str, list[list[worded.Cell]]] = {}
         for index, name in enumerate(names):
             grouped.setdefault(name, []).append([column[index] for column in columns])

@@ -1,40 +1,19 @@
-"""Plots as the bytes of PNG files, on paper of their own, so that they can be read on a light and on a dark page.
+"""Plots of an evaluation, as the bytes of PNG files."""
 
-Nothing here touches pyplot or its settings: figures are drawn on Agg canvases of their own.
-"""
-
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ganfill.report.columns import number, plain_time
 from ganfill.report.labels import SIZE, line, place, spread
+from ganfill.report.paper import DPI, INK, PAPER, SOFT, Look, choose_looks, nothing, paper, png, settle
 
-DPI = 200
-PANEL = (4.7, 3.7)  # inches, two in a row
-SINGLE = (7.2, 4.6)
-INK, SOFT, GRID, PAPER = "#23262b", "#656a73", "#e9e7e2", "#ffffff"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5539c", "#4ba3d9", "#c98a00", "#4d4d4d")  # after Okabe and Ito
-MARKERS = "osD^vPX<>"
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 BINS = 8
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a search is drawn; sixty-three differ in more than the colour."""
-
-    colour: str
-    marker: str
-    dashes: str | tuple[float, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -56,9 +35,9 @@ def quality_against_time(rows: Sequence[Mapping[str, object]]) -> bytes:
             Rows without a PSNR are left out; a search that takes no time, or whose time is not known, is a dashed level.
     """
     points = [point for row in rows if (point := _point(row))]
-    looks = _looks(point.search for point in points)
+    looks = choose_looks(point.search for point in points)
     masks = list(dict.fromkeys(str(row["mask"]) for row in rows)) or [""]
-    figure, panels = _paper(len(masks))
+    figure, panels = paper(len(masks))
     for axes, mask in zip(panels, masks, strict=True):
         axes.set_title(mask, loc="left", fontsize=10, fontweight="bold", color=INK)
         axes.set_xlabel("time for a picture")
@@ -68,10 +47,10 @@ def quality_against_time(rows: Sequence[Mapping[str, object]]) -> bytes:
             if point.mask == mask:
                 _draw(axes, point, looks[point.search])
         axes.margins(y=0.12)
-    _settle(figure)
+    settle(figure)
     for axes, mask in zip(panels, masks, strict=True):
         _name(axes, [point for point in points if point.mask == mask])
-    return _png(figure)
+    return png(figure)
 
 
 def quality_against_share(points: Mapping[str, Sequence[tuple[float, float]]]) -> bytes:
@@ -81,16 +60,16 @@ def quality_against_share(points: Mapping[str, Sequence[tuple[float, float]]]) -
         points: by search, the (share of the picture that is missing, 0 to 1; PSNR in dB) of each picture.
             What is not finite is left out.
     """
-    looks = _looks(points)
-    figure, (axes,) = _paper(1)
+    looks = choose_looks(points)
+    figure, (axes,) = paper(1)
     axes.set_xlabel("missing share of the picture")
     axes.set_ylabel("PSNR of the hole, dB")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
     arrays = {name: np.array(its, float).reshape(-1, 2) for name, its in points.items()}
     finite = {name: kept for name, its in arrays.items() if len(kept := its[np.isfinite(its).all(1)])}
     if not finite:
-        _nothing(axes)
-        return _png(figure)
+        nothing(axes)
+        return png(figure)
     shares = np.concatenate([its[:, 0] for its in finite.values()])
     edges = np.linspace(shares.min(), shares.max(), BINS + 1)
     ends = {}
@@ -102,7 +81,7 @@ def quality_against_share(points: Mapping[str, Sequence[tuple[float, float]]]) -
         ends[name] = means[-1]
     axes.set_xlim(*axes.get_xlim())
     _end_names(figure, axes, ends, looks)
-    return _png(figure)
+    return png(figure)
 
 
 def binned(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -132,7 +111,7 @@ def _draw(axes: Axes, point: Point, look: Look) -> None:
 def _name(axes: Axes, points: Sequence[Point]) -> None:
     """Writes the searches' names into the finished panel of one kind of hole."""
     if not points:
-        _nothing(axes)
+        nothing(axes)
     left, right = axes.get_window_extent().intervalx
     taken = []
     for point in points:
@@ -154,7 +133,7 @@ def _name(axes: Axes, points: Sequence[Point]) -> None:
 def _end_names(figure: Figure, axes: Axes, ends: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
     """Names the lines right of the plot, each beside its mark and joined to where its line ends."""
     texts = [axes.text(1.06, 0.5, name, transform=axes.transAxes, fontsize=SIZE + 1, color=INK) for name in ends]
-    _settle(figure)  # with room for the names, whose heights can be told now
+    settle(figure)  # with room for the names, whose heights can be told now
     low, high = axes.get_ylim()
     letter = (high - low) * (SIZE + 1) / (axes.get_window_extent().height * 72 / DPI)
     heights = spread([float(end[1]) for end in ends.values()], 1.5 * letter)
@@ -177,46 +156,3 @@ def _time_axis(axes: Axes, times: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1,) if high - low > 2 else (1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: plain_time(seconds)))
-
-
-def _looks(names: Iterable[str]) -> dict[str, Look]:
-    looks = {}
-    for index, name in enumerate(dict.fromkeys(names)):
-        dashes = DASHES[index // len(COLOURS) % len(DASHES)]
-        looks[name] = Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], dashes)
-    return looks
-
-
-def _paper(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels: two in a row, or a single larger one."""
-    columns, rows = min(2, count), -(-count // 2)
-    size = SINGLE if count == 1 else (columns * PANEL[0], rows * PANEL[1])
-    figure = Figure(size, DPI, facecolor=PAPER, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
-    FigureCanvasAgg(figure)
-    panels = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
-    for axes in panels:
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["bottom", "left"]].set_color(GRID)
-        axes.tick_params(labelsize=8, labelcolor=SOFT, color=GRID)
-        axes.xaxis.label.set(fontsize=9, color=SOFT)
-        axes.yaxis.label.set(fontsize=9, color=SOFT)
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    return figure, panels
-
-
-def _settle(figure: Figure) -> None:
-    """Gives the panels their final places, so that pixels can be told."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-
-
-def _nothing(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "nothing measured", transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()

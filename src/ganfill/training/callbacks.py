@@ -202,6 +202,28 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         partial.replace(path)
 
 
+def cut_back(path: Path, columns: Sequence[str], images_seen: int) -> list[list[str]]:
+    """Leaves in a CSV file, whose first column is kimg, these columns' header and the rows up to ``images_seen``.
+
+    Returns:
+        The rows that are left; none if there was no such file.
+    """
+    rows: list[list[str]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            header, *rows = [*csv.reader(file)] or [[]]
+        # A row that was being written when the training was killed is no row.
+        whole = [row for row in rows if len(row) == len(columns)] if header == list(columns) else []
+        rows = [row for row in whole if round(float(row[0]) * 1000) <= images_seen]
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="") as file:
+            csv.writer(file).writerows([columns, *rows])
+
+    write_atomically(path, write)
+    return rows
+
+
 def _clocked(module: pl.LightningModule) -> Clocked:
     assert isinstance(module, Clocked)
     return module

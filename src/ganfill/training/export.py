@@ -10,7 +10,10 @@ from ganfill.modelfile import Model, build_part
 from ganfill.models.latent import Normal, Uniform
 
 # Where a training ran and what it wrote there says nothing about the model.
-PLACES = ("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan")
+PLACES = (
+    *("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
+    *("features", "fd_kimg", "fd_samples"),
+)
 
 
 def to_model(checkpoint: dict[str, Any]) -> Model:

@@ -11,7 +11,10 @@ from ganfill.errors import UserError
 
 # What a training may be continued with: none of these changes what the next step computes, but that an encoder's
 # learning rate follows its kimg.
-FREE_KEYS = ("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store")
+FREE_KEYS = (
+    *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
+    *("features", "fd_kimg", "fd_samples"),
+)
 
 
 def settle(out: Path, config: dict[str, Any]) -> None:
@@ -59,12 +62,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def last_metrics(path: Path) -> dict[str, float]:
-    """The last row of a ``metrics.csv``; nothing if there is none."""
+def last_metrics(path: Path, kimg: float) -> dict[str, float]:
+    """The last row of a ``metrics.csv`` up to ``kimg``; nothing if there is none."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if float(row["kimg"]) <= kimg]
     return {name: float(value) for name, value in rows[-1].items()} if rows else {}
 
 

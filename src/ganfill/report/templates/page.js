@@ -1,10 +1,12 @@
 "use strict";
 
-// A click on a heading sorts the rows of each group; the second click turns the order round. What is absent stays last.
+// A click on a heading sorts the rows of each group, the best first where that is known; the second click turns the order
+// round. What is absent stays last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const sign = head.ariaSort === "descending" || !head.ariaSort && !head.classList.contains("number") ? 1 : -1;
+    const rising = !head.classList.contains("number") || head.querySelector(".better")?.textContent === "↓";
+    const sign = head.ariaSort === "descending" || !head.ariaSort && rising ? 1 : -1;
     heads.forEach(other => other.removeAttribute("aria-sort"));
     head.ariaSort = sign > 0 ? "ascending" : "descending";
     for (const body of table.tBodies) {

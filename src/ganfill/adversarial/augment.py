@@ -1,0 +1,184 @@
+"""Augmentations of what a discriminator sees, real and fake, that the generator is trained through.
+
+``forward(images, generator, p)`` takes pictures (N, 3, R, R), draws each sample's parameters from the CPU
+``generator`` and returns pictures of the same shape, float32 (float64 stays). ``p`` in [0, 1] is the schedule's factor of
+the chances; at 0 every picture comes out bit for bit. Only a sample's own pixels enter its result. Pictures are
+transformed by operations that can be differentiated twice, so that a penalty on gradients works through them.
+
+``forward`` is ``draw`` on the CPU followed by ``transform`` on the device. ``transform`` is a fixed sequence of device
+operations without waiting for the device, and takes ``p`` as a tensor as well, so that it can be captured or compiled.
+
+``observe(real_logits)``, called once per step of the discriminator, lets an augmentation adapt itself.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from ganfill.adversarial.colour import jitter, matrix, recolour
+from ganfill.adversarial.geometry import cut, shift, source, warp
+
+
+class Augment(nn.Module):
+    """What DiffAugment and ADA share: numbers are drawn on the CPU, pictures transformed where they are."""
+
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Numbers (n, k), a row per sample: rows drawn in several calls are the rows that one call draws."""
+        raise NotImplementedError
+
+    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
+        """Transforms floating-point pictures as ``numbers``, of the same device and type, say."""
+        raise NotImplementedError
+
+    def forward(self, images: torch.Tensor, generator: torch.Generator, p: float = 1.0) -> torch.Tensor:
+        """Transformed pictures, see the head of this file."""
+        numbers = self.draw(len(images), generator)
+        if images.is_cuda:
+            numbers = numbers.pin_memory()  # the copy from pageable memory would wait for the device
+        images = images.to(torch.promote_types(images.dtype, torch.float32))
+        return self.transform(images, numbers.to(images, non_blocking=True), p)
+
+    def observe(self, real_logits: torch.Tensor) -> None:
+        """Takes note of the discriminator's logits (N,) on augmented real pictures."""
+
+
+class DiffAugment(Augment):
+    """Differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738): up to three transformations, in this order.
+
+    Each happens to a sample with chance ``p``, independently; 1 is the published policy. channels_last pictures come
+    out as channels_last.
+
+    Args:
+        colour: brightness + U(-0.5, 0.5), saturation x U(0, 2), contrast x U(0.5, 1.5).
+        translation: by whole pixels, up to an eighth of the side in either direction; zeros move in.
+        cutout: a square of half the side is set to zero; its centre is anywhere, so part of it may lie outside.
+    """
+
+    def __init__(self, colour: bool = True, translation: bool = True, cutout: bool = True) -> None:
+        super().__init__()
+        self.colour, self.translation, self.cutout = colour, translation, cutout
+
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Uniform numbers (n, 10); as many whatever is switched on."""
+        return torch.rand(n, 10, generator=generator)
+
+    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
+        """See ``Augment``."""
+        side = images.shape[2]
+        colour, translation, cutout = (numbers[:, :3] < p).unbind(1)
+        if self.colour:
+            brightness, saturation, contrast = numbers[:, 3:6].unbind(1)
+            images = jitter(
+                images,
+                torch.where(colour, brightness - 0.5, 0),
+                torch.where(colour, 2 * saturation, 1),
+                torch.where(colour, contrast + 0.5, 1),
+            )
+        if self.translation:
+            reach = round(side / 8)
+            steps = torch.where(translation[:, None], _below(numbers[:, 6:8], 2 * reach + 1) - reach, 0)
+            images = shift(images, steps[:, 0], steps[:, 1], reach)
+        if self.cutout:
+            size = round(side / 2)
+            centres = _below(numbers[:, 8:10], side + 1 - size % 2)
+            corners = centres - size // 2
+            images = cut(images, corners[:, 0], corners[:, 1], torch.where(cutout, size, 0))
+        return images
+
+
+def _below(numbers: torch.Tensor, end: int) -> torch.Tensor:
+    """Uniform numbers in [0, 1) as whole numbers from 0 to ``end`` - 1, int64."""
+    return (numbers * end).long().clamp(max=end - 1)  # a product may be rounded up to ``end``
+
+
+class ADA(Augment):
+    """Adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676), pipeline "bgc".
+
+    Thirteen transformations, each with chance ``p`` per sample: pixel blitting, general geometry, colour (appendix B).
+    ``p`` is raised while the discriminator is surer of real pictures than ``target`` says, and lowered otherwise: every 4
+    steps by images / (1000 ``speed_kimg``) (section 3). It stays in [0, 1]; the published code has no upper bound.
+
+    Left out is the paper's filter for the warp (pictures doubled in size and halved again by an orthogonal wavelet): it
+    would gather four times as many pixels, and without it a fractional shift merely blurs, and shrinking merely aliases,
+    by about a pixel and in real and fake pictures alike. Pictures come out contiguous.
+
+    Args:
+        initial: p at the start, in [0, 1].
+        target: wanted mean of sign(logit) over real pictures, in (-1, 1); None leaves p at ``initial``.
+        speed_kimg: thousand images in which p can go from 0 to 1.
+
+    Raises:
+        ValueError: an argument outside its range.
+    """
+
+    ADJUST_EVERY = 4
+    p: torch.Tensor
+    signs: torch.Tensor
+    seen: torch.Tensor
+    steps: torch.Tensor
+
+    def __init__(self, initial: float = 0.0, target: float | None = 0.6, speed_kimg: float = 500.0) -> None:
+        super().__init__()
+        if not 0 <= initial <= 1:
+            raise ValueError(f"initial must be from 0 to 1, not {initial}")
+        if target is not None and not -1 < target < 1:
+            raise ValueError(f"target must be between -1 and 1, or null for a fixed p, not {target}")
+        if not speed_kimg > 0:
+            raise ValueError(f"speed_kimg must be above 0, not {speed_kimg}")
+        self.target, self.speed_kimg = target, speed_kimg
+        self.register_buffer("p", torch.tensor(float(initial)))
+        self.register_buffer("signs", torch.zeros(()))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Numbers (n, 28): 13 uniform ones against which p is held, 8 uniform and 7 normal ones for the amounts."""
+        numbers = torch.rand(n, 28, generator=generator)
+        # torch.randn gives other rows when a batch is drawn in parts. Half a step (2^-25) keeps away from 0.
+        numbers[:, 21:] = torch.special.ndtri(numbers[:, 21:].double() + 2**-25).float()
+        return numbers
+
+    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
+        """See ``Augment``."""
+        side = images.shape[2]
+        chance = (self.p * p).to(numbers.dtype)
+        on = (numbers[:, :11] < chance).unbind(1)
+        turns = (numbers[:, 11:13] < 1 - (1 - chance).sqrt()).unbind(1)  # at least one of two with chance p
+        flip, quarters, right, down, before, after, luma_flip, hue = numbers[:, 13:21].unbind(1)
+        zoom, stretch, move_x, move_y, brightness, contrast, saturation = numbers[:, 21:].unbind(1)
+        pixels = (torch.stack((right, down), 1) * 2 - 1) * side / 8
+        fraction = torch.stack((move_x, move_y), 1) * side / 8
+        linear, offset = source(
+            flip=torch.where(on[0], (2 * flip).floor(), 0),
+            quarters=torch.where(on[1], (4 * quarters).floor(), 0),
+            pixels=torch.where(on[2][:, None], pixels.round(), 0),
+            zoom=torch.where(on[3], (0.2 * zoom).exp2(), 1),
+            before=torch.where(turns[0], (2 * before - 1) * math.pi, 0),
+            stretch=torch.where(on[4], (0.2 * stretch).exp2(), 1),
+            after=torch.where(turns[1], (2 * after - 1) * math.pi, 0),
+            fraction=torch.where(on[5][:, None], fraction, 0),
+        )
+        images = warp(images, linear, offset)
+        colours = matrix(
+            brightness=torch.where(on[6], 0.2 * brightness, 0),
+            contrast=torch.where(on[7], (0.5 * contrast).exp2(), 1),
+            luma_flip=torch.where(on[8], (2 * luma_flip).floor(), 0),
+            hue=torch.where(on[9], (2 * hue - 1) * math.pi, 0),
+            saturation=torch.where(on[10], saturation.exp2(), 1),
+        )
+        return recolour(images, *colours)
+
+    @torch.no_grad()
+    def observe(self, real_logits: torch.Tensor) -> None:
+        """Counts the signs of the logits (N,); each 4th call moves p. Nothing waits for the device."""
+        if self.target is None:
+            return
+        self.signs += real_logits.float().sign().sum()
+        self.seen += real_logits.numel()
+        self.steps += 1
+        due = self.steps == self.ADJUST_EVERY
+        change = (self.signs - self.target * self.seen).sign() * self.seen / (1000 * self.speed_kimg)
+        self.p.copy_(torch.where(due, (self.p + change).clamp(0, 1), self.p))
+        for counter in (self.signs, self.seen, self.steps):
+            counter.masked_fill_(due, 0)

@@ -1,0 +1,160 @@
+"""The cells of a sweep, read from their run directories: what each was set to, how far it came, what was measured.
+
+Nothing is loaded but small text files, so it stands here and not in ``training``: no checkpoint, no Lightning.
+"""
+
+import csv
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+Curve = dict[str, np.ndarray]  # a CSV's columns, float64 (rows,) each, with rising ``kimg``
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run directory of a training.
+
+    Args:
+        name: its path below the sweep's directory, with "/".
+        directory: itself.
+        config: its configuration; None if that cannot be read.
+        metrics: of ``metrics.csv``, without columns if there is none.
+        distances: of ``distances.csv``, likewise.
+        figures: of ``summary.json``.
+        state: "finished", "at 40 of 100 kimg", "at 5.5 of 8 minutes", "failed: reason" or "not started".
+        problems: a line for each file that is damaged.
+    """
+
+    name: str
+    directory: Path
+    config: dict[str, Any] | None
+    metrics: Curve
+    distances: Curve
+    figures: dict[str, Any]
+    state: str
+    problems: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has come to its end."""
+        return self.state == "finished"
+
+    @property
+    def kimg(self) -> float | None:
+        """How far the training came, in thousand images seen; None if nothing is known."""
+        return _reached(self.figures if self.finished else {}, self.metrics)
+
+
+def read(runs: Path) -> list[Cell]:
+    """The cells below ``runs`` at any depth, in the order of their names.
+
+    A cell is a directory with a ``config.yaml`` or a ``failed.txt``. Hidden directories, those of wandb and the
+    trainings of encoders are none.
+    """
+    cells = []
+    for place, directories, files in os.walk(runs):
+        directories[:] = [name for name in directories if not name.startswith(".") and name != "wandb"]
+        if {"config.yaml", "failed.txt"} & set(files):
+            cells.append(read_cell(Path(place), runs))
+    return sorted((cell for cell in cells if "encoder" not in (cell.config or {})), key=lambda cell: cell.name)
+
+
+def read_cell(directory: Path, runs: Path) -> Cell:
+    """One cell; whatever of it cannot be read is left out and told in ``problems``."""
+    name = directory.relative_to(runs).as_posix() if directory != runs else directory.resolve().name
+    problems: list[str] = []
+    config = _mapping(directory / "config.yaml", problems)
+    summary = _mapping(directory / "summary.json", problems) or {}
+    metrics, distances = (read_curve(directory / name, problems) for name in ("metrics.csv", "distances.csv"))
+    figures = summary.get("figures")
+    figures = figures if isinstance(figures, dict) else {}
+    over = summary and _is_over(config or {}, summary, _reached(figures, {}))
+    state = "finished" if over else _state(directory, config or {}, metrics)  # whatever went wrong before the end
+    return Cell(name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems))
+
+
+def read_curve(path: Path, problems: list[str]) -> Curve:
+    """The columns of a CSV of numbers, one row for each ``kimg``; empty cells are NaN.
+
+    Lines that are cut off or hold no numbers are left out; ``problems`` gets a line about them.
+    """
+    if not path.exists():
+        return {}
+    text = path.read_bytes().decode("utf-8", "replace")
+    header, *lines = list(csv.reader(io.StringIO(text.replace("\0", "?")))) or [[]]
+    if "kimg" not in header:
+        problems.append(f"{path.name} has no column kimg: it is left out")
+        return {}
+    rows, broken = dict[float, list[float]](), list[int]()
+    for number, line in enumerate(lines, start=2):
+        cut = number == len(lines) + 1 and not text.endswith("\n")  # even a number may have lost its end
+        try:
+            values = [float(value) if value else np.nan for value in line]
+        except ValueError:
+            values = []
+        if cut or len(values) != len(header) or np.isnan(values[header.index("kimg")]):
+            broken.append(number)
+        else:
+            rows[values[header.index("kimg")]] = values
+    if broken:
+        told = (
+            f"line {broken[0]} is" if len(broken) == 1 else f"{len(broken)} lines, the first of them {broken[0]}, are"
+        )
+        problems.append(f"{path.name}: {told} cut off or no row of numbers, and left out")
+    table = np.array([rows[kimg] for kimg in sorted(rows)], float).reshape(-1, len(header))
+    return dict(zip(header, table.T, strict=True))
+
+
+def _mapping(path: Path, problems: list[str]) -> dict[str, Any] | None:
+    """A YAML or JSON file that holds a mapping; None if it is missing or none."""
+    if not path.exists():
+        return None
+    load = json.loads if path.suffix == ".json" else yaml.safe_load
+    try:
+        content = load(path.read_text("utf-8"))
+        if isinstance(content, dict):
+            return content
+        problems.append(f"{path.name} holds no settings: it is left out")
+    except (ValueError, yaml.YAMLError) as error:
+        problems.append(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}): it is left out")
+    return None
+
+
+def _reached(figures: dict[str, Any], metrics: Curve) -> float | None:
+    """The images seen, in thousands, by a summary or else by the last row of the metrics."""
+    told = figures.get("kimg")
+    if isinstance(told, int | float):
+        return float(told)
+    return float(metrics["kimg"][-1]) if len(metrics.get("kimg", ())) else None
+
+
+def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
+    """How far a training is that has not come to its end."""
+    if (reason := directory / "failed.txt").exists():
+        lines = reason.read_text("utf-8", "replace").split("\n")
+        return f"failed: {lines[0].strip() or 'no reason was given'}"
+    checkpoint, kimg = (directory / "last.ckpt").exists(), _reached({}, metrics)
+    if kimg is None and not checkpoint:
+        return "not started"
+    length, minutes, seconds = config.get("kimg"), config.get("minutes"), metrics.get("seconds", np.empty(0))
+    if isinstance(minutes, int | float):
+        told = f"at {seconds[-1] / 60 if len(seconds) else 0:.2g} of {minutes:g} minutes"
+    else:
+        told = f"at {kimg or 0:.6g}{f' of {length:g}' if isinstance(length, int | float) else ''} kimg"
+    return told if checkpoint else f"{told}, without a checkpoint"
+
+
+def _is_over(config: dict[str, Any], summary: dict[str, Any], ended: float | None) -> bool:
+    """Whether a training with this summary has come as far as its configuration, which may be longer now, asks for."""
+    length, minutes, then = config.get("kimg"), config.get("minutes"), summary.get("config")
+    if ended is None or not isinstance(length, int | float) or ended >= length:
+        return True
+    before = then.get("minutes") if isinstance(then, dict) else None
+    return isinstance(minutes, int | float) and (not isinstance(before, int | float) or before >= minutes)

@@ -1,0 +1,149 @@
+"""Layers that several architectures share: spectral norm, and convolutions and filters that change the resolution.
+
+A 3x3 convolution of a picture enlarged twice by repetition equals one transposed 4x4 convolution of the picture itself,
+and a 3x3 convolution whose result is averaged over 2x2 equals one 4x4 convolution with stride 2 (Karras et al. 2018,
+arXiv 1710.10196, appendix A). Either takes 4 multiplications where the plain form takes 9.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 (its usual name)
+
+
+def widening(gain: float) -> torch.Tensor:
+    """The matrix (16, 9) that convolves a 3x3 kernel with a 2x2 box, 4x4 in all, whose four entries sum to ``gain``."""
+    line = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
+    return torch.kron(line, line) * (gain / 4)
+
+
+def widen(kernel: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """Kernels (A, B, 4, 4) of kernels (A, B, 3, 3) and a ``widening``; gives and prefers channels-last memory."""
+    a, b = kernel.shape[:2]
+    taps = kernel.permute(0, 2, 3, 1).reshape(a, 9, b)
+    return torch.bmm(matrix.expand(a, 16, 9), taps).view(a, 4, 4, b).permute(0, 3, 1, 2)
+
+
+def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> torch.Tensor:
+    """Divides a weight by an estimate of its largest singular value (Miyato et al. 2018, arXiv 1802.05957, algorithm 1).
+
+    The matrix has one row for each output. A step of power iteration begins at ``u`` and, when ``training``, leaves
+    there where it came to; otherwise ``u`` stays, and equal weights give equal results. Always float32: two
+    matrix-vector products, nothing beside the convolution itself.
+
+    Args:
+        weight: (out, ...), of any memory format.
+        u: (out,) of length 1, the first left singular vector as far as it is known.
+        training: whether to keep the vector.
+    """
+    # Autocast takes these products in bfloat16 on CUDA; meta tensors know no autocast.
+    with torch.autocast("cuda" if weight.is_cuda else "cpu", enabled=False):
+        # Singular values do not mind the order of columns: this one copies nothing in channels-last memory.
+        matrix = weight.movedim(1, -1).flatten(1)
+        with torch.no_grad():
+            v = F.normalize(torch.mv(matrix.T, u), dim=0)
+        product = torch.mv(matrix, v)
+        ahead = F.normalize(product.detach(), dim=0)
+        if training:
+            u.copy_(ahead)
+        return weight / torch.dot(ahead, product)
+
+
+def first_vector(outputs: int) -> torch.Tensor:
+    """Where power iteration begins: a random direction."""
+    return F.normalize(torch.randn(outputs), dim=0)
+
+
+class SpectralConv2d(nn.Conv2d):
+    """A convolution with spectral norm; its state is ``u``.
+
+    Not ``torch.nn.utils.parametrizations.spectral_norm``, which copies kernels in channels-last memory (four times as
+    slow), takes three products for two, and cannot be pickled. Every forward pass in training mode takes one step of
+    power iteration, so the two or three passes of a discriminator's step take two or three.
+    """
+
+    u: torch.Tensor
+
+    def __init__(self, c_in: int, c_out: int, size: int, stride: int = 1, padding: int = 0, bias: bool = True) -> None:
+        super().__init__(c_in, c_out, size, stride, padding, bias=bias)
+        self.register_buffer("u", first_vector(c_out))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """As ``nn.Conv2d``."""
+        return self._conv_forward(input, divide_by_norm(self.weight, self.u, self.training), self.bias)
+
+
+class SpectralDownConv2d(SpectralConv2d):
+    """A 3x3 convolution with spectral norm, then the average of 2x2 pixels, in one; the kernel is kept as 3x3."""
+
+    widening: torch.Tensor
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(c_in, c_out, 3, padding=1)
+        self.register_buffer("widening", widening(1.0), persistent=False)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """(N, c_in, H, W) -> (N, c_out, H/2, W/2)."""
+        kernel = widen(divide_by_norm(self.weight, self.u, self.training), self.widening)
+        return F.conv2d(input, kernel, self.bias, stride=2, padding=1)
+
+
+class SpectralLogit(nn.Linear):
+    """Features (N, C) -> logits (N,) in float32, also under autocast; with spectral norm."""
+
+    u: torch.Tensor
+
+    def __init__(self, c_in: int) -> None:
+        super().__init__(c_in, 1)
+        self.register_buffer("u", first_vector(1))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Returns logits (N,)."""
+        return (input * divide_by_norm(self.weight, self.u, self.training)).sum(1) + self.bias
+
+
+class UpConv2d(nn.ConvTranspose2d):
+    """Repeats every pixel 2x2, then a 3x3 convolution, in one.
+
+    The kernel is kept as a transposed convolution keeps it: (c_in, c_out, 3, 3), mirrored in both directions.
+    """
+
+    widening: torch.Tensor
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(c_in, c_out, 3, padding=1)
+        self.register_buffer("widening", widening(4.0), persistent=False)
+
+    def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
+        """(N, c_in, H, W) -> (N, c_out, 2H, 2W)."""
+        return F.conv_transpose2d(input, widen(self.weight, self.widening), self.bias, stride=2, padding=1)
+
+
+class Resample(nn.Module):
+    """Halves or doubles square features through the filter [1, 2, 1], itself a linear map of rows and of columns.
+
+    With the 2x2 box of halving and doubling the filter is [1, 3, 3, 1] (Karras et al. 2020, arXiv 1912.04958); beyond
+    the border all is 0. Two products with a matrix take a sixth of a depthwise convolution's time in bfloat16 on a CPU.
+
+    Args:
+        size: H and W of what comes in.
+        up: doubles instead of halving.
+    """
+
+    matrix: torch.Tensor
+
+    def __init__(self, size: int, up: bool = False) -> None:
+        super().__init__()
+        large = 2 * size if up else size
+        halving = torch.zeros(large // 2, large + 2)
+        for i in range(large // 2):
+            halving[i, 2 * i : 2 * i + 4] = torch.tensor([1.0, 3, 3, 1]) / 8
+        halving = halving[:, 1:-1]
+        self.register_buffer("matrix", (2 * halving.T if up else halving).contiguous(), persistent=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, H) -> (N, C, H/2, H/2) or (N, C, 2H, 2H), in channels-last memory."""
+        n, c, h, w = features.shape
+        m = len(self.matrix)
+        rows = torch.bmm(self.matrix.expand(n, m, h), features.permute(0, 2, 3, 1).reshape(n, h, w * c))
+        columns = torch.bmm(self.matrix.expand(n * m, m, w), rows.view(n * m, w, c))
+        return columns.view(n, m, m, c).permute(0, 3, 1, 2)

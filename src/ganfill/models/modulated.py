@@ -1,0 +1,174 @@
+"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958): equalized learning rates, modulation, smooth resampling.
+
+Leaky ReLU has slope 0.2 and a gain of sqrt(2) that keeps the variance. Since ``a leaky(x) = leaky(a x)`` for a > 0, every
+gain of an activation is folded into the weights before it, where it costs nothing.
+"""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear
+
+GAIN = math.sqrt(2)
+
+
+def leaky(x: torch.Tensor) -> torch.Tensor:
+    """Leaky ReLU of slope 0.2, in place."""
+    return leaky_relu(x, 0.2, inplace=True)
+
+
+def exact(x: torch.Tensor) -> AbstractContextManager:
+    """A context on the device of ``x`` in which nothing is cast to a lower precision."""
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+
+
+class Smooth(nn.Module):
+    """The low-pass filter [1, 3, 3, 1] in both directions, channel by channel, zeros beyond the border.
+
+    Args:
+        gain: what a constant picture is multiplied by.
+        padding: zeros added on each side.
+    """
+
+    kernel: torch.Tensor
+
+    def __init__(self, gain: float = 1.0, padding: int = 1) -> None:
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.register_buffer("kernel", gain * torch.outer(taps, taps)[None, None], persistent=False)
+        self.padding = padding
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, H + 2 padding - 3, W + 2 padding - 3)."""
+        # Stride 1 even where every second pixel is dropped: strided and channel by channel, CPUs go back 10 times slower.
+        return conv2d(x, self.kernel.expand(x.shape[1], 1, 4, 4), padding=self.padding, groups=x.shape[1])
+
+    def upsample(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, 2 H, 2 W): zeros put between the pixels, then filtered; for this, ``gain`` is 4."""
+        kernel = self.kernel.expand(x.shape[1], 1, 4, 4)
+        return conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+class Dense(nn.Module):
+    """A fully connected layer with equalized learning rate (Karras et al. 2018, arXiv 1710.10196, section 4.1).
+
+    Weights are kept with unit variance and scaled when used, so that Adam moves all layers at one relative rate.
+
+    Args:
+        c_in: values in.
+        c_out: values out.
+        bias: its first value.
+        gain: of the output.
+        rate: how fast this layer learns, relative to the others.
+    """
+
+    def __init__(self, c_in: int, c_out: int, bias: float = 0.0, gain: float = 1.0, rate: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c_out, c_in) / rate)
+        self.bias = nn.Parameter(torch.full((c_out,), bias / rate))
+        self.weight_gain, self.bias_gain = gain * rate / math.sqrt(c_in), gain * rate
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(..., c_in) -> (..., c_out)."""
+        return linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class Convolution(nn.Module):
+    """A convolution with equalized learning rate.
+
+    Args:
+        c_in: channels in.
+        c_out: channels out.
+        kernel: its side.
+        gain: of the output.
+        bias: adds one.
+        down: halves the size: a low-pass filter, then a convolution of stride 2.
+        padding: zeros on each side; keeps the size unless given.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        gain: float = GAIN,
+        bias: bool = True,
+        down: bool = False,
+        padding: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
+        self.weight_gain, self.bias_gain = gain / math.sqrt(c_in * kernel**2), gain
+        self.stride = 2 if down else 1
+        self.smooth = Smooth(padding=1 + kernel // 2) if down else nn.Identity()
+        self.padding = (0 if down else kernel // 2) if padding is None else padding
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, c_in, H, W) -> (N, c_out, H, W), or half the size."""
+        bias = None if self.bias is None else self.bias * self.bias_gain
+        return conv2d(self.smooth(x), self.weight * self.weight_gain, bias, self.stride, self.padding)
+
+
+class ModulatedConvolution(nn.Module):
+    """A convolution whose weights are scaled by a style of each picture, then normalised (equations 1 and 3).
+
+    Weights ``w' = s_i w_ijk`` and ``w'' = w' / sqrt(sum_ik w'^2 + eps)`` of each picture's own would need a convolution with
+    as many groups as pictures. Scaling the channels of what goes in by s and of what comes out by the root is the same
+    thing, with weights that all pictures share.
+
+    Args:
+        c_in: channels in.
+        c_out: channels out.
+        kernel: its side, odd.
+        w_dim: dimension of w.
+        up: doubles the size: a transposed convolution of stride 2, then a low-pass filter.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, w_dim: int, up: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(c_out))
+        self.affine = Dense(w_dim, c_in, bias=1.0)
+        self.scale = 1 / math.sqrt(c_in * kernel**2)
+        self.padding = kernel // 2
+        self.smooth = Smooth(gain=4.0) if up else None
+
+    def style(self, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Factors of the channels in (N, c_in, 1, 1) and out (N, c_out, 1, 1) for w (N, w_dim), in the precision of w."""
+        scales = self.affine(w) * self.scale
+        norms = scales.square() @ self.weight.square().sum((2, 3)).T
+        return scales[:, :, None, None], GAIN * (norms + 1e-8).rsqrt()[:, :, None, None]
+
+    def forward(self, x: torch.Tensor, style: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """(N, c_in, H, W) and what ``style`` gave -> activations (N, c_out, H, W), or twice the size."""
+        before, after = style
+        x = x * before.to(x.dtype)
+        if self.smooth is None:
+            x = conv2d(x, self.weight, padding=self.padding)
+        else:
+            x = self.smooth(conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
+        bias = (self.bias * GAIN)[:, None, None]
+        return leaky(torch.addcmul(bias.to(x.dtype), x, after.to(x.dtype)))
+
+
+class ToRGB(nn.Module):
+    """A modulated 1x1 convolution to three channels, not normalised."""
+
+    def __init__(self, c_in: int, w_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, c_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.affine = Dense(w_dim, c_in, bias=1.0)
+        self.scale = 1 / math.sqrt(c_in)
+
+    def style(self, w: torch.Tensor) -> torch.Tensor:
+        """Factors of the channels in (N, c_in, 1, 1) for w (N, w_dim)."""
+        return self.affine(w)[:, :, None, None] * self.scale
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        """(N, c_in, H, W) and what ``style`` gave -> (N, 3, H, W) in the precision of the weights."""
+        return conv2d(x * style.to(x.dtype), self.weight, self.bias).to(self.weight.dtype)

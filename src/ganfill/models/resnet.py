@@ -1,0 +1,154 @@
+"""The residual networks of SNGAN (Miyato et al. 2018, arXiv 1802.05957, table 5), spectral norm in the discriminator.
+
+Their pictures are 128 pixels wide; one stage less makes 64, with the widths that are usual there (1024 to 64). The maps
+and numbers of parameters are the paper's, in fewer multiplications: a 1x1 convolution and a change of resolution change
+places, 3x3 convolutions and a change of resolution are one (see ``layers``).
+"""
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 (its usual name)
+
+from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, UpConv2d
+
+
+def stage_widths(resolution: int, width: int) -> list[int]:
+    """Channels at 4x4, 8x8, ... resolution: ``width``/16 at the largest, doubling towards 4x4, at most ``width``.
+
+    Raises:
+        ValueError: of either argument.
+    """
+    if resolution not in (32, 64, 128, 256):
+        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+    if width < 16 or width % 16:
+        raise ValueError(f"width must be a multiple of 16, not {width}")
+    stages = int(math.log2(resolution)) - 1
+    return [min((width // 16) << (stages - 1 - i), width) for i in range(stages)]
+
+
+def initialise(layers: Iterable[nn.Module], gain: float = 1.0) -> None:
+    """Weights uniform as in Glorot and Bengio 2010, eq. 16, times ``gain``; biases 0."""
+    for layer in layers:
+        assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+        assert layer.bias is not None
+        nn.init.xavier_uniform_(layer.weight, gain)
+        nn.init.zeros_(layer.bias)
+
+
+class Start(nn.Linear):
+    """z (N, latent_dim) -> features (N, width, 4, 4)."""
+
+    def __init__(self, latent_dim: int, width: int) -> None:
+        super().__init__(latent_dim, 16 * width)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Its outputs are in the order of channels-last memory, which takes no copy."""
+        return super().forward(input).view(len(input), 4, 4, -1).permute(0, 3, 1, 2)
+
+
+class Up(nn.Module):
+    """A residual block (N, c_in, H, W) -> (N, c_out, 2H, 2W)."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            *(nn.BatchNorm2d(c_in), nn.ReLU(inplace=True), UpConv2d(c_in, c_out)),
+            *(nn.BatchNorm2d(c_out), nn.ReLU(inplace=True), nn.Conv2d(c_out, c_out, 3, 1, 1)),
+        )
+        self.shortcut = nn.Conv2d(c_in, c_out, 1)
+        initialise([self.residual[2], self.residual[5]], math.sqrt(2))
+        initialise([self.shortcut])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Returns features of twice the size."""
+        return self.residual(features) + F.interpolate(self.shortcut(features), scale_factor=2.0)
+
+
+class Down(nn.Module):
+    """A residual block (N, c_in, H, W) -> (N, c_out, H/2, W/2), or of the same size without ``halve``.
+
+    Args:
+        c_in: channels that come in.
+        c_out: channels that go out.
+        halve: whether pixels are averaged 2x2.
+        first: it sees pictures, which no ReLU must cut.
+    """
+
+    def __init__(self, c_in: int, c_out: int, halve: bool = True, first: bool = False) -> None:
+        super().__init__()
+        c_hidden = c_out if first else c_in
+        self.halve, self.first = halve, first
+        self.into = SpectralConv2d(c_in, c_hidden, 3, padding=1)
+        self.out = SpectralDownConv2d(c_hidden, c_out) if halve else SpectralConv2d(c_hidden, c_out, 3, padding=1)
+        self.shortcut = SpectralConv2d(c_in, c_out, 1)
+        initialise([self.into, self.out], math.sqrt(2))
+        initialise([self.shortcut])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Returns features of half the size, or of the same."""
+        residual = self.out(F.relu_(self.into(features if self.first else F.relu(features))))
+        return residual + self.shortcut(F.avg_pool2d(features, 2) if self.halve else features)
+
+
+class Generator(nn.Module):
+    """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
+
+    Args:
+        resolution: 32, 64, 128 or 256.
+        latent_dim: dimension of z.
+        width: channels at 4x4, a multiple of 16; they halve towards the last stage, which has a sixteenth of them.
+    """
+
+    def __init__(self, resolution: int = 64, latent_dim: int = 128, width: int = 1024) -> None:
+        super().__init__()
+        widths = stage_widths(resolution, width)
+        self.resolution, self.latent_dim = resolution, latent_dim
+        self.stages = nn.Sequential(Start(latent_dim, widths[0]), *(Up(c, c_next) for c, c_next in pairwise(widths)))
+        last = nn.Conv2d(widths[-1], 3, 3, 1, 1)
+        self.to_rgb = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), last, nn.Tanh())
+        initialise([self.stages[0], last])
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
+        return self.late(self.early(z, 1), 1)
+
+    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; level 0 is z, level 1 at 4x4."""
+        return self.stages[since:level](features)
+
+    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
+        """Pictures from what ``early`` gave for that level."""
+        return self.to_rgb(self.stages[level:](features))
+
+
+class Discriminator(nn.Module):
+    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
+
+    Args:
+        resolution: 32, 64, 128 or 256.
+        width: channels at 4x4, a multiple of 16; the first stage has a sixteenth of them.
+    """
+
+    def __init__(self, resolution: int = 64, width: int = 1024) -> None:
+        super().__init__()
+        widths = stage_widths(resolution, width)[::-1]
+        self.resolution = resolution
+        self.stages = nn.Sequential(
+            Down(3, widths[0], first=True),
+            *(Down(c, c_next) for c, c_next in pairwise(widths[:-1])),
+            Down(widths[-2], widths[-1], halve=False),
+        )
+        self.to_logit = SpectralLogit(widths[-1])
+        initialise([self.to_logit])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns logits (N,)."""
+        return self.to_logit(self.features(images).sum((2, 3), dtype=torch.float32))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """What the last layer judges by the sum of: (N, width, 4, 4)."""
+        return F.relu(self.stages(images))

@@ -1,0 +1,173 @@
+"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) in the configuration that StyleGAN2-ADA gives small pictures.
+
+As there (arXiv 2006.06676): two mapping layers, a generator with skip connections to RGB, a residual discriminator. Left
+out, because a completion needs a generator that gives one picture for one z and a discriminator that judges each picture
+by itself: noise inputs, style mixing, and the standard deviation across a batch. Without path-length regularisation too.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganfill.models.modulated import GAIN, Convolution, Dense, ModulatedConvolution, Smooth, ToRGB, exact, leaky
+
+MAPPING_LAYERS = 2
+MAPPING_RATE = 0.01
+
+
+def stage_widths(resolution: int, width: int, base: int) -> list[int]:
+    """Channels at 4x4, 8x8, ... resolution: ``base`` divided by the side, at most ``width``.
+
+    Raises:
+        ValueError: ``resolution`` is not 32, 64, 128 or 256, or there would be a stage without channels.
+    """
+    if resolution not in (32, 64, 128, 256):
+        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+    if width < 1 or base < resolution:
+        raise ValueError(f"width={width} base={base} leave no channels: give width from 1 and base from {resolution}")
+    return [min(base >> level, width) for level in range(2, int(math.log2(resolution)) + 1)]
+
+
+class Block(nn.Module):
+    """One resolution of the generator: its convolutions, the first doubling the size, and its share of the picture."""
+
+    def __init__(self, c_in: int, c_out: int, w_dim: int, up: bool) -> None:
+        super().__init__()
+        convolutions = [ModulatedConvolution(c_in, c_out, 3, w_dim, up=True)] if up else []
+        self.convolutions = nn.ModuleList([*convolutions, ModulatedConvolution(c_out, c_out, 3, w_dim)])
+        self.to_rgb = ToRGB(c_out, w_dim)
+
+    def styles(self, ws: Sequence[torch.Tensor]) -> list[Any]:
+        """The styles of its layers from the next ws (N, w_dim); the last layer's serves the next block again."""
+        layers: list[Any] = [*self.convolutions, self.to_rgb]
+        return [layer.style(w) for layer, w in zip(layers, ws, strict=False)]
+
+    def forward(self, x: torch.Tensor, styles: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features (N, c_in, H, W) -> features (N, c_out, ...) and RGB (N, 3, ...), of twice the size after ``up``."""
+        for convolution, style in zip(self.convolutions, styles, strict=False):
+            x = convolution(x, style)
+        return x, self.to_rgb(x, styles[-1])
+
+
+class Generator(nn.Module):
+    """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in about [-1, 1].
+
+    Only the direction of z counts, since it is normalised. Level 1 is W+: a w for every layer, (N, layers, w_dim), where
+    a block's RGB layer and the next block's first convolution share one, so that there are 2 log2(resolution) - 2.
+
+    Args:
+        resolution: 32, 64, 128 or 256.
+        latent_dim: dimension of z.
+        width: channels at most.
+        base: channels times the side of a stage, where that is less than ``width``.
+        w_dim: dimension of w.
+    """
+
+    def __init__(
+        self, resolution: int = 64, latent_dim: int = 100, width: int = 512, base: int = 16384, w_dim: int = 512
+    ) -> None:
+        super().__init__()
+        widths = stage_widths(resolution, width, base)
+        self.resolution, self.latent_dim, self.layers = resolution, latent_dim, 2 * len(widths)
+        sizes = [latent_dim, *[w_dim] * MAPPING_LAYERS]
+        self.mapping = nn.ModuleList(Dense(c, c_next, gain=GAIN, rate=MAPPING_RATE) for c, c_next in pairwise(sizes))
+        self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
+        pairs = pairwise([widths[0], *widths])
+        self.blocks = nn.ModuleList(Block(c, c_next, w_dim, up=i > 0) for i, (c, c_next) in enumerate(pairs))
+        self.smooth = Smooth(gain=4.0)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Returns pictures (N, 3, resolution, resolution); nothing keeps them inside [-1, 1] but the training."""
+        return self.late(z, 0)
+
+    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+        """Goes on from z to W+.
+
+        Args:
+            features: z (N, latent_dim) if ``since`` is 0, otherwise ws (N, layers, w_dim).
+            level: 0 for z, 1 for W+.
+            since: the level of ``features``.
+
+        Returns:
+            z, or ws with the same w for every layer, in the precision of the weights whatever autocast says.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        if not {level, since} <= {0, 1}:
+            raise ValueError(f"StyleGAN2 has levels 0 (z) and 1 (a w for every layer), not {max(level, since)}: use 1")
+        if level <= since:
+            return features
+        with exact(features):
+            z = features.to(self.constant.dtype)
+            w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+            for layer in self.mapping:
+                w = leaky(layer(w))
+        return w[:, None].expand(-1, self.layers, -1)
+
+    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
+        """Pictures from what ``early`` gave for that level."""
+        ws = self.early(features, 1, since=level).to(self.constant.dtype).unbind(1)
+        blocks: list[Any] = list(self.blocks)
+        with exact(features):  # styles cost little, and each of them decides over a whole channel
+            styles = [block.styles(ws[max(2 * i - 1, 0) :]) for i, block in enumerate(blocks)]
+        x, image = blocks[0](self.constant.expand(len(features), -1, -1, -1), styles[0])
+        for block, style in zip(blocks[1:], styles[1:], strict=True):
+            x, rgb = block(x, style)
+            with exact(rgb):  # the sum is the picture, where rounding would show
+                image = self.smooth.upsample(image) + rgb
+        return image
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, the second of which halves the size, beside a 1x1 convolution; halved in variance."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        half = math.sqrt(0.5)
+        self.convolutions = nn.ModuleList(
+            [Convolution(c_in, c_in, 3), Convolution(c_in, c_out, 3, gain=half * GAIN, down=True)]
+        )
+        self.skip = Convolution(c_in, c_out, 1, gain=half, bias=False, down=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, c_in, H, W) -> (N, c_out, H/2, W/2)."""
+        skip = self.skip(x)
+        for convolution in self.convolutions:
+            x = leaky(convolution(x))
+        return x + skip
+
+
+class Discriminator(nn.Module):
+    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), each by itself.
+
+    Args:
+        resolution: 32, 64, 128 or 256.
+        width: channels at most.
+        base: channels times the side of a stage, where that is less than ``width``.
+    """
+
+    def __init__(self, resolution: int = 64, width: int = 512, base: int = 16384) -> None:
+        super().__init__()
+        widths = stage_widths(resolution, width, base)[::-1]
+        self.resolution = resolution
+        self.from_rgb = Convolution(3, widths[0], 1)
+        self.blocks = nn.Sequential(*(ResidualBlock(c, c_next) for c, c_next in pairwise(widths)))
+        self.convolution = Convolution(widths[-1], widths[-1], 3)
+        # A convolution over all of the 4x4 rather than a dense layer, so that files can hold it in 16 bits.
+        self.dense = Convolution(widths[-1], widths[-1], 4, padding=0)
+        self.to_logit = Dense(widths[-1], 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns logits (N,)."""
+        x = leaky(self.dense(self.features(images))).flatten(1)
+        with exact(x):
+            return self.to_logit(x.to(self.to_logit.weight.dtype))[:, 0]
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """What the last two layers judge by: (N, C, 4, 4)."""
+        return leaky(self.convolution(self.blocks(leaky(self.from_rgb(images)))))

@@ -1,0 +1,283 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ganfill import cli, launchers, sweep
+from ganfill.commands import train
+from ganfill.config import options
+from ganfill.errors import UserError
+from ganfill.training.rundir import read_checkpoint
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+SWEEPS = ["architectures", "ema", "latent", "learning_rates", "losses", "regularizers"]
+TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
+TINY += ["log_kimg=0.032", "precision=32-true", "sample_kimg=0"]
+CELLS = ["hydra.sweep.subdir=loss=${hydra.runtime.choices.loss},seed=${seed}", "out=${hydra:runtime.output_dir}"]
+
+
+def words(directory, *more):
+    return ["train", "-m", *TINY, *CELLS, "kimg=0.06", "loss=non_saturating", f"hydra.sweep.dir={directory}", *more]
+
+
+def outcome(directory):
+    """Weights, optimizers and measurements of every cell, without what depends on the time of day."""
+    found = {}
+    for path in sorted(directory.glob("*/last.ckpt")):
+        checkpoint = read_checkpoint(path)
+        with (path.parent / "metrics.csv").open(newline="") as file:
+            rows = [
+                {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+                for row in csv.DictReader(file)
+            ]
+        found[path.parent.name] = (
+            checkpoint["images_seen"],
+            rows,
+            checkpoint["state_dict"],
+            checkpoint["optimizer_states"],
+        )
+    return found
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def rows_of(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbed_sweep(tmp_path):
+    def sweep_words(name):
+        more = ["loss=non_saturating,minimax", "seed=0,1", "kimg=0.5", "checkpoint_kimg=0.1", "model.width=8"]
+        return words(tmp_path / name, *more)
+
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    for cell, rows in (("loss=non_saturating,seed=0", 6), ("loss=minimax,seed=0", 9)):
+        command = [sys.executable, "-m", "ganfill", *sweep_words("killed")]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            while rows_of(tmp_path / "killed" / cell / "metrics.csv") < rows and process.poll() is None:
+                time.sleep(0.02)
+            assert process.poll() is None, process.communicate()[1]
+            process.send_signal(signal.SIGKILL)
+        assert not (tmp_path / "killed" / cell / "summary.json").exists()
+    assert cli.run(sweep_words("killed")) == 0
+    assert cli.run(sweep_words("undisturbed")) == 0
+    killed, undisturbed = outcome(tmp_path / "killed"), outcome(tmp_path / "undisturbed")
+    assert len(undisturbed) == 4 and all(len(cell[1]) == 16 for cell in undisturbed.values())
+    assert same(killed, undisturbed)
+
+
+def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, monkeypatch):
+    assert cli.run(words(tmp_path, "seed=0,1")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(train, "build", None)
+    assert cli.run(words(tmp_path, "seed=0,1")) == 0
+    assert capsys.readouterr().err.count("already trained to 0.064 kimg: nothing to do") == 2
+    (tmp_path / "loss=non_saturating,seed=1/summary.json").unlink()
+    assert cli.run(words(tmp_path, "seed=0,1")) == 1
+
+
+def test_a_failing_cell_stops_no_other_and_tells_its_reason(tmp_path, capsys):
+    rates = "optimizer.generator.lr=2e-4,1e39"
+    subdir = "hydra.sweep.subdir=rate=${optimizer.generator.lr},seed=${seed}"
+    assert cli.run(words(tmp_path, rates, "seed=0,1", subdir)) == 1
+    assert len(list(tmp_path.glob("*/summary.json"))) == 2
+    failed = sorted(path.parent.name for path in tmp_path.glob("*/failed.txt"))
+    assert failed == ["rate=1e+39,seed=0", "rate=1e+39,seed=1"]
+    reason = (tmp_path / failed[0] / "failed.txt").read_text()
+    assert "became NaN or infinite" in reason and reason.count("\n") == 1
+    told = capsys.readouterr().err
+    assert "ganfill: 2 of the sweep's 4 cells failed; the same command again continues them" in told
+    assert all(f"  {tmp_path / name}: the training became NaN" in told for name in failed)
+
+
+def test_whatever_happens_to_a_cell_is_kept_and_forgotten_when_it_succeeds(tmp_path, monkeypatch):
+    def short_of_memory(*arguments, **settings):
+        raise MemoryError("37 GiB\nwere asked for")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "fit", short_of_memory)
+        assert cli.run(words(tmp_path, "seed=0")) == 1
+    told = tmp_path / "loss=non_saturating,seed=0/failed.txt"
+    assert told.read_text().startswith("MemoryError: 37 GiB\nTraceback")
+    assert cli.run(words(tmp_path, "seed=0")) == 0
+    assert not told.exists()
+
+
+def test_an_interrupt_stops_the_whole_sweep(tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "fit", interrupted)
+    assert cli.run(words(tmp_path, "seed=0,1")) == 130
+    assert "interrupted; the same command again continues" in capsys.readouterr().err
+    assert not (tmp_path / "loss=non_saturating,seed=1/config.yaml").exists()
+
+
+@pytest.mark.parametrize("launcher", ["launcher=joblib", "hydra/launcher=submitit_local"])
+def test_in_other_processes_cells_fail_as_loudly(tmp_path, capsys, launcher):
+    pytest.importorskip("joblib")
+    pytest.importorskip("submitit")
+    rates = ["optimizer.generator.lr=1e39,2e-4", "hydra.sweep.subdir=rate=${optimizer.generator.lr}"]
+    assert cli.run(words(tmp_path, *rates, launcher)) == 1
+    assert (tmp_path / "rate=0.0002/summary.json").exists()
+    assert f"  {tmp_path / 'rate=1e+39'}: the training became NaN" in capsys.readouterr().err
+
+
+def test_a_process_that_is_killed_is_a_failure(tmp_path, capsys):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "run_as_hydra_application", killed_in_the_second_pass())
+        assert cli.run(words(tmp_path, "seed=0")) == 1
+    assert "seed=0: the launcher gave up: ProcessLookupError: -9" in capsys.readouterr().err
+
+
+def killed_in_the_second_pass():
+    """Hydra as it is once, and then as it is when the system kills a process of joblib's."""
+    first = iter([sweep.run_as_hydra_application])
+
+    def run(*arguments):
+        for real in first:
+            return real(*arguments)
+        raise ProcessLookupError(-9)
+
+    return run
+
+
+def test_a_directory_that_another_process_is_at_work_in_is_left_alone(tmp_path, capsys):
+    cell = tmp_path / "loss=non_saturating,seed=0"
+    cell.mkdir()
+    lock = launchers.take(cell / ".lock")
+    assert lock
+    with lock:
+        assert launchers.take(cell / ".lock") is None
+        assert cli.run(words(tmp_path, "seed=0")) == 1
+    assert f"another process is at work in {cell}" in capsys.readouterr().err
+    assert not (cell / "failed.txt").exists() and not (cell / "config.yaml").exists()
+
+
+def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sweep, "load", lambda command: seen.append)
+    cli.run(words(tmp_path / "mine", "seed=0", "logger=wandb"))
+    cli.run(words(tmp_path / "mine", "seed=1", "logger=wandb", "logger.group=other"))
+    assert [(config.logger.group, config.logger.name) for config in seen] == [("mine", None), ("other", None)]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["launcher=jobli"], "launcher=jobli is not known: did you mean joblib?"),
+        (["trainer=auto,ddp"], "trainer=ddp is refused in a sweep"),
+        (["seed=0,1", "out=same"], "out=same is the directory of several cells"),
+        (["kimg=abc,0.1"], "kimg=abc is not a number"),
+        (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
+    ],
+)
+def test_a_mistake_is_told_before_any_cell_starts(tmp_path, capsys, more, message):
+    assert cli.run(words(tmp_path, *more)) == 2
+    assert capsys.readouterr().err.startswith(f"ganfill: {message}")
+    assert not list(tmp_path.glob("*/config.yaml"))
+
+
+def test_ddp_chosen_by_a_configuration_is_refused(tmp_path, capsys):
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer/ddp.yaml").write_text("devices: 2\n")
+    choice = f"{'override ' if options('trainer') else ''}trainer"
+    primary = {"defaults": ["train", {choice: "ddp"}, "_self_"], "hydra": {"mode": "MULTIRUN"}}
+    (tmp_path / "several.yaml").write_text(yaml.safe_dump(primary))
+    more = [*TINY, *CELLS, "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    assert cli.run(["train", "-cd", str(tmp_path), "-cn", "several", *more]) == 2
+    assert "trainer=ddp is refused in a sweep" in capsys.readouterr().err
+
+
+def test_options_may_stand_anywhere(tmp_path):
+    command = [*TINY, *CELLS, "loss=minimax", "kimg=0.03", f"hydra.sweep.dir={tmp_path}", "-cn", "losses", "seed=0"]
+    assert cli.run(["train", *command, "-cd", str(EXPERIMENTS), "regularizer=none"]) == 0
+    assert (tmp_path / "loss=minimax,seed=0/summary.json").exists()
+
+
+def test_launchers_become_hydras(monkeypatch):
+    monkeypatch.setattr(launchers.shutil, "which", lambda name: "/usr/bin/srun")
+    given = ["-m", "launcher=submitit", "seed=0,1", "launcher.timeout_min=480"]
+    assert launchers.split(given) == (
+        ["-m", "seed=0,1"],
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=480"],
+    )
+    monkeypatch.setattr(launchers, "find_spec", lambda package: None)
+    with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
+        launchers.split(["launcher=joblib"])
+    with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
+        launchers.split(["launcher=submitit"])
+
+
+def test_joblib_takes_a_process_a_gpu_or_a_core(monkeypatch):
+    monkeypatch.setattr(launchers.os, "sched_getaffinity", lambda process: set(range(8)))
+    for gpus, cells, device, n_jobs in ((0, 3, "auto", 3), (0, 9, "auto", 8), (2, 9, "auto", 2), (2, 9, "cpu", 8)):
+        monkeypatch.setattr(launchers.torch.cuda, "device_count", lambda gpus=gpus: gpus)
+        assert f"hydra.launcher.n_jobs={n_jobs}" in launchers.fitted(["hydra/launcher=joblib"], cells, device)
+    asked = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=5"]
+    assert launchers.fitted(asked, 9, "auto") == [*asked, "hydra.launcher.batch_size=1"]
+    assert launchers.fitted(["hydra/launcher=submitit_slurm"], 9, "auto") == ["hydra/launcher=submitit_slurm"]
+
+
+def test_each_process_has_a_gpu_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(launchers.torch.cuda, "device_count", lambda: 2)
+    take = launchers.device_of_a_worker
+    with take("auto", tmp_path, 3) as first:
+        with take("auto", tmp_path, 4) as second, take("auto", tmp_path, 7) as third:
+            assert (first, second, third) == ("cuda:0", "cuda:1", "cuda:1")
+        with take("auto", tmp_path, 4) as again, take("cpu", tmp_path, 0) as asked:
+            assert (again, asked) == ("cuda:1", "cpu")
+
+
+def test_processes_end_with_their_parent(tmp_path):
+    child = (
+        "import os, sys, time; from ganfill.launchers import end_with_parent; end_with_parent(0.05);"
+        "print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE);"
+    code += "print(p.stdout.readline().decode(), flush=True)"
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    until = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_names_its_cells_and_its_first_trains(tmp_path, name):
+    source = (EXPERIMENTS / f"{name}.yaml").read_text()
+    settings = yaml.safe_load(source)
+    assert source.startswith("#") and f"ganfill train -cd experiments -cn {name} " in source and "# Learned: " in source
+    assert settings["hydra"]["sweep"]["dir"] == f"runs/{name}"
+    params = {key: str(values).split(",") for key, values in settings["hydra"]["sweeper"]["params"].items()}
+    for group, values in params.items():
+        assert not options(group) or set(values) <= set(options(group))
+    assert 5 <= len(list(product(*params.values()))) <= 15
+    tiny = [word for word in TINY if "latent.dim" not in word or name != "latent"]
+    first = [f"{key}={values[0]}" for key, values in params.items()]
+    command = ["train", "-cd", str(EXPERIMENTS), "-cn", name, *tiny, *first, f"hydra.sweep.dir={tmp_path}", "kimg=0.03"]
+    assert cli.run(command) == 0
+    (cell,) = (path.parent.name for path in tmp_path.glob("*/summary.json"))
+    assert "=" in cell and values_named(cell, params)
+
+
+def values_named(cell, params):
+    """Whether a cell's name tells a value for each of the sweep's parameters, up to how a number is written."""
+    told = dict(pair.split("=") for pair in cell.split(","))
+    return len(told) == len(params)
