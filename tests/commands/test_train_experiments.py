@@ -12,7 +12,9 @@ from ganfill.sweep import plan
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SMALL = ["data=synthetic", "resolution=32", "log_kimg=0.004"]
-SWEEPS = [path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if "train" in yaml.safe_load(path.read_text())["defaults"]]
+SWEEPS = [
+    path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if "train" in yaml.safe_load(path.read_text())["defaults"]
+]
 
 
 def moves(config, steps):

@@ -12,6 +12,7 @@ from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.evaluation.features import load_networks
+from ganfill.training import parallel
 from ganfill.training.callbacks import Samples
 from ganfill.training.collapse import Collapse
 from ganfill.training.distances import Distances
@@ -25,11 +26,17 @@ log = logging.getLogger(__name__)
 
 def run(config: DictConfig) -> Path:
     """Trains, or continues the training in ``config.out``; returns that directory."""
+    build(config.trainer).launch(choose_device(config.device), train, config)
+    return Path(str(config.out))
+
+
+def train(device: torch.device, config: DictConfig) -> None:
+    """What ``run`` does in each process."""
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
-    device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     judges = load_networks(as_words(config.features))
-    settle(out, plain)
+    if parallel.rank() == 0:
+        settle(out, plain)
     gan = build_gan(config)
     trained = fit(
         gan,
@@ -53,13 +60,12 @@ def run(config: DictConfig) -> Path:
     else:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
-    if trained or not (out / "summary.json").exists():
+    if parallel.rank() == 0 and (trained or not (out / "summary.json").exists()):
         networks = {"generator": gan.generator, "discriminator": gan.discriminator}
         counts = {
             f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
         }
         write_summary(out, "train", config, {"kimg": kimg} | counts, time.perf_counter() - started)
-    return out
 
 
 def build_gan(config: DictConfig) -> GAN:

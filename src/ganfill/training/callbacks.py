@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from ganfill.pixels import to_uint8
+from ganfill.training import parallel
 from ganfill.training.clock import Clocked, crossed
 from ganfill.training.gan import GAN
 
@@ -32,6 +33,8 @@ class Metrics(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keeps the rows up to the checkpoint that the training continues from."""
+        if not trainer.is_global_zero:
+            return
         module = _clocked(pl_module)
         rows: list[list[str]] = []
         if self.path.exists():
@@ -49,7 +52,7 @@ class Metrics(pl.Callback):
     ) -> None:
         """Writes one row if the step was measured."""
         module = _clocked(pl_module)
-        if not module.measured:
+        if not module.measured or not trainer.is_global_zero:
             return
         row = {name: float(value) for name, value in module.measured.items()}
         now = module.seconds
@@ -85,13 +88,14 @@ class Samples(pl.Callback):
     ) -> None:
         """Writes both grids when they are due."""
         gan = _gan(pl_module)
-        if crossed(gan.images_seen - len(batch), gan.images_seen, self.every_kimg):
+        if crossed(gan.images_seen - len(batch) * parallel.world(), gan.images_seen, self.every_kimg):
             self.write(trainer, gan)
 
     def write(self, trainer: pl.Trainer, gan: GAN) -> None:
         """Writes both grids now."""
-        with gan.paused():
-            self._write(trainer, gan)
+        if trainer.is_global_zero:
+            with gan.paused():
+                self._write(trainer, gan)
 
     def _write(self, trainer: pl.Trainer, gan: GAN) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -133,7 +137,8 @@ class Checkpoint(pl.Callback):
         over = is_over(module.images_seen, module.seconds, self.kimg, self.minutes)
         if module.measured or over:
             module.check_finite()
-        if over or crossed(module.images_seen - len(batch), module.images_seen, self.every_kimg):
+        before = module.images_seen - len(batch) * parallel.world()
+        if over or crossed(before, module.images_seen, self.every_kimg):
             module.check_finite(weights=True)
             with module.paused():
                 write_atomically(self.path, trainer.save_checkpoint)
@@ -141,8 +146,8 @@ class Checkpoint(pl.Callback):
 
 
 def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
-    """Whether a training has come to its end by either of its clocks."""
-    return images_seen >= kimg * 1000 or (minutes is not None and seconds >= minutes * 60)
+    """Whether a training has come to its end by either of its clocks; of several processes' seconds the first's count."""
+    return images_seen >= kimg * 1000 or (minutes is not None and parallel.of_first(seconds >= minutes * 60))
 
 
 class Progress(pl.Callback):
@@ -154,6 +159,8 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the bar where the training starts."""
+        if not trainer.is_global_zero:
+            return
         every = 0.5 if sys.stderr.isatty() else 60
         self.bar = tqdm(
             *(None, "training", round(self.kimg * 1000)),
@@ -172,7 +179,7 @@ class Progress(pl.Callback):
             if module.measured:
                 losses = {k: f"{float(v):.2f}" for k, v in module.measured.items() if k.startswith("loss")}
                 self.bar.set_postfix(losses, refresh=False)
-            self.bar.update(len(batch))
+            self.bar.update(len(batch) * parallel.world())
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Closes the bar, so that the message has a line of its own."""
@@ -185,10 +192,14 @@ class Progress(pl.Callback):
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Lets ``write`` make a file beside ``path`` and renames it, so that ``path`` is never half a file."""
+    """Lets ``write`` make a file beside ``path`` and renames it, so that ``path`` is never half a file.
+
+    Of several processes the first makes it; one that Lightning saves, it saves together with the others.
+    """
     partial = path.with_name(f".partial-{path.name}")
     write(partial)
-    partial.replace(path)
+    if parallel.rank() == 0:
+        partial.replace(path)
 
 
 def cut_back(path: Path, columns: Sequence[str], images_seen: int) -> list[list[str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from ganfill.pixels import to_uint8
+from ganfill.training import parallel
 from ganfill.training.clock import crossed
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.distances import spread
@@ -60,7 +61,8 @@ class Collapse(pl.Callback):
         kimg = pl_module.images_seen / 1000
         if pl_module.measured:
             self.judge_game(kimg, **{name: float(value) for name, value in pl_module.measured.items()})
-        if crossed(pl_module.images_seen - len(batch), pl_module.images_seen, self.every_kimg) and self.real_spread:
+        before = pl_module.images_seen - len(batch) * parallel.world()
+        if crossed(before, pl_module.images_seen, self.every_kimg) and self.real_spread:
             with pl_module.paused():
                 samples = pl_module.sample(SAMPLES)
                 if samples.isfinite().all():

@@ -13,6 +13,7 @@ from ganfill import seeding
 from ganfill.data.prepare import prepare
 from ganfill.data.store import ImageStore
 from ganfill.errors import UserError
+from ganfill.training import parallel
 from ganfill.training.synthetic import draw_faces
 
 
@@ -29,6 +30,7 @@ class Batches:
         seed: of order and mirroring.
         mirror: turn every picture round with probability 1/2, each time anew.
         images_seen: where to start.
+        share: the rows of every batch to give, those of one process of several.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class Batches:
         seed: int,
         mirror: bool,
         images_seen: int = 0,
+        share: slice = slice(None),
     ) -> None:
         self.pictures, self.rows, self.batch_size = pictures, torch.from_numpy(np.asarray(rows)), batch_size
-        self.seed, self.mirror, self.images_seen = seed, mirror, images_seen
+        self.seed, self.mirror, self.images_seen, self.share = seed, mirror, images_seen, share
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
@@ -52,10 +55,10 @@ class Batches:
 
     def at(self, position: int) -> torch.Tensor:
         """The batch that follows ``position`` images."""
-        batch = self._gather(self._rows(position))
+        batch = self._gather(self._rows(position)[self.share])
         if self.mirror:
             generator = seeding.generator(self.seed, "mirror", position)
-            turned = torch.rand(len(batch), generator=generator) < 0.5
+            turned = torch.rand(self.batch_size, generator=generator)[self.share] < 0.5
             turned = turned.to(batch.device)[:, None, None, None]
             batch = torch.where(turned, batch.flip(2), batch)
         return batch
@@ -126,13 +129,14 @@ class FFHQDataModule(pl.LightningDataModule):
             raise UserError(f"{self.path} has no training pictures: prepare it with split=auto or split=hash")
 
     def train_dataloader(self) -> Batches:
-        """The batches that follow the module's images seen."""
+        """This process's share of the batches that follow the module's images seen."""
         trainer: Any = self.trainer
         pictures, rows = self.pictures, self.rows
         if trainer.strategy.root_device.type == "cuda":
             pictures = torch.from_numpy(np.asarray(pictures[rows])).to(trainer.strategy.root_device)
             rows = np.arange(len(rows))
-        return Batches(pictures, rows, self.batch_size, self.seed, self.mirror, trainer.lightning_module.images_seen)
+        seen, share = trainer.lightning_module.images_seen, parallel.share(self.batch_size)
+        return Batches(pictures, rows, self.batch_size, self.seed, self.mirror, seen, share)
 
     def mean_picture(self, chunk: int = 4096) -> torch.Tensor:
         """The mean of the training pictures, float32 (3, H, W) in [-1, 1]."""

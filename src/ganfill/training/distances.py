@@ -18,6 +18,7 @@ from ganfill.errors import UserError
 from ganfill.evaluation.distances import SUBSET_SIZE, frechet, kernel
 from ganfill.evaluation.features import PIXELS, FeatureNetwork, extract
 from ganfill.pixels import to_uint8
+from ganfill.training import parallel
 from ganfill.training.callbacks import cut_back, is_over, write_atomically
 from ganfill.training.clock import crossed
 from ganfill.training.datamodule import FFHQDataModule
@@ -90,7 +91,7 @@ class Distances(pl.Callback):
     ) -> None:
         """Measures when it is due or the training is over."""
         assert isinstance(pl_module, GAN)
-        due = crossed(pl_module.images_seen - len(batch), pl_module.images_seen, self.every_kimg)
+        due = crossed(pl_module.images_seen - len(batch) * parallel.world(), pl_module.images_seen, self.every_kimg)
         if due or is_over(pl_module.images_seen, pl_module.seconds, self.kimg, self.minutes):
             self.measure(trainer, pl_module)
 

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from ganfill.errors import UserError
+from ganfill.training import parallel
 from ganfill.training.callbacks import Checkpoint, Metrics, Progress, is_over
 from ganfill.training.clock import Clocked
 from ganfill.training.datamodule import FFHQDataModule
@@ -46,6 +47,9 @@ def fit(
         checkpoint_kimg: how often the checkpoint is written.
         callbacks: what else happens besides the steps.
 
+    Of several processes (see ``parallel``) all call this, and the first writes what is written; the run directory and the
+    pictures are seen by all.
+
     Returns:
         False if the training in ``out`` had already come so far, and nothing was done.
 
@@ -53,10 +57,13 @@ def fit(
         UserError: the checkpoint is damaged, was trained on other pictures, or the loss became NaN or infinite.
     """
     last = out / "last.ckpt"
-    data.prepare_data()
+    parallel.share(data.batch_size)  # or an error, before anything is done
+    if parallel.rank() == 0:
+        data.prepare_data()
+    resuming = parallel.of_first(last.exists())
     data.setup()
     provenance = provenance | {"data_digest": data.digest, "pictures": len(data.rows)}
-    if last.exists():
+    if resuming:
         checkpoint = read_checkpoint(last)
         if checkpoint["ganfill"]["data_digest"] != data.digest:
             raise UserError(f"{out} was trained on other pictures than those in {data.path}: choose another out")
@@ -70,11 +77,11 @@ def fit(
         Checkpoint(last, checkpoint_kimg, kimg, minutes, provenance),
         Progress(kimg),
     ]
-    loggers = make_loggers()
+    loggers = make_loggers() if parallel.rank() == 0 else []
     trainer = make_trainer(device, precision, loggers, callbacks)
     exit_code = 1
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=last if resuming else None, weights_only=True)
         exit_code = 0
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None

@@ -15,6 +15,7 @@ from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 from ganfill.pixels import to_float
+from ganfill.training import parallel
 from ganfill.training.clock import Clocked, MakeOptimizer, crossed
 from ganfill.training.datamodule import FFHQDataModule
 
@@ -42,6 +43,9 @@ class GAN(Clocked):
     the generator. Every random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an
     uninterrupted one.
 
+    Several processes (see ``parallel``) each take a share of the batch and of its z; gradients, losses and what batch norm
+    and penalties count are averaged, so that all have one state. Batch norm, and LeCam in a step, know their share only.
+
     Args:
         generator: maps z (N, d) to pictures (N, 3, H, W) in [-1, 1].
         discriminator: maps pictures to logits (N,).
@@ -55,7 +59,7 @@ class GAN(Clocked):
         augment: what is done to pictures before the discriminator sees them, see ``ganfill.adversarial.augment``.
         schedule: how learning rates, betas, penalty, augmentation and average change with the clock.
         n_critic: steps of the discriminator for each of the generator.
-        micro_batch: pictures that are in memory at once; gradients of a batch are summed up. None: the whole batch.
+        micro_batch: pictures that a process has in memory at once; gradients are summed up. None: its whole share.
         ema_half_life_kimg: half-life of ``generator_ema``, the average of the generator, and of ``logit_centre``.
         ema_rampup: see ``ema.decay``.
         log_kimg: losses, logits and gradient norms are measured once in so many thousand images.
@@ -118,18 +122,21 @@ class GAN(Clocked):
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
-        batch, before = len(pixels), self.images_seen
+        own, before = len(pixels), self.images_seen
+        batch = own * parallel.world()
         turn = before // batch  # of the discriminator
         generating = (turn + 1) % self.n_critic == 0
         measuring = generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg)
         self.measured = {}
         settings = self._follow_schedule()
-        judge = self._judge(settings.p)
+        rows = parallel.share(batch)
+        place = before + rows.start  # of this process's first picture in the training
+        judge = self._judge(settings.p, place)
         regularizer = None if self.regularizer is None or turn % self.regularizer.interval else self.regularizer
-        draws = seeding.generator(self.seed, "penalty", before)
+        draws = seeding.generator(self.seed, "penalty", place)
         real = to_float(pixels)
-        z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)
-        size = self.micro_batch or batch
+        z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
+        size = self.micro_batch or own
         parts = list(zip(real.split(size), z.split(size), strict=True))
 
         self.discriminator.requires_grad_(True)
@@ -139,7 +146,7 @@ class GAN(Clocked):
         loss_d = loss_g = torch.zeros((), device=self.device)
         real_logits, judged, fake_logits, fakes = [], [], [], []
         for real_part, z_part in parts:
-            share = len(z_part) / batch
+            share = len(z_part) / own
             # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
             with torch.set_grad_enabled(generating and len(parts) == 1):
                 fakes.append(self.generator(z_part))
@@ -155,7 +162,9 @@ class GAN(Clocked):
                 self.penalty += share * penalty.detach()
                 loss = loss + penalty * regularizer.interval
             self.manual_backward(share * loss)
-        self._step("d", 0, self.discriminator, measuring)
+        counted = [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
+        # Some of these belong to a graph that the generator's step still needs.
+        self._step("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *counted])
 
         if generating:
             self.discriminator.requires_grad_(False)
@@ -168,26 +177,26 @@ class GAN(Clocked):
                         reference = judge(real_part).float()
                 else:
                     reference = real_logits[i]
-                loss = self.loss.generator(fake_logits[-1], reference) * (len(z_part) / batch)
+                loss = self.loss.generator(fake_logits[-1], reference) * (len(z_part) / own)
                 fake_logits[-1] = fake_logits[-1].detach()
                 loss_g = loss_g + loss.detach()
                 self.manual_backward(loss)
-            self._step("g", 1, self.generator, measuring)
+            self._step("g", 1, self.generator, measuring, [loss_g, *counted])
             decay = ema.decay(batch * self.n_critic, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
 
-        seen = torch.cat(real_logits)
+        seen = parallel.gather(torch.cat(real_logits))
         if self.augment is not None:
             boundary = self.loss.boundary
-            self.augment.observe(
-                seen - ((seen.mean() + torch.cat(judged).mean()) / 2 if boundary is None else boundary)
-            )
+            if boundary is None:
+                boundary = (seen.mean() + parallel.gather(torch.cat(judged)).mean()) / 2
+            self.augment.observe(seen - boundary)
         self.logit_centre.lerp_(
             seen.mean(), 1 - ema.decay(batch, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
         )
         self.finite &= torch.isfinite(loss_d) & torch.isfinite(loss_g)
         if measuring:
-            logits = {"logit_real": seen.mean(), "logit_fake": torch.cat(fake_logits).mean()}
+            logits = {"logit_real": seen.mean(), "logit_fake": parallel.gather(torch.cat(fake_logits)).mean()}
             self.measured |= {"loss_d": loss_d, "loss_g": loss_g, "penalty": self.penalty.clone()} | logits
         self.images_seen += batch
 
@@ -202,20 +211,21 @@ class GAN(Clocked):
                     group["betas"] = tuple(old if new is None else new for new, old in pairs)
         return settings
 
-    def _judge(self, p: float) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The discriminator as it sees pictures in this step: augmented, each time anew."""
+    def _judge(self, p: float, place: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The discriminator as it sees pictures in this step: augmented, each time anew, by their place in the training."""
         if self.augment is None:
             return self.discriminator
-        draws = seeding.generator(self.seed, "augment", self.images_seen)
+        draws = seeding.generator(self.seed, "augment", place)
         return lambda images: self.discriminator(self.augment(images, draws, p))
 
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
 
-    def _step(self, name: str, index: int, network: nn.Module, measuring: bool) -> None:
-        """Steps one network by its gradients; their norm is kept when ``measuring``."""
+    def _step(self, name: str, index: int, network: nn.Module, measuring: bool, found: list[torch.Tensor]) -> None:
+        """Steps one network by its gradients, averaged over processes as ``found`` is; keeps their norm if ``measuring``."""
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        parallel.average_([*gradients, *found])
         if measuring:
-            gradients = [p.grad for p in network.parameters() if p.grad is not None]
             self.measured[f"gradient_{name}"] = get_total_norm(gradients)
         self._optimizer(index).step()
         # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.

@@ -12,7 +12,7 @@ from ganfill.errors import UserError
 # What a training may be continued with: none of these changes what the next step computes, but that an encoder's
 # learning rate follows its kimg.
 FREE_KEYS = (
-    *("kimg", "minutes", "half", "out", "device", "logger", "terms", "data.path", "data.store"),
+    *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
     *("features", "fd_kimg", "fd_samples"),
 )
 
