@@ -9,8 +9,25 @@ losses of equal micro-batches average to that of their batch. softplus(x) = log(
 ``boundary`` is the logit that parts real pictures from fake ones; None where only differences of logits have a meaning.
 """
 
+from typing import Protocol
+
 import torch
 from torch.nn.functional import relu, softplus
+
+
+class Loss(Protocol):
+    """What all have in common."""
+
+    relativistic: bool
+    boundary: float | None
+
+    def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
+        """What the discriminator minimises."""
+        ...
+
+    def generator(self, fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
+        """What the generator minimises."""
+        ...
 
 
 class NonSaturating:

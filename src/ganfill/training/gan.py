@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 
 from ganfill import seeding
 from ganfill.adversarial import ema
+from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
@@ -20,19 +22,29 @@ from ganfill.training.clock import Clocked, MakeOptimizer, crossed
 from ganfill.training.datamodule import FFHQDataModule
 
 
-class Loss(Protocol):
-    """A pair of losses, see ``ganfill.adversarial.losses``."""
+@dataclass(frozen=True)
+class Turn:
+    """What one step works with.
 
-    relativistic: bool
-    boundary: float | None
+    Attributes:
+        parts: real pictures (n, 3, H, W) and z (n, d), as many at a time as memory holds.
+        pictures: in all parts together, of this process.
+        judge: the discriminator as it sees pictures in this step.
+        regularizer: if it is due.
+        gamma: the schedule's factor of the penalty.
+        draws: of the penalty's chance.
+        generating: whether the generator is stepped.
+        measuring: whether losses, logits and gradients are kept.
+    """
 
-    def discriminator(self, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
-        """What the discriminator minimises."""
-        ...
-
-    def generator(self, fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
-        """What the generator minimises."""
-        ...
+    parts: list[tuple[torch.Tensor, torch.Tensor]]
+    pictures: int
+    judge: Callable[[torch.Tensor], torch.Tensor]
+    regularizer: Any
+    gamma: float
+    draws: torch.Generator
+    generating: bool
+    measuring: bool
 
 
 class GAN(Clocked):
@@ -123,82 +135,102 @@ class GAN(Clocked):
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
         own, before = len(pixels), self.images_seen
-        batch = own * parallel.world()
-        turn = before // batch  # of the discriminator
-        generating = (turn + 1) % self.n_critic == 0
-        measuring = generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg)
-        self.measured = {}
+        batch, rows = own * parallel.world(), parallel.share(own * parallel.world())
+        count, place = (
+            before // batch,
+            before + rows.start,
+        )  # steps so far; this process's first picture in the training
         settings = self._follow_schedule()
-        rows = parallel.share(batch)
-        place = before + rows.start  # of this process's first picture in the training
-        judge = self._judge(settings.p, place)
-        regularizer = None if self.regularizer is None or turn % self.regularizer.interval else self.regularizer
-        draws = seeding.generator(self.seed, "penalty", place)
-        real = to_float(pixels)
+        generating = (count + 1) % self.n_critic == 0
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
         size = self.micro_batch or own
-        parts = list(zip(real.split(size), z.split(size), strict=True))
-
-        self.discriminator.requires_grad_(True)
-        self._optimizer(0).zero_grad()
-        if regularizer is not None:
-            self.penalty.zero_()
-        loss_d = loss_g = torch.zeros((), device=self.device)
-        real_logits, judged, fake_logits, fakes = [], [], [], []
-        for real_part, z_part in parts:
-            share = len(z_part) / own
-            # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
-            with torch.set_grad_enabled(generating and len(parts) == 1):
-                fakes.append(self.generator(z_part))
-            fake = fakes[-1].detach()
-            real_logits.append(judge(real_part).float())
-            judged.append(judge(fake).float())
-            loss = self.loss.discriminator(real_logits[-1], judged[-1])
-            real_logits[-1], judged[-1] = real_logits[-1].detach(), judged[-1].detach()
-            loss_d = loss_d + share * loss.detach()
-            if regularizer is not None:
-                with torch.autocast(self.device.type, enabled=False):
-                    penalty = regularizer(judge, real_part, fake.float(), draws) * settings.gamma
-                self.penalty += share * penalty.detach()
-                loss = loss + penalty * regularizer.interval
-            self.manual_backward(share * loss)
-        counted = [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
-        # Some of these belong to a graph that the generator's step still needs.
-        self._step("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *counted])
-
+        turn = Turn(
+            parts=list(zip(to_float(pixels).split(size), z.split(size), strict=True)),
+            pictures=own,
+            judge=self._judge(settings.p, place),
+            regularizer=None if self.regularizer is None or count % self.regularizer.interval else self.regularizer,
+            gamma=settings.gamma,
+            draws=seeding.generator(self.seed, "penalty", place),
+            generating=generating,
+            measuring=generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg),
+        )
+        self.measured = {}
+        loss_d, real_logits, fake_logits, fakes = self._step_discriminator(turn)
+        self.finite &= torch.isfinite(loss_d)
+        half_life = self.ema_half_life_kimg * settings.ema
         if generating:
-            self.discriminator.requires_grad_(False)
-            self._optimizer(1).zero_grad()
-            for i, (real_part, z_part) in enumerate(parts):
-                fake = fakes[0] if len(parts) == 1 else self.generator(z_part)
-                fake_logits.append(judge(fake).float())
-                if self.loss.relativistic:
-                    with torch.no_grad():
-                        reference = judge(real_part).float()
-                else:
-                    reference = real_logits[i]
-                loss = self.loss.generator(fake_logits[-1], reference) * (len(z_part) / own)
-                fake_logits[-1] = fake_logits[-1].detach()
-                loss_g = loss_g + loss.detach()
-                self.manual_backward(loss)
-            self._step("g", 1, self.generator, measuring, [loss_g, *counted])
-            decay = ema.decay(batch * self.n_critic, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
+            loss_g = self._step_generator(turn, fakes, real_logits)
+            self.finite &= torch.isfinite(loss_g)
+            decay = ema.decay(batch * self.n_critic, half_life, before, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
-
         seen = parallel.gather(torch.cat(real_logits))
         if self.augment is not None:
             boundary = self.loss.boundary
             if boundary is None:
-                boundary = (seen.mean() + parallel.gather(torch.cat(judged)).mean()) / 2
+                boundary = (seen.mean() + parallel.gather(torch.cat(fake_logits)).mean()) / 2
             self.augment.observe(seen - boundary)
-        self.logit_centre.lerp_(
-            seen.mean(), 1 - ema.decay(batch, self.ema_half_life_kimg * settings.ema, before, self.ema_rampup)
-        )
-        self.finite &= torch.isfinite(loss_d) & torch.isfinite(loss_g)
-        if measuring:
-            logits = {"logit_real": seen.mean(), "logit_fake": parallel.gather(torch.cat(fake_logits)).mean()}
-            self.measured |= {"loss_d": loss_d, "loss_g": loss_g, "penalty": self.penalty.clone()} | logits
+        self.logit_centre.lerp_(seen.mean(), 1 - ema.decay(batch, half_life, before, self.ema_rampup))
+        if turn.measuring:
+            self.measured |= {"loss_d": loss_d, "logit_real": seen.mean(), "penalty": self.penalty.clone()}
         self.images_seen += batch
+
+    def _step_discriminator(
+        self, turn: Turn
+    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
+        """Its loss, the logits of real and of fake pictures part by part, and the fakes with their graph or without."""
+        self.discriminator.requires_grad_(True)
+        self._optimizer(0).zero_grad()
+        if turn.regularizer is not None:
+            self.penalty.zero_()
+        total = torch.zeros((), device=self.device)
+        real_logits, fake_logits, fakes = [], [], []
+        for real, z in turn.parts:
+            share = len(z) / turn.pictures
+            # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
+            with torch.set_grad_enabled(turn.generating and len(turn.parts) == 1):
+                fakes.append(self.generator(z))
+            fake = fakes[-1].detach()
+            on_real, on_fake = turn.judge(real).float(), turn.judge(fake).float()
+            loss = self.loss.discriminator(on_real, on_fake)
+            total += share * loss.detach()
+            if turn.regularizer is not None:
+                with torch.autocast(self.device.type, enabled=False):
+                    penalty = turn.regularizer(turn.judge, real, fake.float(), turn.draws) * turn.gamma
+                self.penalty += share * penalty.detach()
+                loss = loss + penalty * turn.regularizer.interval
+            self.manual_backward(share * loss)
+            real_logits.append(on_real.detach())
+            fake_logits.append(on_fake.detach())
+        # The others belong to a graph that the generator's step still needs.
+        self._step(
+            "d", 0, self.discriminator, turn.measuring, [total] if turn.generating else [total, *self._counted()]
+        )
+        return total, real_logits, fake_logits, fakes
+
+    def _step_generator(self, turn: Turn, fakes: list[torch.Tensor], real_logits: list[torch.Tensor]) -> torch.Tensor:
+        """Its loss."""
+        self.discriminator.requires_grad_(False)
+        self._optimizer(1).zero_grad()
+        total = torch.zeros((), device=self.device)
+        logits = []
+        for i, (real, z) in enumerate(turn.parts):
+            on_fake = turn.judge(fakes[0] if len(turn.parts) == 1 else self.generator(z)).float()
+            on_real = real_logits[i]
+            if self.loss.relativistic:
+                with torch.no_grad():
+                    on_real = turn.judge(real).float()
+            loss = self.loss.generator(on_fake, on_real) * (len(z) / turn.pictures)
+            total += loss.detach()
+            self.manual_backward(loss)
+            logits.append(on_fake.detach())
+        self._step("g", 1, self.generator, turn.measuring, [total, *self._counted()])
+        if turn.measuring:
+            self.measured |= {"loss_g": total, "logit_fake": parallel.gather(torch.cat(logits)).mean()}
+        return total
+
+    def _counted(self) -> list[torch.Tensor]:
+        """What each process counts by itself and all have to agree on."""
+        return [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
 
     def _follow_schedule(self) -> Settings:
         """Sets learning rates and betas for this step; returns all settings."""
