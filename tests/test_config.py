@@ -2,12 +2,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from ganfill.config import _in_hydras_grammar, build, commands, compose, help_text, keys, options, quote, to_plain
+from ganfill.config import build, commands, compose, help_text, keys, options, to_plain
 from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -48,13 +45,6 @@ def test_a_typed_text_arrives_as_it_is(text):
     assert compose("export", [f"run={text}", "out=o"]).run == text
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="$")))
-def test_any_file_name_is_quoted_for_hydra(text):
-    parsed = OverridesParser.create().parse_override(quote(f"run={text}.d"))
-    assert parsed.value() == f"{text}.d"
-
-
 def test_numbers_and_the_like_are_typed():
     config = compose("train", ["out=o", "kimg=1e-1", "seed=3", "optimizer.generator.betas=[0.0,0.99]"])
     assert config.kimg == 0.1 and config.seed == 3
@@ -77,12 +67,6 @@ def test_searches_of_evaluate_are_words_and_no_option_of_completes_group():
     config = compose("evaluate", words)
     assert config.search == "standard:steps=16,yeh2017" and config.model == "my model.safetensors"
     assert config.mask == ["center", "random"]
-
-
-def test_a_word_that_hydra_cannot_read_is_quoted_for_a_sweep():
-    assert _in_hydras_grammar("search=standard:steps=16") == 'search="standard:steps=16"'
-    for word in ("-m", "--config-name=search", "seed=0,1", "search=[mean,telea]", "out='a=${seed}'", "+new=1"):
-        assert _in_hydras_grammar(word) == word
 
 
 def test_given_values_arrive_as_they_are():

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ganfill import __version__
 from ganfill.commands import load
-from ganfill.config import LISTS, commands, compose, help_text, nearest
+from ganfill.config import commands, compose, help_text, nearest
 from ganfill.errors import Incomplete, UserError
+from ganfill.grammar import LISTS
 
 # The key that a word without one belongs to, if it is the path of something.
 PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images", "leaderboard": "runs"}

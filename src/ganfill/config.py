@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -21,22 +20,16 @@ from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganfill.errors import UserError
+from ganfill.grammar import literal, options_first, quote
 
 PACKAGE = "ganfill.conf"
-# Words whose value is one or several files or names; their commas separate, unless a file is named with one.
-LISTS = ("source", "images", "mask")
 TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
-# Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
-TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
-# Options of Hydra's own parser whose value is the word that follows.
-VALUED = ("-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 ALLOWED_TARGETS = ("ganfill.", "torch.")
 
 
@@ -66,7 +59,7 @@ def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | 
         with initialize_config_module(PACKAGE, version_base="1.3"):
             config = hydra_compose(command, overrides)
         for key, value in values.items():
-            config[key] = _literal(value) if isinstance(value, str) else [_literal(part) for part in value]
+            config[key] = literal(value) if isinstance(value, str) else [literal(part) for part in value]
         check(command, config)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(explain(command, words, error)) from None
@@ -86,31 +79,6 @@ def check(command: str, config: DictConfig) -> None:
         numeric = isinstance(default, int | float) and not isinstance(default, bool)
         if numeric and (isinstance(plain[key], bool) or not isinstance(plain[key], int | float)):
             raise UserError(f"{key}={plain[key]} is not a number: the default is {key}={default}")
-
-
-def quote(word: str) -> str:
-    """Turns a typed ``key=value`` into an override of Hydra's grammar that gives ``key`` exactly that value."""
-    key, equals, value = word.partition("=")
-    if not equals:
-        raise UserError(f"{word!r} is not key=value, nor a file that this command takes without a key: see its --help")
-    if not value:
-        return f"{key}=null"
-    if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):
-        return word
-    if key in LISTS and "," in value and not Path(value).exists():
-        return f"{key}=[{','.join(map(_quoted, value.split(',')))}]"
-    return f"{key}={_quoted(value)}"
-
-
-def _quoted(value: str) -> str:
-    # In Hydra's quoted strings a backslash escapes only a quote, or itself before a quote or at the end.
-    escaped = re.sub(r"(\\*)(\"|$)", lambda match: match[1] * 2 + ("\\" + match[2] if match[2] else ""), value)
-    return '"' + _literal(escaped) + '"'
-
-
-def _literal(value: str) -> str:
-    """Interpolations stay interpolations in a configuration file, but a typed path means what it says."""
-    return value.replace("${", "\\${")
 
 
 def build(node: Any, **arguments: Any) -> Any:
@@ -152,7 +120,7 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
         job(config, HydraConfig.get())
 
     GlobalHydra.instance().clear()
-    sys.argv = [f"ganfill {command}", *_options_first(words), f"hydra.job.name={command}"]
+    sys.argv = [f"ganfill {command}", *options_first(words), f"hydra.job.name={command}"]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
     try:
         with _config_path(command) as path:
@@ -178,26 +146,6 @@ def _config_path(command: str) -> Iterator[str | None]:
         yield None
     finally:
         del store.repo[f"{command}.yaml"]
-
-
-def _options_first(words: list[str]) -> list[str]:
-    """The words in Hydra's grammar, and in the order that its parser wants: options and their values before settings."""
-    places = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
-    pairs = list(zip(words, places, strict=True))
-    return [word for word, option in pairs if option] + [
-        _in_hydras_grammar(word) for word, option in pairs if not option
-    ]
-
-
-def _in_hydras_grammar(word: str) -> str:
-    """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
-    if word.startswith("-") or "=" not in word:
-        return word
-    try:
-        OverridesParser.create().parse_override(word)
-    except HydraException:
-        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
-    return word
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import Any
 
 from ganfill import launchers
 from ganfill.commands import load
-from ganfill.config import check, quote, run_as_hydra_application, to_plain
+from ganfill.config import check, run_as_hydra_application, to_plain
 from ganfill.errors import Incomplete, UserError
+from ganfill.grammar import quote
 from ganfill.training.callbacks import is_over
 from ganfill.training.rundir import read_checkpoint, settle
 

@@ -56,7 +56,7 @@ def run(config: DictConfig) -> Path:
             "data": checkpoint["ganfill"]["data_digest"],
             "pictures": checkpoint["ganfill"]["pictures"],
             "commit": checkpoint["ganfill"]["commit"],
-            "metrics": last_metrics(out / "metrics.csv"),
+            "metrics": last_metrics(out / "metrics.csv", checkpoint["images_seen"] / 1000),
         }
     }
     file = out / "model.safetensors"

@@ -132,7 +132,7 @@ class GAN(Clocked):
         rows = parallel.share(batch)
         place = before + rows.start  # of this process's first picture in the training
         judge = self._judge(settings.p, place)
-        penalising = self.regularizer is not None and turn % self.regularizer.interval == 0
+        regularizer = None if self.regularizer is None or turn % self.regularizer.interval else self.regularizer
         draws = seeding.generator(self.seed, "penalty", place)
         real = to_float(pixels)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
@@ -141,7 +141,7 @@ class GAN(Clocked):
 
         self.discriminator.requires_grad_(True)
         self._optimizer(0).zero_grad()
-        if penalising:
+        if regularizer is not None:
             self.penalty.zero_()
         loss_d = loss_g = torch.zeros((), device=self.device)
         real_logits, judged, fake_logits, fakes = [], [], [], []
@@ -156,11 +156,11 @@ class GAN(Clocked):
             loss = self.loss.discriminator(real_logits[-1], judged[-1])
             real_logits[-1], judged[-1] = real_logits[-1].detach(), judged[-1].detach()
             loss_d = loss_d + share * loss.detach()
-            if penalising:
+            if regularizer is not None:
                 with torch.autocast(self.device.type, enabled=False):
-                    penalty = self.regularizer(judge, real_part, fake.float(), draws) * settings.gamma
+                    penalty = regularizer(judge, real_part, fake.float(), draws) * settings.gamma
                 self.penalty += share * penalty.detach()
-                loss = loss + penalty * self.regularizer.interval
+                loss = loss + penalty * regularizer.interval
             self.manual_backward(share * loss)
         counted = [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
         # Some of these belong to a graph that the generator's step still needs.

@@ -1,0 +1,61 @@
+"""Words as people type them, in Hydra's grammar."""
+
+import re
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from ganfill.errors import UserError
+
+# Words whose value is one or several files or names; their commas separate, unless a file is named with one.
+LISTS = ("source", "images", "mask")
+# Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
+TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
+# Options of Hydra's own parser whose value is the word that follows.
+VALUED = ("-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
+
+
+def quote(word: str) -> str:
+    """Turns a typed ``key=value`` into an override of Hydra's grammar that gives ``key`` exactly that value."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UserError(f"{word!r} is not key=value, nor a file that this command takes without a key: see its --help")
+    if not value:
+        return f"{key}=null"
+    if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):
+        return word
+    if key in LISTS and "," in value and not Path(value).exists():
+        return f"{key}=[{','.join(map(_quoted, value.split(',')))}]"
+    return f"{key}={_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    # In Hydra's quoted strings a backslash escapes only a quote, or itself before a quote or at the end.
+    escaped = re.sub(r"(\\*)(\"|$)", lambda match: match[1] * 2 + ("\\" + match[2] if match[2] else ""), value)
+    return '"' + literal(escaped) + '"'
+
+
+def literal(value: str) -> str:
+    """Interpolations stay interpolations in a configuration file, but a typed path means what it says."""
+    return value.replace("${", "\\${")
+
+
+def options_first(words: list[str]) -> list[str]:
+    """The words in Hydra's grammar, and in the order that its parser wants: options and their values before settings."""
+    places = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
+    pairs = list(zip(words, places, strict=True))
+    return [word for word, option in pairs if option] + [
+        in_hydras_grammar(word) for word, option in pairs if not option
+    ]
+
+
+def in_hydras_grammar(word: str) -> str:
+    """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
+    if word.startswith("-") or "=" not in word:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
+    return word
