@@ -4,8 +4,10 @@
 
 All three train the same networks on the same drawn pictures in memory, in turn, ``rounds`` times; medians are compared.
 The plain loop is that of PyTorch's DCGAN example: float32, contiguous memory, default Adam, discriminator gradients taken
-in the generator's step too. ganfill runs as ``ganfill train`` does, with callbacks and ``metrics.csv``. The row goes to
-``out``; the last line is the speedup of ganfill's whole loop over the plain one.
+in the generator's step too. ganfill runs as ``ganfill train`` does, with callbacks and ``metrics.csv``. Beside them stands
+the rate of plain matrix products in the same precision, and how much of it ganfill's bare step reaches by the floating-point
+operations that torch counts in it. The row goes to ``out``; the last line is the speedup of ganfill's whole loop over the
+plain one.
 """
 
 import sys
@@ -18,6 +20,7 @@ from statistics import median
 import torch
 from provenance import append_row
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.devices import choose_device
@@ -66,8 +69,8 @@ def make_gan(resolution: int) -> GAN:
     return GAN(Generator(resolution), Discriminator(resolution), Normal(100), NonSaturating(), adam, adam)
 
 
-def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> float:
-    """Images per second of ganfill's step without Lightning around it."""
+def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> tuple[float, float]:
+    """Images per second of ganfill's step without Lightning around it, and floating-point operations an image."""
     gan = make_gan(data.resolution).to(device)
     optimizers = gan.configure_optimizers()
     gan.optimizers = lambda: optimizers  # pyright: ignore[reportAttributeAccessIssue]
@@ -79,7 +82,16 @@ def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, s
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             gan.training_step(pixels, i)
 
-    return _rate(step, data.batch_size, steps, device)
+    with FlopCounterMode(display=False) as counter:
+        step(0)
+    return _rate(step, data.batch_size, steps, device), counter.get_total_flops() / data.batch_size
+
+
+def product_rate(device: torch.device, precision: str, side: int = 2048) -> float:
+    """Floating-point operations per second of a product of two square matrices, the best of ten."""
+    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    return max(_rate(lambda i: a @ b, 1, 5, device) for _ in range(10)) * 2 * side**3
 
 
 def whole_loop(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> float:
@@ -88,7 +100,7 @@ def whole_loop(data: SyntheticDataModule, device: torch.device, precision: str, 
     with tempfile.TemporaryDirectory() as out:
         gan = make_gan(data.resolution)
         gan.log_kimg = kimg / 2
-        options = {"device": device, "precision": precision, "make_loggers": list, "provenance": {}, "sample_kimg": 0}
+        options = {"device": device, "precision": precision, "make_loggers": list, "provenance": {}}
         fit(gan, data, Path(out), kimg=kimg, checkpoint_kimg=10, **options)
         return float((Path(out) / "metrics.csv").read_text().split()[-1].split(",")[-1])
 
@@ -115,17 +127,23 @@ def main() -> None:
     data = SyntheticDataModule(batch_size, resolution)
     data.setup()
     rates: dict[str, list[float]] = {"plain": [], "bare": [], "ganfill": []}
+    products, operations = [], 0.0
     for _ in range(rounds):
+        products.append(product_rate(device, precision))
         rates["plain"].append(plain_loop(data, device, steps))
-        rates["bare"].append(bare_step(data, device, precision, steps))
+        bare, operations = bare_step(data, device, precision, steps)
+        rates["bare"].append(bare)
         rates["ganfill"].append(whole_loop(data, device, precision, 2 * steps))
     found = {f"{name}_images_per_second": round(median(values), 1) for name, values in rates.items()}
     loop = 1 - median(rates["ganfill"]) / median(rates["bare"])
     speedup = median(rates["ganfill"]) / median(rates["plain"])
     row = {"resolution": resolution, "batch_size": batch_size, "precision": precision, "rounds": rounds, "steps": steps}
+    reached = median(rates["bare"]) * operations
+    found |= {"step_gflops": round(reached / 1e9, 1), "product_gflops": round(median(products) / 1e9, 1)}
     append_row(Path(settings["out"]), row | found | {"loop_share": round(loop, 4), "speedup": round(speedup, 3)})
     for name, value in found.items():
         print(f"{name} {value}")
+    print(f"the bare step reaches {reached / median(products):.0%} of the rate of {precision} matrix products")
     print(f"loop costs {loop:.1%} of the bare step")
     print(f"speedup {speedup:.2f}x")
 
