@@ -6,8 +6,8 @@
 Copies ``table.csv`` to ``search_rivals.csv`` and ``paired.csv``, if there is one, to ``search_rivals_paired.csv``; of a
 leaderboard ``leaderboard.csv`` to ``architectures.csv``, and times and samples to ``architectures_speed.csv`` and
 ``architectures_samples.png``. What the ``summary.json`` of the evaluation, or of each cell, tells, settings, commit,
-versions and the digests of pictures and holes, goes to ``NAME.json``, but for the places of feature networks, which say nothing of
-them: their names and digests stay.
+versions and the digests of pictures and holes, goes to ``NAME.json``, but for the places of feature networks, which say
+nothing of them: their names and digests stay.
 """
 
 import json
