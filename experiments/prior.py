@@ -1,12 +1,12 @@
 """From a recipe to a model that completes pictures, with its figures: train, export, encoder, evaluation.
 
-    python experiments/prior.py recipe=cpu [store=data/faces64 out=runs/cpu rival=faces64 features=NAME=FILE.py:CLASS:WEIGHTS
-        n=64 samples=3000 encoder_kimg=360 train="kimg=100 device=cuda"]
+    python experiments/prior.py recipe=cpu rival=student.safetensors [store=data/faces64 out=runs/cpu
+        features=NAME=FILE.py:CLASS:WEIGHTS n=64 samples=3000 encoder_kimg=360 train="kimg=100 device=cuda"]
 
-``train`` holds further words for ``ganfill train``. Every part is skipped or continued by the same command again. What it
-leaves in ``out``: the training itself; ``prior.safetensors``; ``encoder/model.safetensors``, the model with its encoder;
-``generator/`` and ``generator_rival/``, both generators judged alone; ``completions/`` and ``completions_rival/``, the same
-faces completed by the same search with either.
+``train`` holds further words for ``ganfill train``; ``rival`` is a model to be compared with. Every part is skipped or
+continued by the same command again. What it leaves in ``out``: the training itself; ``prior.safetensors``;
+``encoder/model.safetensors``, the model with its encoder; ``generator/`` and ``generator_rival/``, both generators judged
+alone; ``completions/`` and ``completions_rival/``, the same faces completed by the same search with either.
 """
 
 import sys
@@ -18,7 +18,7 @@ SETTINGS = {
     "recipe": "cpu",
     "store": "data/faces64",
     "out": "",
-    "rival": "faces64",
+    "rival": "",
     "features": "",
     "pictures": "ffhq64,celeba64",
     "n": "64",
@@ -38,14 +38,18 @@ def run(words: list[str]) -> None:
 
 def main() -> None:
     """Goes through all parts."""
-    settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
+    given = dict(word.split("=", 1) for word in sys.argv[1:])
+    if unknown := given.keys() - SETTINGS.keys():
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SETTINGS)}")
+    settings = SETTINGS | given
     out = Path(settings["out"] or f"runs/{settings['recipe']}")
     store, prior, encoder = f"data.path={settings['store']}", out / "prior.safetensors", out / "encoder"
     run(["train", f"experiment={settings['recipe']}", store, f"out={out}", *settings["train"].split()])
     run(["export", f"run={out}", f"out={prior}", "half=true"])
     run(["train-encoder", store, f"model={prior}", f"out={encoder}", "half=true", f"kimg={settings['encoder_kimg']}"])
     features = [f"features={settings['features']}"] if settings["features"] else []
-    for name, model in (("", encoder / "model.safetensors"), ("_rival", settings["rival"])):
+    models = {"": encoder / "model.safetensors", "_rival": settings["rival"]}
+    for name, model in ((name, model) for name, model in models.items() if model):
         common = ["evaluate", store, f"model={model}", *features]
         run([*common, "generator=true", f"samples={settings['samples']}", f"out={out}/generator{name}"])
         faces = [f"pictures={settings['pictures']}", f"n={settings['n']}", f"mask={settings['mask']}"]

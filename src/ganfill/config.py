@@ -5,6 +5,7 @@ words of a command line, and parts are built from its ``_target_`` nodes.
 """
 
 import difflib
+import logging
 import os
 import re
 import sys
@@ -123,10 +124,26 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     sys.argv = [f"ganfill {command}", *options_first(words), f"hydra.job.name={command}"]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
     try:
-        with _config_path(command) as path:
+        with _config_path(command) as path, _own_logging():
             hydra.main(version_base="1.3", config_path=path, config_name=command)(told)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(command, words, error)) from None
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Puts logging back as it was: Hydra takes the root's handlers away and may silence every logger there is."""
+    root, named = logging.getLogger(), logging.Logger.manager.loggerDict.values()
+    handlers, level = root.handlers[:], root.level
+    silent = {logger for logger in named if isinstance(logger, logging.Logger) and logger.disabled}
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for logger in named:
+            if isinstance(logger, logging.Logger):
+                logger.disabled = logger in silent
 
 
 @contextmanager

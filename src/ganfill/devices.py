@@ -44,3 +44,10 @@ def describe(device: torch.device) -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def send(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """A tensor of the CPU on ``device``; neither side waits for the other."""
+    if torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()  # a copy from pageable memory waits for all that the device has to do
+    return tensor.to(device, non_blocking=True)

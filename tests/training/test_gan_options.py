@@ -213,6 +213,18 @@ def test_state_of_penalty_and_augmentation_is_part_of_the_checkpoint(plain):
     assert copy.deepcopy(gan.state_dict())["penalty"] == 0
 
 
+def test_compiled_networks_take_the_same_step_and_penalties_never_see_them(plain, steps):
+    """Without a compiler: what is tested is what goes where."""
+    with torch.compiler.set_stance("force_eager"):
+        eager, compiled = (steps(plain(compile=c, regularizer=Penalty(1)), 2) for c in (False, True))
+    assert compiled.discriminator._compiled_call_impl is not None
+    assert compiled.generator_ema._compiled_call_impl is None
+    assert eager.state_dict().keys() == compiled.state_dict().keys()
+    assert all(torch.equal(value, compiled.state_dict()[name]) for name, value in eager.state_dict().items())
+    judge = compiled._judge(compiled.discriminator.forward, 1.0)
+    assert judge == compiled.discriminator.forward
+
+
 @pytest.mark.parametrize(("name", "value"), [("n_critic", 0), ("n_critic", 1.5), ("micro_batch", -1)])
 def test_counts_below_one_are_refused(plain, name, value):
     with pytest.raises(UserError, match=f"{name}={value}"):

@@ -12,32 +12,32 @@ operations without waiting for the device, and takes ``p`` as a tensor as well, 
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import nn
 
 from ganfill.adversarial.colour import jitter, matrix, recolour
 from ganfill.adversarial.geometry import cut, shift, source, warp
+from ganfill.devices import send
 
 
-class Augment(nn.Module):
+class Augment(nn.Module, ABC):
     """What DiffAugment and ADA share: numbers are drawn on the CPU, pictures transformed where they are."""
 
+    @abstractmethod
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
         """Numbers (n, k), a row per sample: rows drawn in several calls are the rows that one call draws."""
-        raise NotImplementedError
 
+    @abstractmethod
     def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
         """Transforms floating-point pictures as ``numbers``, of the same device and type, say."""
-        raise NotImplementedError
 
     def forward(self, images: torch.Tensor, generator: torch.Generator, p: float = 1.0) -> torch.Tensor:
         """Transformed pictures, see the head of this file."""
-        numbers = self.draw(len(images), generator)
-        if images.is_cuda:
-            numbers = numbers.pin_memory()  # the copy from pageable memory would wait for the device
+        numbers = send(self.draw(len(images), generator), images.device)
         images = images.to(torch.promote_types(images.dtype, torch.float32))
-        return self.transform(images, numbers.to(images, non_blocking=True), p)
+        return self.transform(images, numbers.to(images.dtype), p)
 
     def observe(self, real_logits: torch.Tensor) -> None:
         """Takes note of the discriminator's logits (N,) on augmented real pictures."""

@@ -18,6 +18,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from ganfill.devices import send
+
 Discriminator = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -109,7 +111,7 @@ class GradientPenalty(Regularizer):
         self, discriminator: Discriminator, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
         """The weighted penalty of one application."""
-        alpha = torch.rand(len(real), 1, 1, 1, dtype=real.dtype, generator=generator).to(real.device)
+        alpha = send(torch.rand(len(real), 1, 1, 1, dtype=real.dtype, generator=generator), real.device)
         gradients = slopes(discriminator, torch.lerp(fake, real, alpha))
         # vector_norm and not the root of a sum of squares: its derivative at a gradient of 0 is 0 and not NaN.
         lengths = torch.linalg.vector_norm(gradients, dim=(1, 2, 3))

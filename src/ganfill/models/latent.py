@@ -9,6 +9,8 @@ from typing import ClassVar
 
 import torch
 
+from ganfill.devices import send
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -21,7 +23,7 @@ class Normal:
         self, n: int, generator: torch.Generator | None = None, device: torch.device | str = "cpu"
     ) -> torch.Tensor:
         """Draws vectors (n, dim)."""
-        return torch.randn(n, self.dim, generator=generator).to(device)
+        return send(torch.randn(n, self.dim, generator=generator), device)
 
 
 @dataclass(frozen=True)
@@ -35,4 +37,4 @@ class Uniform:
         self, n: int, generator: torch.Generator | None = None, device: torch.device | str = "cpu"
     ) -> torch.Tensor:
         """Draws vectors (n, dim)."""
-        return (2 * torch.rand(n, self.dim, generator=generator) - 1).to(device)
+        return send(2 * torch.rand(n, self.dim, generator=generator) - 1, device)

@@ -12,6 +12,7 @@ import torch
 from ganfill import seeding
 from ganfill.data.prepare import prepare
 from ganfill.data.store import ImageStore
+from ganfill.devices import send
 from ganfill.errors import UserError
 from ganfill.training import parallel
 from ganfill.training.synthetic import draw_faces
@@ -59,7 +60,7 @@ class Batches:
         if self.mirror:
             generator = seeding.generator(self.seed, "mirror", position)
             turned = torch.rand(self.batch_size, generator=generator)[self.share] < 0.5
-            turned = turned.to(batch.device)[:, None, None, None]
+            turned = send(turned, batch.device)[:, None, None, None]
             batch = torch.where(turned, batch.flip(2), batch)
         return batch
 
@@ -77,7 +78,7 @@ class Batches:
 
     def _gather(self, rows: torch.Tensor) -> torch.Tensor:
         if isinstance(self.pictures, torch.Tensor):
-            return self.pictures[rows.to(self.pictures.device)]
+            return self.pictures[send(rows, self.pictures.device)]
         return torch.from_numpy(self.pictures[rows.numpy()])
 
     # Lightning asks these of a loader that it resumes in the middle of an epoch; the position is the module's clock.

@@ -1,8 +1,6 @@
 """The adversarial game as a LightningModule with manual optimization."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,31 +18,7 @@ from ganfill.pixels import to_float
 from ganfill.training import parallel
 from ganfill.training.clock import Clocked, MakeOptimizer, crossed
 from ganfill.training.datamodule import FFHQDataModule
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one step works with.
-
-    Attributes:
-        parts: real pictures (n, 3, H, W) and z (n, d), as many at a time as memory holds.
-        pictures: in all parts together, of this process.
-        judge: the discriminator as it sees pictures in this step.
-        regularizer: if it is due.
-        gamma: the schedule's factor of the penalty.
-        draws: of the penalty's chance.
-        generating: whether the generator is stepped.
-        measuring: whether losses, logits and gradients are kept.
-    """
-
-    parts: list[tuple[torch.Tensor, torch.Tensor]]
-    pictures: int
-    judge: Callable[[torch.Tensor], torch.Tensor]
-    regularizer: Any
-    gamma: float
-    draws: torch.Generator
-    generating: bool
-    measuring: bool
+from ganfill.training.turn import Judge, Turn
 
 
 class GAN(Clocked):
@@ -68,9 +42,11 @@ class GAN(Clocked):
         regularizer: a penalty of the discriminator, see ``ganfill.adversarial.regularizers``; every ``interval`` of its
             steps it is added ``interval`` times (Karras et al. 2020, arXiv 1912.04958, "lazy regularization"), always
             in float32.
-        augment: what is done to pictures before the discriminator sees them, see ``ganfill.adversarial.augment``.
+        augment: what is done to pictures before the discriminator sees them, see ``ganfill.adversarial.augment``;
+            ``logit_centre`` is then that of pictures so treated.
         schedule: how learning rates, betas, penalty, augmentation and average change with the clock.
         n_critic: steps of the discriminator for each of the generator.
+        compile: compile both networks with torch.compile, but for penalties, whose second derivatives it does not know.
         micro_batch: pictures that a process has in memory at once; gradients are summed up. None: its whole share.
         ema_half_life_kimg: half-life of ``generator_ema``, the average of the generator, and of ``logit_centre``.
         ema_rampup: see ``ema.decay``.
@@ -100,6 +76,7 @@ class GAN(Clocked):
         schedule: Constant | Linear | None = None,
         n_critic: int = 1,
         micro_batch: int | None = None,
+        compile: bool = False,
         ema_half_life_kimg: float = 10.0,
         ema_rampup: float = 0.05,
         log_kimg: float = 1.0,
@@ -112,6 +89,9 @@ class GAN(Clocked):
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        if compile:
+            self.generator.compile()
+            self.discriminator.compile()
         self.latent, self.loss, self.seed = latent, loss, seed
         self.regularizer, self.augment, self.schedule = regularizer, augment, schedule or Constant()
         self.n_critic, self.micro_batch = n_critic, micro_batch
@@ -147,7 +127,8 @@ class GAN(Clocked):
         turn = Turn(
             parts=list(zip(to_float(pixels).split(size), z.split(size), strict=True)),
             pictures=own,
-            judge=self._judge(settings.p, place),
+            judge=self._judge(self.discriminator, settings.p, "augment", place),
+            differentiable=self._judge(self.discriminator.forward, settings.p, "augment for penalty", place),
             regularizer=None if self.regularizer is None or count % self.regularizer.interval else self.regularizer,
             gamma=settings.gamma,
             draws=seeding.generator(self.seed, "penalty", place),
@@ -195,7 +176,7 @@ class GAN(Clocked):
             total += share * loss.detach()
             if turn.regularizer is not None:
                 with torch.autocast(self.device.type, enabled=False):
-                    penalty = turn.regularizer(turn.judge, real, fake.float(), turn.draws) * turn.gamma
+                    penalty = turn.regularizer(turn.differentiable, real, fake.float(), turn.draws) * turn.gamma
                 self.penalty += share * penalty.detach()
                 loss = loss + penalty * turn.regularizer.interval
             self.manual_backward(share * loss)
@@ -243,12 +224,12 @@ class GAN(Clocked):
                     group["betas"] = tuple(old if new is None else new for new, old in pairs)
         return settings
 
-    def _judge(self, p: float, place: int) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The discriminator as it sees pictures in this step: augmented, each time anew, by their place in the training."""
+    def _judge(self, network: Judge, p: float, *purpose: str | int) -> Judge:
+        """A discriminator as it sees pictures in this step: augmented, each time anew."""
         if self.augment is None:
-            return self.discriminator
-        draws = seeding.generator(self.seed, "augment", place)
-        return lambda images: self.discriminator(self.augment(images, draws, p))
+            return network
+        draws = seeding.generator(self.seed, *purpose)
+        return lambda images: network(self.augment(images, draws, p))
 
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
