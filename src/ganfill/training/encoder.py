@@ -80,7 +80,7 @@ class EncoderTraining(Clocked):
         measuring = crossed(self.images_seen, self.images_seen + n, self.log_kimg)
         z = self.latent.sample(n // 2, seeding.generator(self.seed, "z", self.images_seen), self.device)
         with torch.no_grad():
-            image = torch.cat([to_float(pixels), generator(z).float()])
+            image = torch.cat([to_float(pixels), generator(z).float().clamp(-1, 1)])  # as real pictures are
         known = (~self._draw_holes(len(image))).to(image)
         guess = self.encoder(image * known, known).float()
         in_hole, outside = errors(generator(guess[:n]).float(), image[:n], known[:n])
