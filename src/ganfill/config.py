@@ -139,6 +139,8 @@ def _own_logging() -> Iterator[None]:
     try:
         yield
     finally:
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
         root.handlers[:] = handlers
         root.setLevel(level)
         for logger in named:
