@@ -20,7 +20,8 @@ SMALL = {
 }
 COUPLED = {"dcgan"}  # as published, with batch norm in the discriminator
 MAPPED = {"stylegan2", "stylegan2_lite"}  # at level 1 they have a w for every layer, (N, layers, d), and no level 2
-OPTIONS = [(name, resolution) for name in config.options("model") for resolution in (32, 64)]
+VARIANTS = ["dcgan_plus spectral"]  # an option with something of the discriminator's switched on
+OPTIONS = [(name, resolution) for name in [*config.options("model"), *VARIANTS] for resolution in (32, 64)]
 
 
 class Pair:
@@ -28,9 +29,11 @@ class Pair:
 
     def __init__(self, name, resolution):
         torch.manual_seed(0)
-        words = ["data=synthetic", "out=unused", f"model={name}", "latent.dim=16", f"resolution={resolution}"]
+        model, *switches = name.split()
+        words = ["data=synthetic", "out=unused", f"model={model}", "latent.dim=16", f"resolution={resolution}"]
+        words += SMALL.get(model, []) + [f"model.discriminator.{switch}=true" for switch in switches]
         self.name, self.resolution = name, resolution
-        self.node = config.compose("train", words + SMALL.get(name, [])).model
+        self.node = config.compose("train", words).model
         self.generator = config.build(self.node.generator)
         self.discriminator = config.build(self.node.discriminator)
         for weight in (*self.generator.parameters(), *self.discriminator.parameters()):

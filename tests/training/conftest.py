@@ -1,17 +1,36 @@
+import csv
 from functools import partial
 
 import pytest
 import torch
 
 from ganfill.adversarial.losses import NonSaturating
+from ganfill.evaluation.features import load_networks
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
 from ganfill.training.callbacks import Samples
 from ganfill.training.datamodule import SyntheticDataModule
+from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 
 ADAM = partial(torch.optim.Adam, lr=2e-4, betas=[0.5, 0.999], fused=True)
+
+CODE = '''
+import torch
+from torch import nn
+
+class Colours(nn.Module):
+    """Mean colours, times a weight; draws from the global generator and counts its calls, as a stranger's may."""
+    def __init__(self, weights):
+        super().__init__()
+        self.layer = nn.Linear(3, 3, bias=False)
+        self.load_state_dict(torch.load(weights))
+
+    def forward(self, images):
+        torch.rand(5)
+        return self.layer(images.float().mean((2, 3)))
+'''
 
 
 @pytest.fixture
@@ -40,3 +59,60 @@ def train(make_gan):
         return gan, trained
 
     return train
+
+
+@pytest.fixture
+def words(tmp_path):
+    """A feature network whose features are mean colours, and one of twice that."""
+    (tmp_path / "net.py").write_text(CODE)
+    for name, scale in (("one", 1.0), ("two", 2.0)):
+        torch.save({"layer.weight": scale * torch.eye(3)}, tmp_path / f"{name}.pt")
+    return [f"{name}={tmp_path / 'net.py'}:Colours:{tmp_path / name}.pt" for name in ("one", "two")]
+
+
+@pytest.fixture
+def train_measured(make_gan):
+    """Trains a tiny GAN on drawn faces, measured every 64 images unless ``every_kimg`` says otherwise."""
+
+    def train(out, kimg, words=(), gan=None, every_kimg=0.064, n=16, loggers=(), pictures=40, minutes=None):
+        gan = gan or make_gan()
+        out.mkdir(parents=True, exist_ok=True)
+        measuring = [] if every_kimg is None else [Distances(out, load_networks(words), every_kimg, n, kimg, minutes)]
+        config = {
+            "model": {
+                "generator": {
+                    "_target_": "ganfill.models.dcgan.Generator", "resolution": 32, "latent_dim": 16, "width": 8,
+                },
+                "discriminator": {"_target_": "ganfill.models.dcgan.Discriminator", "resolution": 32, "width": 8},
+            },
+            "latent": {"_target_": "ganfill.models.latent.Normal", "dim": 16},
+            "resolution": 32, "terms": None, "data": {},
+        }  # fmt: skip
+        fit(
+            gan,
+            SyntheticDataModule(16, 32, n=pictures, mirror=True),
+            out,
+            kimg=kimg,
+            minutes=minutes,
+            device=torch.device("cpu"),
+            precision="32-true",
+            make_loggers=lambda: list(loggers),
+            provenance={"config": config, "precision": "32-true", "commit": None, "versions": {}},
+            checkpoint_kimg=0.128,
+            callbacks=measuring,
+        )
+        return gan
+
+    return train
+
+
+@pytest.fixture
+def table():
+    """Reads the rows of a distances.csv; seconds, which differ from run to run, only on demand."""
+
+    def table(out, seconds=False):
+        with (out / "distances.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return rows if seconds else [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    return table

@@ -1,17 +1,20 @@
 """Two processes with gloo on the CPU against one; they are started for real, once for most of what is tested."""
 
+import atexit
 import csv
 import importlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ganfill import cli
 from ganfill.adversarial.losses import NonSaturating
@@ -226,6 +229,21 @@ def fail(device):
 def test_the_others_do_not_wait_for_one_that_was_killed(jobs):
     with pytest.raises(UserError, match=r"process 2 of 2 was ended \(.*SIGKILL.*\) and the others with it"):
         parallel.start(2, CPU, jobs.fail)
+
+
+def mistake(device):
+    """A mistake that the first process alone finds; it also ends last."""
+    if parallel.rank() == 0:
+        atexit.register(time.sleep, 1)
+        raise UserError("fd_samples=7 is wrong")
+    parallel.of_first(False)
+
+
+def test_a_mistake_that_one_finds_is_told_and_a_defect_keeps_its_traceback(jobs):
+    with pytest.raises(UserError, match=r"^fd_samples=7 is wrong$"):
+        parallel.start(2, CPU, jobs.mistake)
+    with pytest.raises(ProcessRaisedException, match=r"TypeError: int\(\)"):
+        parallel.start(1, CPU, int)
 
 
 def words(out, *more):

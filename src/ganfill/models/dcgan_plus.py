@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ganfill.models.dcgan import stage_widths
+from ganfill.models.layers import SpectralConv2d
 
 
 class Discriminator(nn.Module):
@@ -20,25 +20,24 @@ class Discriminator(nn.Module):
         resolution: 32, 64, 128 or 256.
         width: channels of the first stage; they double towards 4x4, up to 512.
         spectral: divide every kernel by its largest singular value (Miyato et al. 2018, arXiv 1802.05957), followed by
-            one power iteration a pass while training.
+            one power iteration a pass while training (``ganfill.models.layers.SpectralConv2d``).
     """
 
     def __init__(self, resolution: int = 64, width: int = 64, spectral: bool = False) -> None:
         super().__init__()
         widths = [3, *stage_widths(resolution, width)[::-1]]
         self.resolution = resolution
+        convolution = SpectralConv2d if spectral else nn.Conv2d
         layers: list[nn.Module] = []
         for c, c_next in pairwise(widths):
-            layers += [nn.Conv2d(c, c_next, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+            layers += [convolution(c, c_next, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         self.stages = nn.Sequential(*layers)
-        self.to_logit = nn.Conv2d(widths[-1], 1, 4)
+        self.to_logit = convolution(widths[-1], 1, 4)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 # Nothing normalises what passes, so its variance has to be kept from the start (He et al. 2015).
                 nn.init.kaiming_normal_(module.weight, 0.2)
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
-                if spectral:
-                    spectral_norm(module)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Returns logits (N,)."""

@@ -36,15 +36,7 @@ class Metrics(pl.Callback):
         if not trainer.is_global_zero:
             return
         module = _clocked(pl_module)
-        rows: list[list[str]] = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.reader(file) if len(row) == len(self.columns)][1:]
-        kept = [row for row in rows if round(float(row[0]) * 1000) <= module.images_seen]
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
-            csv.writer(file).writerows([self.columns, *kept])
-        partial.replace(self.path)
+        cut_back(self.path, self.columns, module.images_seen)
         self.last = (module.images_seen, module.seconds)
 
     def on_train_batch_end(

@@ -23,6 +23,7 @@ from ganfill.training.callbacks import cut_back, is_over, write_atomically
 from ganfill.training.clock import crossed
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.gan import GAN
+from ganfill.training.rundir import read_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ class Distances(pl.Callback):
     network is ``best.ckpt``. The training itself is the same with and without: no random number of it is drawn, no
     state added to its checkpoint, and its clock stands still.
 
-    Rows after the checkpoint that a training continues from are dropped, and all rows if they were measured by other
-    networks or another number of pictures. Goes before ``Checkpoint``, so that no row is missing after a kill.
+    Rows after the checkpoint that a training continues from are dropped, and so is a ``best.ckpt`` from after it; all
+    rows are if they were measured by other networks or another number of pictures. Goes before ``Checkpoint``, so that
+    no row is missing after a kill.
 
     Args:
         out: the run directory.
@@ -144,7 +146,17 @@ class Distances(pl.Callback):
             content = json.dumps(facts | {"floor": floor}, indent=1)
             cut_back(self.table, self.columns, -1)
             write_atomically(self.floor, lambda path: path.write_text(content))
-        self.best = min((float(row[self.columns.index(self.names[0])]) for row in rows), default=math.inf)
+        self.best = self._best_so_far(rows, gan.images_seen)
+
+    def _best_so_far(self, rows: list[list[str]], images_seen: int) -> float:
+        """What the row of ``best.ckpt`` says; infinite without one. Deletes it if the training now stands before it."""
+        if not self.best_path.exists():
+            return math.inf
+        best_seen = read_checkpoint(self.best_path)["images_seen"]
+        if best_seen > images_seen:
+            self.best_path.unlink()
+        column = self.columns.index(self.names[0])
+        return next((float(row[column]) for row in rows if round(float(row[0]) * 1000) == best_seen), math.inf)
 
     def _row(self, gan: GAN) -> dict[str, float] | None:
         """What there is to write, rounded; nothing, and a line in the log, if it cannot be measured."""

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
-from torch.multiprocessing.spawn import ProcessExitedException, spawn
+from torch.multiprocessing.spawn import ProcessException, ProcessExitedException, spawn
 
 from ganfill.errors import UserError
 
@@ -152,9 +152,12 @@ def start(size: int, device: torch.device, job: Job, *arguments: Any) -> None:
     try:
         while not context.join(grace_period=GRACE):
             pass
-    except ProcessExitedException as failure:
+    except ProcessException as failure:
+        # Whichever ended first: one that waits for the others fails when the one with the error has gone.
         if not errors.empty():
             raise UserError(errors.get()) from None
+        if not isinstance(failure, ProcessExitedException):
+            raise
         if failure.exit_code == 130:
             raise KeyboardInterrupt from None
         raise UserError(
