@@ -17,7 +17,7 @@ from ganfill.config import options
 from ganfill.errors import UserError
 from ganfill.training.rundir import read_checkpoint
 
-EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 SWEEPS = ["architectures", "ema", "latent", "learning_rates", "losses", "regularizers"]
 TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
 TINY += ["log_kimg=0.032", "precision=32-true", "sample_kimg=0"]
@@ -33,18 +33,21 @@ def outcome(directory):
     found = {}
     for path in sorted(directory.glob("*/last.ckpt")):
         checkpoint = read_checkpoint(path)
-        with (path.parent / "metrics.csv").open(newline="") as file:
-            rows = [
-                {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
-                for row in csv.DictReader(file)
-            ]
         found[path.parent.name] = (
             checkpoint["images_seen"],
-            rows,
+            timeless(path.parent / "metrics.csv"),
+            timeless(path.parent / "distances.csv"),
             checkpoint["state_dict"],
             checkpoint["optimizer_states"],
         )
     return found
+
+
+def timeless(path):
+    """The rows of a table without the columns that depend on the time of day."""
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
 
 
 def same(a, b):
@@ -61,10 +64,10 @@ def rows_of(path):
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbed_sweep(tmp_path):
+def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbed_sweep(tmp_path, monkeypatch):
     def sweep_words(name):
         more = ["loss=non_saturating,minimax", "seed=0,1", "kimg=0.5", "checkpoint_kimg=0.1", "model.width=8"]
-        return words(tmp_path / name, *more)
+        return words(tmp_path / name, *more, "fd_kimg=0.1", "fd_samples=8")
 
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     for cell, rows in (("loss=non_saturating,seed=0", 6), ("loss=minimax,seed=0", 9)):
@@ -78,8 +81,12 @@ def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbe
     assert cli.run(sweep_words("killed")) == 0
     assert cli.run(sweep_words("undisturbed")) == 0
     killed, undisturbed = outcome(tmp_path / "killed"), outcome(tmp_path / "undisturbed")
-    assert len(undisturbed) == 4 and all(len(cell[1]) == 16 for cell in undisturbed.values())
+    assert len(undisturbed) == 4 and all(len(cell[1]) == 16 and len(cell[2]) == 5 for cell in undisturbed.values())
     assert same(killed, undisturbed)
+    monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly
+    assert [cli.run(["leaderboard", str(tmp_path / name)]) for name in ("killed", "undisturbed")] == [0, 0]
+    tables = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("killed", "undisturbed")]
+    assert tables[0] == tables[1] and b"fd_pixels_best" in tables[0]
 
 
 def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, monkeypatch):
@@ -127,6 +134,32 @@ def test_an_interrupt_stops_the_whole_sweep(tmp_path, monkeypatch, capsys):
     assert cli.run(words(tmp_path, "seed=0,1")) == 130
     assert "interrupted; the same command again continues" in capsys.readouterr().err
     assert not (tmp_path / "loss=non_saturating,seed=1/config.yaml").exists()
+    assert (tmp_path / "cells.txt").read_text() == "loss=non_saturating,seed=0\nloss=non_saturating,seed=1\n"
+    assert cli.run(["leaderboard", str(tmp_path)]) == 1
+    assert "2 of 2 cells are not finished: loss=non_saturating,seed=0 (not st" in capsys.readouterr().err
+
+
+def test_what_is_finished_is_looked_for_without_writing(tmp_path):
+    assert cli.run(words(tmp_path, "seed=0")) == 0
+    config = tmp_path / "loss=non_saturating,seed=0/config.yaml"
+    before = config.read_bytes(), config.stat().st_mtime_ns
+    plain = yaml.safe_load(before[0])
+    assert sweep.finished_kimg(config.parent, plain | {"kimg": 0.05}) == 0.064
+    assert sweep.finished_kimg(config.parent, plain | {"kimg": 1}) is None
+    with pytest.raises(UserError, match="holds a training with another configuration: seed"):
+        sweep.finished_kimg(config.parent, plain | {"seed": 1})
+    assert (config.read_bytes(), config.stat().st_mtime_ns) == before
+
+
+def test_a_reason_is_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    def killed_while_writing(path, text):
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed_while_writing)
+    with pytest.raises(KeyboardInterrupt):
+        sweep._fail(tmp_path, "no luck")
+    assert not (tmp_path / "failed.txt").exists()
 
 
 @pytest.mark.parametrize("launcher", ["launcher=joblib", "hydra/launcher=submitit_local"])
@@ -182,7 +215,7 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
     ("more", "message"),
     [
         (["launcher=jobli"], "launcher=jobli is not known: did you mean joblib?"),
-        (["trainer=auto,ddp"], "trainer=ddp is refused in a sweep"),
+        (["trainer=single,ddp"], "trainer=ddp is refused in a sweep"),
         (["seed=0,1", "out=same"], "out=same is the directory of several cells"),
         (["kimg=abc,0.1"], "kimg=abc is not a number"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
@@ -205,58 +238,20 @@ def test_ddp_chosen_by_a_configuration_is_refused(tmp_path, capsys):
     assert "trainer=ddp is refused in a sweep" in capsys.readouterr().err
 
 
+def test_a_single_training_by_a_configuration_of_ones_own_may_use_ddp(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("defaults: [train, _self_]\nout: here\n")
+    seen = []
+    monkeypatch.setattr(sweep, "load", lambda command: seen.append)
+    assert cli.run(["train", "-cd", ".", "-cn", "mine", *TINY, "trainer=ddp"]) == 0
+    assert [config.trainer._target_.rpartition(".")[2] for config in seen] == ["DDP"]
+    assert not (tmp_path / "cells.txt").exists()
+
+
 def test_options_may_stand_anywhere(tmp_path):
     command = [*TINY, *CELLS, "loss=minimax", "kimg=0.03", f"hydra.sweep.dir={tmp_path}", "-cn", "losses", "seed=0"]
     assert cli.run(["train", *command, "-cd", str(EXPERIMENTS), "regularizer=none"]) == 0
     assert (tmp_path / "loss=minimax,seed=0/summary.json").exists()
-
-
-def test_launchers_become_hydras(monkeypatch):
-    monkeypatch.setattr(launchers.shutil, "which", lambda name: "/usr/bin/srun")
-    given = ["-m", "launcher=submitit", "seed=0,1", "launcher.timeout_min=480"]
-    assert launchers.split(given) == (
-        ["-m", "seed=0,1"],
-        ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=480"],
-    )
-    monkeypatch.setattr(launchers, "find_spec", lambda package: None)
-    with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
-        launchers.split(["launcher=joblib"])
-    with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
-        launchers.split(["launcher=submitit"])
-
-
-def test_joblib_takes_a_process_a_gpu_or_a_core(monkeypatch):
-    monkeypatch.setattr(launchers.os, "sched_getaffinity", lambda process: set(range(8)))
-    for gpus, cells, device, n_jobs in ((0, 3, "auto", 3), (0, 9, "auto", 8), (2, 9, "auto", 2), (2, 9, "cpu", 8)):
-        monkeypatch.setattr(launchers.torch.cuda, "device_count", lambda gpus=gpus: gpus)
-        assert f"hydra.launcher.n_jobs={n_jobs}" in launchers.fitted(["hydra/launcher=joblib"], cells, device)
-    asked = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=5"]
-    assert launchers.fitted(asked, 9, "auto") == [*asked, "hydra.launcher.batch_size=1"]
-    assert launchers.fitted(["hydra/launcher=submitit_slurm"], 9, "auto") == ["hydra/launcher=submitit_slurm"]
-
-
-def test_each_process_has_a_gpu_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(launchers.torch.cuda, "device_count", lambda: 2)
-    take = launchers.device_of_a_worker
-    with take("auto", tmp_path, 3) as first:
-        with take("auto", tmp_path, 4) as second, take("auto", tmp_path, 7) as third:
-            assert (first, second, third) == ("cuda:0", "cuda:1", "cuda:1")
-        with take("auto", tmp_path, 4) as again, take("cpu", tmp_path, 0) as asked:
-            assert (again, asked) == ("cuda:1", "cpu")
-
-
-def test_processes_end_with_their_parent(tmp_path):
-    child = (
-        "import os, sys, time; from ganfill.launchers import end_with_parent; end_with_parent(0.05);"
-        "print(os.getpid(), flush=True); time.sleep(60)"
-    )
-    code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE);"
-    code += "print(p.stdout.readline().decode(), flush=True)"
-    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    until = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -268,6 +263,7 @@ def test_every_sweep_names_its_cells_and_its_first_trains(tmp_path, name):
     params = {key: str(values).split(",") for key, values in settings["hydra"]["sweeper"]["params"].items()}
     for group, values in params.items():
         assert not options(group) or set(values) <= set(options(group))
+    assert settings["fd_kimg"] == 10 and ("minutes" in settings or settings["kimg"] >= 100)  # a curve, not a point
     assert 5 <= len(list(product(*params.values()))) <= 15
     tiny = [word for word in TINY if "latent.dim" not in word or name != "latent"]
     first = [f"{key}={values[0]}" for key, values in params.items()]

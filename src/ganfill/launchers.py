@@ -58,27 +58,32 @@ def fitted(about: list[str], cells: int, device: str) -> list[str]:
     if "hydra/launcher=joblib" not in about:
         return about
     if not any(word.startswith("hydra.launcher.n_jobs=") for word in about):
-        gpus = torch.cuda.device_count() if device == "auto" else 0
+        gpus = _gpus(device)
         about = [*about, f"hydra.launcher.n_jobs={min(cells, gpus or len(os.sched_getaffinity(0)))}"]
     return [*about, "hydra.launcher.batch_size=1"]
 
 
 @contextmanager
 def device_of_a_worker(device: str, directory: Path, number: int) -> Iterator[str]:
-    """The GPU of its own that a cell gets among the processes of this machine, if ``device`` is ``auto``.
+    """The GPU of its own that a cell gets among the processes of this machine, if ``device`` is ``auto`` or ``cuda``.
 
     Args:
         device: as configured.
         directory: of the sweep; locks there tell the processes which GPUs are taken.
         number: of the cell; if all GPUs are taken, it shares the ``number``-th, counted round.
     """
-    gpus = torch.cuda.device_count() if device == "auto" else 0
+    gpus = _gpus(device)
     for gpu in range(gpus):
         if lock := take(directory / f".gpu{gpu}.lock"):
             with lock:
                 yield f"cuda:{gpu}"
             return
     yield f"cuda:{number % gpus}" if gpus else device
+
+
+def _gpus(device: str) -> int:
+    """How many GPUs there are to choose from; 0 if ``device`` is a certain one or the CPU."""
+    return torch.cuda.device_count() if device in ("auto", "cuda") else 0
 
 
 def take(path: Path) -> TextIO | None:

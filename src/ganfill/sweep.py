@@ -17,9 +17,10 @@ from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, run_as_hydra_application, to_plain
 from ganfill.errors import Incomplete, UserError
+from ganfill.evaluation.sweep import PLANNED
 from ganfill.grammar import quote
-from ganfill.training.callbacks import is_over
-from ganfill.training.rundir import read_checkpoint, settle
+from ganfill.training.callbacks import is_over, write_atomically
+from ganfill.training.rundir import compare, read_checkpoint
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def sweep(command: str, words: list[str]) -> int:
     if str(cells[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
         print(load(command)(cells[0].config))
         return 0
+    if command == "train":
+        _tell_plan(cells)
     remaining = []
     for cell in cells:
         kimg = _finished(cell) if command == "train" else None
@@ -89,10 +92,7 @@ def plan(command: str, words: list[str]) -> list[Cell]:
             return
         cells.append(Cell(Path(str(config.out)), config, to_plain(config), hydra))
 
-    trainers = [word.partition("=")[2].split(",") for word in words if word.lstrip("+").startswith("trainer=")]
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
-    if any("ddp" in trainer for trainer in trainers):
-        refuse_ddp()
     run_as_hydra_application(command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], look)
     if mistakes:
         raise mistakes[0]
@@ -106,6 +106,14 @@ def plan(command: str, words: list[str]) -> list[Cell]:
                 f"out={shared} is the directory of several cells: put what differs into it, out='...${{seed}}'"
             )
     return cells
+
+
+def _tell_plan(cells: list[Cell]) -> None:
+    """Writes which cells there will be, relative to the sweep's directory, so that those not started are known too."""
+    directory = Path(cells[0].hydra.sweep.dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    lines = [f"{Path(os.path.relpath(cell.out, directory)).as_posix()}\n" for cell in cells]
+    write_atomically(directory / PLANNED, lambda path: path.write_text("".join(lines), "utf-8"))
 
 
 def refuse_ddp() -> None:
@@ -160,7 +168,7 @@ def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
     """
     if not ((out / "summary.json").exists() and (out / "last.ckpt").exists()):
         return None
-    settle(out, plain)
+    compare(out, plain)
     checkpoint = read_checkpoint(out / "last.ckpt")
     same_pictures = checkpoint["ganfill"]["config"]["data"] == plain["data"]  # otherwise the training compares them
     over = is_over(checkpoint["images_seen"], checkpoint["seconds"], plain["kimg"], plain["minutes"])
@@ -190,7 +198,7 @@ def _failure(command: str, cell: Cell, gave_up: str | None) -> str | None:
 
 
 def _fail(place: Path, reason: str, details: str = "") -> None:
-    (place / "failed.txt").write_text(f"{reason}\n{details}")
+    write_atomically(place / "failed.txt", lambda path: path.write_text(f"{reason}\n{details}"))
     _say(f"{place}: {reason}")
 
 

@@ -137,6 +137,15 @@ def test_what_is_not_finished_is_listed_after_everything_is_written(sweep, capsy
     assert "4 of 6 cells are finished" in page and "failed: the loss became NaN" in page
 
 
+def test_cells_that_have_not_started_are_counted(sweep, capsys):
+    names = sorted(path.name for path in sweep.iterdir())
+    (sweep / "cells.txt").write_text("\n".join([*names, "loss=relativistic,seed=0", ""]))
+    assert cli.run(["leaderboard", str(sweep)]) == 1
+    assert "1 of 5 cells are not finished: loss=relativistic,seed=0 (not started)" in capsys.readouterr().err
+    assert [row["rank"] for row in _rows(sweep / "leaderboard.csv")] == ["1", "2", ""]
+    assert "4 of 5 cells are finished" in (sweep / "leaderboard.html").read_text("utf-8")
+
+
 def test_damaged_files_are_one_line_each_and_nothing_else_is_lost(sweep, caplog):
     cells = sorted(path for path in sweep.iterdir())
     (cells[0] / "config.yaml").write_text("loss: [Hinge")

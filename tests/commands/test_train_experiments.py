@@ -10,7 +10,7 @@ from ganfill.commands.train import build_gan
 from ganfill.config import compose, options
 from ganfill.sweep import plan
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SMALL = ["data=synthetic", "resolution=32", "log_kimg=0.004"]
 SWEEPS = [
     path.stem for path in sorted(EXPERIMENTS.glob("*.yaml")) if "train" in yaml.safe_load(path.read_text())["defaults"]
@@ -35,9 +35,11 @@ def test_a_recipe_takes_two_steps(steps, recipe):
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
-def test_a_sweep_is_planned_and_its_first_and_last_cells_take_two_steps(steps, sweep):
+def test_a_sweep_is_planned_and_its_first_and_last_cells_take_two_steps(steps, sweep, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # Hydra writes what it has planned below runs/
     cells = plan("train", ["-cd", str(EXPERIMENTS), "-cn", sweep, *SMALL])
     assert len(cells) > 1
     assert all(cell.out.parts[-3:-1] == ("runs", sweep) for cell in cells)
+    assert len(list(tmp_path.glob(f"runs/{sweep}/*/.hydra"))) == len(cells)
     for cell in (cells[0], cells[-1]):
         assert moves(cell.config, steps)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,22 @@ def test_cells_are_found_at_any_depth_in_the_order_of_their_names(tmp_path):
     assert [cell.name for cell in read(tmp_path)] == ["a/deep/down", "b", "c"]
     assert [cell.name for cell in read(tmp_path / "b")] == ["b"]
     assert read(tmp_path / "empty") == []
+
+
+def test_planned_cells_that_do_not_exist_yet_are_not_started(tmp_path, monkeypatch):
+    _cell(tmp_path / "losses/b", kimg=40)
+    (tmp_path / "losses/a/.hydra").mkdir(parents=True)
+    (tmp_path / "losses/cells.txt").write_text("b\na\nc\n../beside\n../../outside\n")
+    found = [
+        ("beside", "not started"),
+        ("losses/a", "not started"),
+        ("losses/b", "finished"),
+        ("losses/c", "not started"),
+    ]
+    assert [(cell.name, cell.state) for cell in read(tmp_path)] == found
+    assert [cell.name for cell in read(tmp_path / "losses")] == ["a", "b", "c"]
+    monkeypatch.chdir(tmp_path / "losses")
+    assert [cell.name for cell in read(Path())] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

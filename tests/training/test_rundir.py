@@ -3,7 +3,7 @@ import torch
 import yaml
 
 from ganfill.errors import UserError
-from ganfill.training.rundir import last_metrics, read_checkpoint, settle
+from ganfill.training.rundir import compare, last_metrics, read_checkpoint, settle
 
 CONFIG = {"kimg": 1, "loss": {"_target_": "a"}, "data": {"path": "x", "mirror": False}, "device": "auto"}
 
@@ -20,6 +20,18 @@ def test_other_keys_may_not_appear_or_vanish_either(tmp_path):
     (tmp_path / "last.ckpt").touch()
     with pytest.raises(UserError, match=r"data\.mirror \(there False, now None\), gamma \(there None, now 3\)"):
         settle(tmp_path, CONFIG | {"gamma": 3, "data": {"path": "x"}})
+
+
+def test_comparing_writes_nothing(tmp_path):
+    compare(tmp_path / "run", CONFIG)
+    assert not (tmp_path / "run").exists()
+    settle(tmp_path, CONFIG)
+    (tmp_path / "last.ckpt").touch()
+    before = (tmp_path / "config.yaml").read_bytes()
+    compare(tmp_path, CONFIG | {"kimg": 2})
+    with pytest.raises(UserError, match="gamma"):
+        compare(tmp_path, CONFIG | {"gamma": 3})
+    assert (tmp_path / "config.yaml").read_bytes() == before
 
 
 def test_no_checkpoint_and_a_foreign_one(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+PLANNED = "cells.txt"  # in the directory of a sweep: its cells, whether or not they have started
 Curve = dict[str, np.ndarray]  # a CSV's columns, float64 (rows,) each, with rising ``kimg``
 
 
@@ -55,15 +56,25 @@ class Cell:
 def read(runs: Path) -> list[Cell]:
     """The cells below ``runs`` at any depth, in the order of their names.
 
-    A cell is a directory with a ``config.yaml`` or a ``failed.txt``. Hidden directories, those of wandb and the
-    trainings of encoders are none.
+    A cell is a directory with a ``config.yaml`` or a ``failed.txt``, or one that the last plan of a sweep (``cells.txt``)
+    names, even if it does not exist yet. Hidden directories, those of wandb and the trainings of encoders are none.
     """
-    cells = []
+    places = set[Path]()
     for place, directories, files in os.walk(runs):
         directories[:] = [name for name in directories if not name.startswith(".") and name != "wandb"]
         if {"config.yaml", "failed.txt"} & set(files):
-            cells.append(read_cell(Path(place), runs))
+            places.add(Path(place))
+        if PLANNED in files:
+            places |= _planned(Path(place), runs)
+    cells = [read_cell(place, runs) for place in places]
     return sorted((cell for cell in cells if "encoder" not in (cell.config or {})), key=lambda cell: cell.name)
+
+
+def _planned(sweep: Path, runs: Path) -> set[Path]:
+    """The cells that a sweep has planned, those below ``runs`` alone."""
+    lines = (sweep / PLANNED).read_text("utf-8", "replace").split("\n")
+    places = (Path(os.path.relpath(sweep / line, runs)) for line in lines if line)
+    return {runs / place for place in places if ".." not in place.parts}
 
 
 def read_cell(directory: Path, runs: Path) -> Cell:

@@ -17,8 +17,8 @@ FREE_KEYS = (
 )
 
 
-def settle(out: Path, config: dict[str, Any]) -> None:
-    """Makes ``out`` the run directory of ``config``: writes ``config.yaml``, or checks it against the one there.
+def compare(out: Path, config: dict[str, Any]) -> None:
+    """Checks that a training in ``out``, if there is one, can be continued with ``config``; writes nothing.
 
     Raises:
         UserError: another configuration was trained in ``out``; the message names the keys that differ.
@@ -37,7 +37,17 @@ def settle(out: Path, config: dict[str, Any]) -> None:
                 f"{out} holds a training with another configuration: {', '.join(differing)}; "
                 "give it back these values or choose another out"
             )
+
+
+def settle(out: Path, config: dict[str, Any]) -> None:
+    """Makes ``out`` the run directory of ``config``: writes ``config.yaml``, in place of one that ``compare`` lets pass.
+
+    Raises:
+        UserError: another configuration was trained in ``out``.
+    """
+    compare(out, config)
     out.mkdir(parents=True, exist_ok=True)
+    path = out / "config.yaml"
     partial = path.with_suffix(".partial")
     partial.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     partial.replace(path)
