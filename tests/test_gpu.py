@@ -72,6 +72,7 @@ def test_no_step_waits_for_the_device(augment, regularizer):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     gan.check_finite()
+    assert gan.images_seen == 96
 
 
 def test_compiled_networks_train(tmp_path):

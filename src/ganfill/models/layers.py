@@ -7,7 +7,7 @@ arXiv 1710.10196, appendix A). Either takes 4 multiplications where the plain fo
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 (its usual name)
+from torch.nn import functional
 
 
 def widening(gain: float) -> torch.Tensor:
@@ -40,9 +40,9 @@ def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> tor
         # Singular values do not mind the order of columns: this one copies nothing in channels-last memory.
         matrix = weight.movedim(1, -1).flatten(1)
         with torch.no_grad():
-            v = F.normalize(torch.mv(matrix.T, u), dim=0)
+            v = functional.normalize(torch.mv(matrix.T, u), dim=0)
         product = torch.mv(matrix, v)
-        ahead = F.normalize(product.detach(), dim=0)
+        ahead = functional.normalize(product.detach(), dim=0)
         if training:
             u.copy_(ahead)
         return weight / torch.dot(ahead, product)
@@ -50,7 +50,7 @@ def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> tor
 
 def first_vector(outputs: int) -> torch.Tensor:
     """Where power iteration begins: a random direction."""
-    return F.normalize(torch.randn(outputs), dim=0)
+    return functional.normalize(torch.randn(outputs), dim=0)
 
 
 class SpectralConv2d(nn.Conv2d):
@@ -84,7 +84,7 @@ class SpectralDownConv2d(SpectralConv2d):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(N, c_in, H, W) -> (N, c_out, H/2, W/2)."""
         kernel = widen(divide_by_norm(self.weight, self.u, self.training), self.widening)
-        return F.conv2d(input, kernel, self.bias, stride=2, padding=1)
+        return functional.conv2d(input, kernel, self.bias, stride=2, padding=1)
 
 
 class SpectralLogit(nn.Linear):
@@ -115,7 +115,7 @@ class UpConv2d(nn.ConvTranspose2d):
 
     def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
         """(N, c_in, H, W) -> (N, c_out, 2H, 2W)."""
-        return F.conv_transpose2d(input, widen(self.weight, self.widening), self.bias, stride=2, padding=1)
+        return functional.conv_transpose2d(input, widen(self.weight, self.widening), self.bias, stride=2, padding=1)
 
 
 class Resample(nn.Module):
@@ -147,3 +147,22 @@ class Resample(nn.Module):
         rows = torch.bmm(self.matrix.expand(n, m, h), features.permute(0, 2, 3, 1).reshape(n, h, w * c))
         columns = torch.bmm(self.matrix.expand(n * m, m, w), rows.view(n * m, w, c))
         return columns.view(n, m, m, c).permute(0, 3, 1, 2)
+
+
+class Staged(nn.Module):
+    """A generator made of ``stages``, each twice as large as the one before but for the first at 4x4, and ``to_rgb``."""
+
+    stages: nn.Sequential
+    to_rgb: nn.Module
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Maps z (N, latent_dim) to pictures (N, 3, resolution, resolution)."""
+        return self.late(self.early(z, 1), 1)
+
+    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; level 0 is z, level 1 at 4x4."""
+        return self.stages[since:level](features)
+
+    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
+        """Pictures from what ``early`` gave for that level."""
+        return self.to_rgb(self.stages[level:](features))

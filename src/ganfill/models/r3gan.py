@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 (its usual name)
+from torch.nn import functional
 
-from ganfill.models.layers import Resample
+from ganfill.models.layers import Resample, Staged
 
 GROUP = 16  # channels of a group of the 3x3 convolutions
 EXPANSION = 2  # of the channels between the 1x1 convolutions of a block
@@ -61,7 +61,7 @@ class Block(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Returns features of the same shape."""
-        inner = F.leaky_relu_(self.mix(F.leaky_relu_(self.expand(features), 0.2)), 0.2)
+        inner = functional.leaky_relu_(self.mix(functional.leaky_relu_(self.expand(features), 0.2)), 0.2)
         return features + self.reduce(inner)
 
 
@@ -95,7 +95,7 @@ class End(nn.Module):
         return (features * (self.basis * self.linear[:, None, None])).sum((1, 2, 3))
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution), mostly in [-1, 1].
 
     Args:
@@ -120,18 +120,6 @@ class Generator(nn.Module):
         ]
         self.stages = nn.Sequential(*stages)
         self.to_rgb = convolution(widths[-1], 3)
-
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Returns pictures (N, 3, resolution, resolution), mostly in [-1, 1]."""
-        return self.late(self.early(z, 1), 1)
-
-    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; level 0 is z, level 1 at 4x4."""
-        return self.stages[since:level](features)
-
-    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
-        """Pictures from what ``early`` gave for that level."""
-        return self.to_rgb(self.stages[level:](features))
 
 
 class Discriminator(nn.Module):

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 (its usual name)
+from torch.nn import functional
 
-from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, UpConv2d
+from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, Staged, UpConv2d
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
@@ -65,7 +65,7 @@ class Up(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Returns features of twice the size."""
-        return self.residual(features) + F.interpolate(self.shortcut(features), scale_factor=2.0)
+        return self.residual(features) + functional.interpolate(self.shortcut(features), scale_factor=2.0)
 
 
 class Down(nn.Module):
@@ -90,11 +90,11 @@ class Down(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Returns features of half the size, or of the same."""
-        residual = self.out(F.relu_(self.into(features if self.first else F.relu(features))))
-        return residual + self.shortcut(F.avg_pool2d(features, 2) if self.halve else features)
+        residual = self.out(functional.relu_(self.into(features if self.first else functional.relu(features))))
+        return residual + self.shortcut(functional.avg_pool2d(features, 2) if self.halve else features)
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
 
     Args:
@@ -111,18 +111,6 @@ class Generator(nn.Module):
         last = nn.Conv2d(widths[-1], 3, 3, 1, 1)
         self.to_rgb = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), last, nn.Tanh())
         initialise([self.stages[0], last])
-
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
-        return self.late(self.early(z, 1), 1)
-
-    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; level 0 is z, level 1 at 4x4."""
-        return self.stages[since:level](features)
-
-    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
-        """Pictures from what ``early`` gave for that level."""
-        return self.to_rgb(self.stages[level:](features))
 
 
 class Discriminator(nn.Module):
@@ -151,4 +139,4 @@ class Discriminator(nn.Module):
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """What the last layer judges by the sum of: (N, width, 4, 4)."""
-        return F.relu(self.stages(images))
+        return functional.relu(self.stages(images))
