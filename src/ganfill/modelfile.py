@@ -113,7 +113,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
     try:
         with safe_open(path, "pt") as file:
             header = _header(path, file.metadata() or {})
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is no model file or is cut short ({error}): export or download it again") from None
     if _digest(header["card"], tensors) != header["sha256"]:

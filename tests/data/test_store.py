@@ -76,34 +76,34 @@ def test_an_unfinished_store_is_to_be_continued(tmp_path):
 )
 def test_a_foreign_or_damaged_index(path, changes, reason):
     rewrite(path, **changes)
-    refuse(path, reason)
+    assert_refused(path, reason)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"text"', b"{", b"\xff\xfe"])
 def test_an_index_that_is_none(path, content):
     (path / "index.json").write_bytes(content)
-    refuse(path, "")
+    assert_refused(path, "")
 
 
 @pytest.mark.parametrize("length", [0, 3, 60, 128, 600])
 def test_truncated_pictures(path, length):
     (path / "images.npy").write_bytes((path / "images.npy").read_bytes()[:length])
-    refuse(path, "")
+    assert_refused(path, "")
 
 
 def test_pictures_that_are_missing_or_of_another_kind(path):
     np.save(path / "images.npy", np.zeros((3, 8, 8, 3), np.float32))
-    refuse(path, "holds float32")
+    assert_refused(path, "holds float32")
     np.save(path / "images.npy", np.array([{}]), allow_pickle=True)
-    refuse(path, "")
+    assert_refused(path, "")
     with (path / "images.npy").open("wb") as file:
         np.savez(file, np.zeros(3))
-    refuse(path, "")
+    assert_refused(path, "")
     (path / "images.npy").unlink()
-    refuse(path, "No such file")
+    assert_refused(path, "No such file")
 
 
-def refuse(path, reason):
+def assert_refused(path, reason):
     with pytest.raises(
         UserError, match=rf"is no sound image store \(.*{reason}.*\): delete it and prepare it again"
     ) as caught:
