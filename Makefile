@@ -1,13 +1,14 @@
 # Every target shows the plain command it runs. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo data train complete evaluate sweep leaderboard test lint clean
+.PHONY: help install demo app data train complete evaluate sweep leaderboard report test lint clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 INSTALLED := $(VENV)/installed
+INSTALLED_APP := $(VENV)/installed-app
 INSTALLED_DEV := $(VENV)/installed-dev
 
 help: ## List the targets
@@ -17,6 +18,9 @@ install: $(INSTALLED_DEV) ## Make .venv and install ganfill with everything for 
 
 demo: $(INSTALLED) ## Complete the packaged pictures with the packaged model into runs/demo
 	$(BIN)/ganfill complete images=src/ganfill/packaged/demo mask=center,left,random,freeform out=runs/demo
+
+app: $(INSTALLED_APP) ## Open the page with the brush on http://127.0.0.1:7860 [ARGS="models=my.safetensors"]
+	$(BIN)/ganfill app $(ARGS)
 
 data: EXAMPLE = make data SOURCE=thumbnails128x128 OUT=data/ffhq64
 data: needs-SOURCE needs-OUT $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
@@ -42,6 +46,10 @@ leaderboard: EXAMPLE = make leaderboard RUNS=runs/losses
 leaderboard: needs-RUNS $(INSTALLED) ## Compare the trainings of a sweep: make leaderboard RUNS=runs/losses
 	$(BIN)/ganfill leaderboard 'runs=$(RUNS)' $(ARGS)
 
+report: EXAMPLE = make report RUN=runs/dcgan
+report: needs-RUN $(INSTALLED) ## Show a training as one HTML page: make report RUN=runs/dcgan
+	$(BIN)/ganfill report 'run=$(RUN)' $(ARGS)
+
 test: $(INSTALLED_DEV) ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -62,9 +70,13 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
+$(INSTALLED_APP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[app]'
+	@touch $@ $(INSTALLED)
+
 $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@ $(INSTALLED)
+	@touch $@ $(INSTALLED) $(INSTALLED_APP)
 
 needs-%:
 	@test -n '$($*)' || { echo '$(wordlist 1,2,$(EXAMPLE)) needs $*=..., for example: $(EXAMPLE)' >&2; exit 2; }
