@@ -1,5 +1,6 @@
 """Searches in chunks that fit on the device, and what they give."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from ganfill.modelfile import Model
 
 DETERMINISTIC_BATCH = 16
+PREVIEW_SECONDS = 0.3  # from one preview to the next
+
+Preview = Callable[[torch.Tensor], object]
 
 
 @dataclass(frozen=True)
@@ -78,34 +82,58 @@ class Search(Protocol):
         deterministic: bool = False,
         frames: int = 0,
         advance: Callable[[float], object] | None = None,
+        preview: Preview | None = None,
     ) -> Completion:
         """Searches for every picture, see ``LatentSearch``."""
         ...
 
 
 class Recorder:
-    """Watches a fit: keeps frames, reports progress.
+    """Watches a fit: keeps frames, reports progress, shows pictures on the way.
 
     Args:
         count: frames wanted.
         steps: that the fit will make.
         pictures: that are being fitted.
         advance: is told the pictures finished since the last call, in fractions.
+        preview: is shown the leading candidates, float (N, 3, R, R) on the CPU, at the first step and then a few times a
+            second at most, before ``advance`` is told of the step.
+        target: the pictures, whose known pixels are laid over what ``preview`` is shown.
     """
 
-    def __init__(self, count: int, steps: int, pictures: int, advance: Callable[[float], object] | None) -> None:
+    def __init__(
+        self,
+        count: int,
+        steps: int,
+        pictures: int,
+        advance: Callable[[float], object] | None,
+        preview: Preview | None = None,
+        target: Target | None = None,
+    ) -> None:
         self.wanted = {round(i * max(steps - 1, 0) / max(count - 1, 1)) for i in range(count)}
         self.step, self.steps, self.share, self.advance = 0, steps, pictures / max(steps, 1), advance
         self.frames: list[torch.Tensor] = []
+        self.pictures, self.preview, self.target, self.due = pictures, preview, target, 0.0
 
     def __call__(self, pictures: torch.Tensor, losses: torch.Tensor) -> None:
         """Sees the pictures (N, k, 3, R, R) and losses (N, k) of a step."""
         if self.step in self.wanted:
-            leading = losses.argmin(1)
-            self.frames.append(pictures[torch.arange(len(leading)), leading].cpu())
+            self.frames.append(_leading(pictures, losses).cpu())
+        if self.preview is not None and time.monotonic() >= self.due:
+            shown = _leading(pictures, losses)
+            if self.target is not None:
+                shown = torch.where(self.target.known > 0, self.target.image, shown)
+            self.preview(shown[: self.pictures].cpu())
+            self.due = time.monotonic() + PREVIEW_SECONDS
         if self.advance is not None:
             self.advance(self.share)
         self.step += 1
+
+
+def _leading(pictures: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
+    """Of the candidates (N, k, 3, R, R), those of the least losses (N, k)."""
+    leading = losses.argmin(1)
+    return pictures[torch.arange(len(leading)), leading]
 
 
 def in_chunks(

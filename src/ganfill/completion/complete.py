@@ -1,6 +1,5 @@
 """The three lines a user writes in Python."""
 
-import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ def complete(
         blend: ``Paste``, ``Feather`` or ``Poisson``; the search's own unless given.
         align: where the model looks: ``face``, ``center``, ``none``, or ``Given`` squares.
         answers: how many for each picture.
-        options: ``seed``, ``deterministic`` and ``advance``, see ``LatentSearch``.
+        options: ``seed``, ``deterministic``, ``advance`` and ``preview``, see ``fill``.
 
     Returns:
         The finished pictures in the form of ``images``, known pixels unchanged; for ``answers`` > 1 a list of such,
@@ -140,4 +139,4 @@ def _find(word: str, photos: list[Photo], resolution: int, options: dict[str, An
     source = find_source(word, resolution, options.get("seed", 0))[1]
     if isinstance(source, Alpha):
         return [source(photo, f"picture {i}") for i, photo in enumerate(photos, 1)]
-    return [source(photo, hashlib.sha256(photo.pixels.tobytes()).hexdigest()) for photo in photos]
+    return [source(photo, photo.digest) for photo in photos]

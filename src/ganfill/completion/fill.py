@@ -77,7 +77,8 @@ def fill(
         search: finds the answers.
         blend: instead of the search's own.
         places: from ``place`` for each photo; the middle of each unless given.
-        options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``.
+        options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``, and ``preview``, which
+            is told what the search shows in the views, uint8 (R, R', 3), side by side.
     """
     if places is None:
         places = [place(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
@@ -97,6 +98,8 @@ def _search(model: "Model", views: list[list[View]], search: Search, options: di
         advance(sum(not of_photo for of_photo in views))
         photos_per_view = sum(map(bool, views)) / max(len(seen), 1)
         options = options | {"advance": lambda done: advance(done * photos_per_view)}
+    if (preview := options.get("preview")) is not None:
+        options = options | {"preview": lambda shown: preview(np.hstack(list(pixels.to_uint8(shown).numpy())))}
     if not seen:
         return [[] for _ in views]
     images, holes = torch.stack([view.image for view in seen]), torch.stack([view.hole for view in seen])

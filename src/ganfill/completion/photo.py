@@ -1,8 +1,13 @@
 """Pictures as people have them: of any format, size and orientation, with transparency and colour profile."""
 
+import hashlib
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -48,14 +53,35 @@ class Photo:
         Raises:
             UserError: it is no picture, damaged, of floating-point pixels, or larger than Pillow deems safe.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(path) as picture:
-                    return cls.of(picture)
-        except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
-            reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-            raise UserError(f"{path} cannot be read ({reason}): replace it or leave it out") from None
+        with opened(path, str(path)) as picture:
+            return cls.of(picture)
+
+    @property
+    def digest(self) -> str:
+        """The name of a picture that has no other: SHA-256 of its pixels, 64 hex digits."""
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
+
+
+@contextmanager
+def opened(file: Path | BinaryIO, name: str, formats: Sequence[str] | None = None) -> Iterator[Image.Image]:
+    """A picture file whose pixels are yet to be decoded, which the block may do.
+
+    Args:
+        file: path or open file.
+        name: for the message.
+        formats: that are known, in Pillow's words; all of Pillow's unless given.
+
+    Raises:
+        UserError: it is no picture, damaged, or larger than Pillow deems safe, be it found out in the block.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=formats) as picture:
+                yield picture
+    except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
+        reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise UserError(f"{name} cannot be read ({reason}): replace it or leave it out") from error
 
 
 def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarray:
@@ -64,6 +90,14 @@ def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarra
         return picture
     alpha = np.where(hole, np.uint8(255), photo.alpha)
     return picture if alpha.min() == 255 else np.dstack([picture, alpha])
+
+
+def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
+    """A finished picture as the content of a PNG file, with the transparency, colour profile and EXIF data of its photo."""
+    file = BytesIO()
+    image = Image.fromarray(with_alpha(picture, photo, hole))
+    image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif)
+    return file.getvalue()
 
 
 def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:

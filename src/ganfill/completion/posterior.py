@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from ganfill import seeding
 from ganfill.completion.blend import Blend, Poisson
-from ganfill.completion.chunks import Completion, Recorder, in_chunks
+from ganfill.completion.chunks import Completion, Preview, Recorder, in_chunks
 from ganfill.completion.networks import Networks
 from ganfill.completion.parametrise import Latent, Typical
 from ganfill.completion.search import LatentSearch
@@ -73,6 +73,7 @@ class PosteriorSampling:
         deterministic: bool = False,
         frames: int = 0,
         advance: Callable[[float], object] | None = None,
+        preview: Preview | None = None,
     ) -> Completion:
         """Samples for every picture; arguments as for ``LatentSearch``.
 
@@ -94,7 +95,8 @@ class PosteriorSampling:
         target = Target.of(images, holes, networks.device)
 
         def sample(chunk: Target, real: int) -> Completion:
-            return self._sample(networks, chunk, answers, seed, Recorder(frames, self.steps, real, advance))
+            recorder = Recorder(frames, self.steps, real, advance, preview, chunk)
+            return self._sample(networks, chunk, answers, seed, recorder)
 
         items = max(self.chains, self.begin.rounds[0][0])
         return in_chunks(sample, target, items, self.batch, deterministic)

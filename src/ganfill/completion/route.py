@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 
 from ganfill import pixels
 from ganfill.completion.blend import Blend, Poisson
-from ganfill.completion.chunks import Completion
+from ganfill.completion.chunks import Completion, Preview
 from ganfill.completion.classical import biharmonic
 from ganfill.completion.search import LatentSearch
 
@@ -52,6 +52,7 @@ class Routed:
         deterministic: bool = False,
         frames: int = 0,
         advance: Callable[[float], object] | None = None,
+        preview: Preview | None = None,
     ) -> Completion:
         """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
 
@@ -60,7 +61,8 @@ class Routed:
         """
         wide, found = self.is_wide(holes).cpu(), None
         if wide.any():
-            found = self.search(model, images[wide], holes[wide], answers, seed, deterministic, frames, advance)
+            options = (answers, seed, deterministic, frames, advance, preview)
+            found = self.search(model, images[wide], holes[wide], *options)
         if found is not None and wide.all():
             return replace(found, mean=None, interval=None)
         log.warning(

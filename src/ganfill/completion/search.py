@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ganfill.completion.blend import Blend, Paste
-from ganfill.completion.chunks import Completion, Recorder, in_chunks
+from ganfill.completion.chunks import Completion, Preview, Recorder, in_chunks
 from ganfill.completion.finish import Answers, Finish
 from ganfill.completion.fit import Fit
 from ganfill.completion.networks import Networks
@@ -90,6 +90,7 @@ class LatentSearch:
         deterministic: bool = False,
         frames: int = 0,
         advance: Callable[[float], object] | None = None,
+        preview: Preview | None = None,
     ) -> Completion:
         """Searches for every picture.
 
@@ -103,6 +104,7 @@ class LatentSearch:
                 fixed size; a single picture then costs as much as a full chunk.
             frames: moments of the search to keep.
             advance: is told the pictures finished since the last call, in fractions.
+            preview: is shown pictures as they are, see ``Recorder``.
 
         Raises:
             ValueError: images or holes of a wrong shape or type, or ``answers`` below 1.
@@ -110,12 +112,13 @@ class LatentSearch:
         if answers < 1:
             raise ValueError(f"answers must be at least 1, not {answers}")
         if model.encoder is None and self.otherwise is not None:
-            return self.otherwise(model, images, holes, answers, seed, deterministic, frames, advance)
+            return self.otherwise(model, images, holes, answers, seed, deterministic, frames, advance, preview)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
 
         def search(chunk: Target, real: int) -> Completion:
-            return self.search(networks, chunk, answers, seed, Recorder(frames, self.steps, real, advance))
+            recorder = Recorder(frames, self.steps, real, advance, preview, chunk)
+            return self.search(networks, chunk, answers, seed, recorder)
 
         return in_chunks(search, target, self._begin_with(answers), self.batch, deterministic)
 
