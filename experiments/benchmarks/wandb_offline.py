@@ -3,16 +3,16 @@
     python experiments/benchmarks/wandb_offline.py RUN [FILE.json]
 
 RUN is the out directory of a training with ``logger=wandb`` that was offline (without an account, or WANDB_MODE=offline).
-Every part of it (a resumed training has several) is read by ``wandb leet inspect --json``. Printed, and written to FILE.json,
-are for each part its id, group, exit code and number of configured values; for each key how many moments it has, from
-which to which kimg; the files of pictures and tables that are there; and the artifacts.
+Every part of it (a resumed training has several) is read by ``wandb leet inspect --json``. Printed, and written to
+FILE.json, are for each part its id, group, exit code and number of configured values; for each key how many moments it has,
+from which to which kimg; the files of pictures and tables that are there; and the artifacts.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def outline(part: Path) -> dict[str, Any]:
         "id": run["run_id"],
         "project": run["project"],
         "group": run.get("run_group"),
-        "exit_code": [record.get("exit_code", 0) for record in _of("exit", found)],
+        "exit_code": exit_code(found),
         "configured": len(config(found)),
         "steps": [row["_step"] for row in rows[:: max(len(rows) - 1, 1)]],
         "keys": {name: {"moments": len(kimg), "kimg": [kimg[0], kimg[-1]]} for name, kimg in sorted(keys.items())},
@@ -85,20 +85,18 @@ def config(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def exit_code(found: Iterable[dict[str, Any]]) -> int | None:
+    """0 for a training that came to its end, 1 if it failed, 255 if it was interrupted, None if it was killed."""
+    return next((record["exit_code"] for record in _of("exit", found)), None)
+
+
 def artifacts(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The artifacts that were logged."""
     return _of("artifact", found)
 
 
 def _of(kind: str, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    def wanted() -> Iterator[dict[str, Any]]:
-        for record in found:
-            if record["type"] == kind:
-                yield record[kind]
-            elif record["type"] == "request" and kind in record["request"]:
-                yield record["request"][kind]
-
-    return list(wanted())
+    return [record[kind] for record in found if record["type"] == kind]
 
 
 if __name__ == "__main__":

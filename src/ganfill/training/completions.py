@@ -9,6 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 from PIL import Image
 
+from ganfill.completion.blend import Paste
 from ganfill.completion.fill import Filled, fill
 from ganfill.completion.masks import center, draw
 from ganfill.completion.presets import from_pool
@@ -26,7 +27,8 @@ from ganfill.training.moments import Moments
 log = logging.getLogger(__name__)
 
 FACES, ANSWERS, SEED = 4, 2, 0
-SEARCH = from_pool(steps=48, starts=4, pool=256, cut_steps=0)  # as long as the training's steps on some 150 pictures
+# Short; and what the generator draws is pasted, neither fitted further nor blended, so that it is the generator that shows.
+SEARCH = from_pool(steps=48, starts=4, pool=256, cut_steps=0, blend=Paste())
 FIGURES = ("psnr_hole", "l1_hole", "score")
 COLUMNS = ("kimg", "picture", *FIGURES)
 
