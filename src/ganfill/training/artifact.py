@@ -38,7 +38,7 @@ class ModelArtifact(pl.Callback):
             except UserError as error:
                 log.warning("wandb gets no model file: %s", error)
                 return
-            path = self.out / "wandb" / f"model-{round(1000 * model.card['kimg'])}.safetensors"
+            path = self.out.resolve() / "wandb" / f"model-{round(1000 * model.card['kimg'])}.safetensors"
             path.parent.mkdir(exist_ok=True)
             modelfile.save(path, model)
             artifact = wandb.Artifact(f"model-{run.id}", "model", metadata=model.card)
