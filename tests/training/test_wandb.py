@@ -39,7 +39,7 @@ def work(tmp_path_factory):
     """Where a training in two parts and one that failed lie."""
     work = tmp_path_factory.mktemp("wandb")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    environment |= {"WANDB_MODE": "offline", "WANDB_DATA_DIR": str(work / "data"), "HOME": str(work)}
+    environment |= {"WANDB_MODE": "offline", "HOME": str(work)}
     done = subprocess.run(
         [sys.executable, "-c", TRAININGS], cwd=work, env=environment, capture_output=True, text=True, timeout=200
     )
@@ -130,7 +130,7 @@ def test_pictures_are_there_and_the_last_are_those_of_the_run_directory(out, row
             assert (np.asarray(logged) == np.asarray(written)).all(), name
 
 
-def test_each_moment_has_a_small_table_of_completions(out, parts, rows):
+def test_each_moment_has_a_small_table_of_completions(work, out, parts, rows):
     written = table(out / "completions.csv")
     for i, row in enumerate(rows):
         assert (row[TABLE]["_type"], row[TABLE]["nrows"], row[TABLE]["ncols"]) == ("table-file", 4, 9)
@@ -143,7 +143,8 @@ def test_each_moment_has_a_small_table_of_completions(out, parts, rows):
             assert found == pytest.approx([float(line[name]) for name in ("score", "psnr_hole", "l1_hole")], rel=1e-4)
             assert cells[4] <= cells[6]
     tables = [a["manifest"]["contents"] for part in parts for a in of("artifact", part) if a["type"] == "run_table"]
-    assert len(tables) == 5
+    assert len(tables) == 5 and not list(work.glob(".local/share/wandb/*"))
+    assert all(entry["local_path"].startswith(str(out / "wandb")) for contents in tables for entry in contents)
     for contents in tables:
         sizes = set()
         for entry in contents:

@@ -5,7 +5,10 @@ that is logged at one moment is one row of the run's history, and its step is im
 them, and steps that a resumed training repeats are not there twice, as wandb takes none that lie before its last.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,7 +67,8 @@ def log_table(
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             cells = [[wandb.Image(cell) if isinstance(cell, Image.Image) else cell for cell in row] for row in rows]
-            _log(logger, {name: wandb.Table(columns=list(columns), data=cells)}, images_seen)
+            with _staging(logger):
+                _log(logger, {name: wandb.Table(columns=list(columns), data=cells)}, images_seen)
 
 
 def log_config(loggers: Sequence[Logger], config: dict[str, Any]) -> None:
@@ -75,6 +79,22 @@ def log_config(loggers: Sequence[Logger], config: dict[str, Any]) -> None:
             logger.experiment.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()))
         else:
             logger.log_hyperparams(config)
+
+
+@contextmanager
+def _staging(logger: WandbLogger) -> Iterator[None]:
+    """Keeps the copies of a table that ``wandb sync`` will need beside the run instead of in the user's home directory.
+
+    Only while the run is offline, as otherwise they are gone in a moment, and only if the user has not said where.
+    """
+    if not logger.experiment.offline or "WANDB_DATA_DIR" in os.environ:
+        yield
+        return
+    os.environ["WANDB_DATA_DIR"] = str(Path(str(logger.save_dir)).resolve() / "wandb")
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]
 
 
 def _log(logger: WandbLogger, values: Mapping[str, Any], images_seen: int) -> None:
