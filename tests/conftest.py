@@ -1,4 +1,6 @@
 import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +87,16 @@ def store_path(tmp_path):
     np.save(path / "images.npy", images.round().clip(0, 255).astype(np.uint8))
     (path / "index.json").write_text(json.dumps({"format": FORMAT, "resolution": 32, "pictures": pictures}))
     return path
+
+
+@pytest.fixture(scope="session")
+def wandb_offline():
+    """The script that reads an offline run of wandb back."""
+    script = Path(__file__).resolve().parents[1] / "experiments/benchmarks/wandb_offline.py"
+    spec = spec_from_file_location(script.stem, script)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

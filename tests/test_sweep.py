@@ -20,7 +20,7 @@ from ganfill.training.rundir import read_checkpoint
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 SWEEPS = ["architectures", "ema", "latent", "learning_rates", "losses", "regularizers"]
 TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
-TINY += ["log_kimg=0.032", "precision=32-true", "sample_kimg=0"]
+TINY += ["log_kimg=0.032", "precision=32-true", "sample_kimg=0", "completion_kimg=0"]
 CELLS = ["hydra.sweep.subdir=loss=${hydra.runtime.choices.loss},seed=${seed}", "out=${hydra:runtime.output_dir}"]
 
 

@@ -23,8 +23,11 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(out)
     assert {path.name for path in out.iterdir()} == {
         *("config.yaml", "last.ckpt", "metrics.csv", "samples", "summary.json"),
-        *("best.ckpt", "distances.csv", "distances_floor.json"),
+        *("best.ckpt", "distances.csv", "distances_floor.json", "completions.csv", "completions"),
     }
+    assert [path.name for path in (out / "completions").iterdir()] == ["kimg000000.png"]
+    completed = [line.split(",")[:2] for line in (out / "completions.csv").read_text().splitlines()[1:]]
+    assert completed == [[kimg, f"drawn/{i}"] for kimg in ("0.0", "0.112") for i in range(4)]
     assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pixels,kd_pixels,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
@@ -60,12 +63,15 @@ def test_another_configuration_is_refused_with_the_keys_that_differ(tmp_path, ca
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
-def test_tensorboard_gets_scalars_and_grids(tmp_path):
+def test_tensorboard_gets_scalars_grids_and_the_configuration(tmp_path):
     pytest.importorskip("tensorboard")
     assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", "logger=tensorboard"]) == 0
     (events,) = (tmp_path / "tensorboard").glob("events.*")
     content = events.read_bytes()
-    assert b"loss_d" in content and b"samples/ema" in content
+    for name in ("losses/loss_d", "distances/fd_pixels", "completions/psnr_hole", "completions/sheet", "config"):
+        assert name.encode() in content
+    assert all(f"samples/{name}".encode() in content for name in ("ema", "raw", "interpolation"))
+    assert b"wandb" not in content
 
 
 def launch(words, **environment):
@@ -78,7 +84,7 @@ def launch(words, **environment):
     )
 
 
-def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path):
+def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path, wandb_offline):
     words = ["train", "-m", *TINY, "kimg=0.05", "logger=wandb", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     words += ["hydra.sweep.subdir=seed${seed}", "out=${hydra:runtime.output_dir}"]
     finished = launch(words, home=str(tmp_path), TMPDIR=str(tmp_path))
@@ -91,6 +97,8 @@ def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path):
     assert names == {(tmp_path / "sweep" / f"seed{seed}" / "wandb_id.txt").read_text() for seed in (0, 1)}
     grids = list((tmp_path / "sweep/seed0/wandb").rglob("media/images/samples/*.png"))
     assert len(grids) >= 2
+    outlines = [wandb_offline.outline(*wandb_offline.parts(tmp_path / f"sweep/seed{seed}")) for seed in (0, 1)]
+    assert [(each["group"], each["exit_code"]) for each in outlines] == [("sweep", 0)] * 2
 
 
 def test_the_sweep_of_losses_runs_and_resumes(tmp_path):

@@ -8,11 +8,11 @@ from ganfill.adversarial.losses import NonSaturating
 from ganfill.evaluation.features import load_networks
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
-from ganfill.training.callbacks import Samples
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
+from ganfill.training.samples import Samples
 
 ADAM = partial(torch.optim.Adam, lr=2e-4, betas=[0.5, 0.999], fused=True)
 
@@ -52,7 +52,8 @@ def train(make_gan):
         out.mkdir(parents=True, exist_ok=True)
         data = SyntheticDataModule(16, 32, n=40, mirror=True)
         settings = {"checkpoint_kimg": 0.064, "precision": "32-true", "provenance": {}} | options
-        settings["callbacks"] = [Samples(out / "samples", settings.pop("sample_kimg", 0.128))]
+        samples = Samples(out / "samples", settings.pop("sample_kimg", 0.128), kimg, settings.get("minutes"))
+        settings["callbacks"] = [samples, *settings.get("callbacks", ())]
         trained = fit(
             gan, data, out, kimg=kimg, device=torch.device("cpu"), make_loggers=lambda: list(loggers), **settings
         )

@@ -83,6 +83,23 @@ def test_a_store_gives_its_training_half(store):
     torch.testing.assert_close(mean, expected[:, None, None].expand(3, 8, 8))
 
 
+def test_held_out_pictures_are_of_the_test_half_and_the_same_for_every_seed(store):
+    found = [FFHQDataModule(str(store), 4, resolution=8, seed=seed).held_out(4) for seed in (0, 1)]
+    assert sorted(found[0].ids) == ["pictures/60000", "pictures/60001"] and found[0].ids == found[1].ids
+    assert len(FFHQDataModule(str(store), 4, resolution=8).held_out(1)) == 1
+    index = store / "index.json"
+    index.write_text(index.read_text().replace('"test"', '"train"'))
+    assert FFHQDataModule(str(store), 4, resolution=8).held_out(4) is None
+
+
+def test_drawn_pictures_that_are_held_out_are_none_of_the_others_and_the_same_for_every_seed():
+    first, other = (SyntheticDataModule(4, 32, seed=seed, n=9) for seed in (0, 1))
+    first.setup()
+    held = first.held_out(4)
+    assert held.ids == ["drawn/0", "drawn/1", "drawn/2", "drawn/3"] and (held.images == other.held_out(4).images).all()
+    assert not any((picture == first.pictures).all((1, 2, 3)).any() for picture in held.images)
+
+
 def test_a_missing_store_says_how_to_get_ffhq_and_how_to_prepare_it(tmp_path):
     with pytest.raises(UserError) as caught:
         FFHQDataModule(str(tmp_path / "nothing"), 4).setup()

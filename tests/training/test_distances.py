@@ -70,7 +70,7 @@ def test_measuring_leaves_global_random_numbers_alone(tmp_path, train, words, mo
 
         return call
 
-    for name in ("on_train_start", "measure"):
+    for name in ("on_train_start", "act"):
         monkeypatch.setattr(Distances, name, watched(name))
     train(tmp_path / "out", 0.128, words)
     assert same == [True] * 3
@@ -134,10 +134,12 @@ def test_loggers_get_the_rows_by_images_seen(tmp_path, train, table):
     logger = CSVLogger(tmp_path / "log")
     train(tmp_path / "out", 0.128, loggers=[logger])
     with next((tmp_path / "log").rglob("metrics.csv")).open(newline="") as file:
-        logged = [row for row in csv.DictReader(file) if row["fd_pixels"]]
+        logged = [row for row in csv.DictReader(file) if row["distances/fd_pixels"]]
     assert [row["step"] for row in logged] == ["64", "128"]
     for name in ("fd_pixels", "kd_pixels", "diversity"):
-        assert [float(row[name]) for row in logged] == [float(row[name]) for row in table(tmp_path / "out")]
+        assert [float(row[f"distances/{name}"]) for row in logged] == [
+            float(row[name]) for row in table(tmp_path / "out")
+        ]
 
 
 def test_measuring_is_not_training_time(tmp_path, train, monkeypatch):

@@ -6,11 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
+import pytorch_lightning as pl
 import torch
+import yaml
+from pytorch_lightning.loggers import CSVLogger
 
+import ganfill.training.fit
 from ganfill.errors import UserError
+from ganfill.training.dashboard import key
+from ganfill.training.encoder import EncoderTraining
+from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint
 
 
@@ -86,6 +94,52 @@ def test_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, trai
     with pytest.raises(UserError, match="NaN or infinite"):
         train(tmp_path, 0.6, gan)
     assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+class Ends(pl.Callback):
+    """Ends a training at its third step, by an error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if pl_module.images_seen == 48:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(None, 0), (UserError("wrong"), 1), (ValueError("worse"), 1), (KeyboardInterrupt(), 255)]
+)
+def test_loggers_are_told_how_it_ended(tmp_path, train, monkeypatch, error, code):
+    told, handler = [], signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(ganfill.training.fit, "finish_wandb", lambda loggers, exit_code: told.append(exit_code))
+    try:
+        with pytest.raises(type(error)) if error else nullcontext():
+            train(tmp_path, 0.1, callbacks=[Ends(error)] if error else [])
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning ignores it from then on
+    assert told == [code]
+
+
+def test_loggers_get_the_configuration_and_keys_in_sections(tmp_path, train):
+    logger = CSVLogger(tmp_path / "log")
+    provenance = {"config": {"loss": {"p": 2}, "precision": "auto"}, "precision": "32-true", "commit": "0d1"}
+    gan, _ = train(tmp_path / "out", 0.1, loggers=[logger], provenance=provenance)
+    (file,) = (tmp_path / "log").rglob("hparams.yaml")
+    assert yaml.safe_load(file.read_text()) == {
+        "loss": {"p": 2}, "precision": "32-true", "commit": "0d1", "data_digest": "synthetic-40-32-0", "pictures": 40,
+    }  # fmt: skip
+    assert read_checkpoint(tmp_path / "out/last.ckpt")["ganfill"]["config"] == provenance["config"]
+    with next((tmp_path / "log").rglob("metrics.csv")).open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    keys = {key(name) for name in (*gan.MEASURES, "seconds", "images_per_second")}
+    assert set(row) == keys | {"step", "kimg"} and row["step"] == "64" and float(row["kimg"]) == 0.064
+    assert float(row["losses/loss_d"]) == pytest.approx(float(rows(tmp_path / "out/metrics.csv")[1][1]), rel=1e-5)
+
+
+def test_every_measure_has_a_section():
+    found = {key(name) for name in (*GAN.MEASURES, *EncoderTraining.MEASURES)}
+    assert {name.partition("/")[0] for name in found} == {"losses", "logits", "gradients", "errors"}
 
 
 def command(out):

@@ -23,10 +23,10 @@ from ganfill.errors import UserError
 from ganfill.models import dcgan, dcgan_plus
 from ganfill.models.latent import Normal
 from ganfill.training import parallel
-from ganfill.training.callbacks import Samples
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
+from ganfill.training.samples import Samples
 
 CPU = torch.device("cpu")
 ADAM = partial(torch.optim.Adam, lr=2e-4, betas=[0.5, 0.999], fused=True)
@@ -81,7 +81,7 @@ def train(gan, out, kimg, batch=BATCH, minutes=None):
     data = SyntheticDataModule(batch, 32, n=40, mirror=True)
     fit(
         gan, data, out, kimg=kimg, minutes=minutes, device=CPU, precision="32-true", make_loggers=list, provenance={},
-        checkpoint_kimg=0.064, callbacks=[Samples(out / "samples", 0.064)],
+        checkpoint_kimg=0.064, callbacks=[Samples(out / "samples", 0.064, kimg, minutes)],
     )  # fmt: skip
     return gan
 

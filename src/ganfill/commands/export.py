@@ -9,8 +9,7 @@ from ganfill import modelfile
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
 from ganfill.onnxfile import save_onnx
-from ganfill.training.export import to_model
-from ganfill.training.rundir import last_metrics, read_checkpoint
+from ganfill.training.export import from_run
 
 
 def run(config: DictConfig) -> Path:
@@ -22,9 +21,7 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"out={out} is a directory: name a file, such as {out / 'model'}.{config.format}")
     if config.checkpoint not in ("last", "best"):
         raise UserError(f"checkpoint={config.checkpoint} is not known: use last or best")
-    run = Path(config.run)
-    model = to_model(read_checkpoint(run / f"{config.checkpoint}.ckpt"))
-    model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
+    model = from_run(Path(config.run), config.checkpoint)
     out.parent.mkdir(parents=True, exist_ok=True)
     if config.format == "onnx":
         figures = {"largest_difference_to_torch": save_onnx(out, model)}

@@ -13,12 +13,14 @@ from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.evaluation.features import load_networks
 from ganfill.training import parallel
-from ganfill.training.callbacks import Samples
+from ganfill.training.artifact import ModelArtifact
 from ganfill.training.collapse import Collapse
+from ganfill.training.completions import Completions
 from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.rundir import read_checkpoint, settle
+from ganfill.training.samples import Samples
 from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ def run(config: DictConfig) -> Path:
 def train(device: torch.device, config: DictConfig) -> None:
     """What ``run`` does in each process."""
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
+    length = config.kimg, config.minutes
     precision = choose_precision(config.precision, device)
     judges = load_networks(as_words(config.features))
     if parallel.rank() == 0:
@@ -50,9 +53,11 @@ def train(device: torch.device, config: DictConfig) -> None:
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
         callbacks=[
-            Samples(out / "samples", config.sample_kimg),
-            Distances(out, judges, config.fd_kimg, config.fd_samples, config.kimg, config.minutes),
+            Samples(out / "samples", config.sample_kimg, *length),
+            Completions(out, config.completion_kimg, *length),
+            Distances(out, judges, config.fd_kimg, config.fd_samples, *length),
             Collapse(config.sample_kimg),
+            ModelArtifact(out),
         ],
     )
     if trained:

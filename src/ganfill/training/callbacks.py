@@ -1,4 +1,4 @@
-"""What happens besides the steps: metrics, sample grids, checkpoints, progress, the end. All by images seen."""
+"""What happens besides the steps: metrics, checkpoints, progress, the end. All by images seen."""
 
 import csv
 import sys
@@ -7,16 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import wandb
-from PIL import Image
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
-from torchvision.utils import make_grid
 from tqdm import tqdm
 
-from ganfill.pixels import to_uint8
 from ganfill.training import parallel
 from ganfill.training.clock import Clocked, crossed
-from ganfill.training.gan import GAN
+from ganfill.training.dashboard import key, log_row
 
 
 class Metrics(pl.Callback):
@@ -53,54 +48,8 @@ class Metrics(pl.Callback):
         self.last = (module.images_seen, now)
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.columns])
-        for logger in trainer.loggers:
-            logger.log_metrics(row, step=module.images_seen)
-
-
-class Samples(pl.Callback):
-    """Grids of pictures from z that never change, by the averaged and by the raw generator: files, and to the loggers.
-
-    Args:
-        directory: where ``kimg000120_ema.png`` and ``kimg000120_raw.png`` go.
-        every_kimg: how often.
-        n: pictures a grid, eight to a row.
-    """
-
-    def __init__(self, directory: Path, every_kimg: float, n: int = 64) -> None:
-        self.directory, self.every_kimg, self.n = directory, every_kimg, n
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The untrained generator, once."""
-        gan = _gan(pl_module)
-        if self.every_kimg and not gan.images_seen:
-            self.write(trainer, gan)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Writes both grids when they are due."""
-        gan = _gan(pl_module)
-        if crossed(gan.images_seen - len(batch) * parallel.world(), gan.images_seen, self.every_kimg):
-            self.write(trainer, gan)
-
-    def write(self, trainer: pl.Trainer, gan: GAN) -> None:
-        """Writes both grids now."""
-        if trainer.is_global_zero:
-            with gan.paused():
-                self._write(trainer, gan)
-
-    def _write(self, trainer: pl.Trainer, gan: GAN) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for name, average in (("ema", True), ("raw", False)):
-            grid = to_uint8(make_grid(gan.sample(self.n, average).float(), nrow=8, pad_value=1.0)).cpu()
-            picture = Image.fromarray(grid.numpy())
-            write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png", picture.save)
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    row: Any = {f"samples/{name}": wandb.Image(picture), "kimg": gan.images_seen / 1000}
-                    logger.log_metrics(row, step=gan.images_seen)
-                elif isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"samples/{name}", grid, gan.images_seen, dataformats="HWC")
+        shown = {key(name): value for name, value in row.items() if name != "kimg"}
+        log_row(trainer.loggers, shown, module.images_seen)
 
 
 class Checkpoint(pl.Callback):
@@ -218,9 +167,4 @@ def cut_back(path: Path, columns: Sequence[str], images_seen: int) -> list[list[
 
 def _clocked(module: pl.LightningModule) -> Clocked:
     assert isinstance(module, Clocked)
-    return module
-
-
-def _gan(module: pl.LightningModule) -> GAN:
-    assert isinstance(module, GAN)
     return module

@@ -14,6 +14,7 @@ from ganfill.data.prepare import prepare
 from ganfill.data.store import ImageStore
 from ganfill.devices import send
 from ganfill.errors import UserError
+from ganfill.evaluation.pictures import Pictures, choose
 from ganfill.training import parallel
 from ganfill.training.synthetic import draw_faces
 
@@ -139,6 +140,11 @@ class FFHQDataModule(pl.LightningDataModule):
         seen, share = trainer.lightning_module.images_seen, parallel.share(self.batch_size)
         return Batches(pictures, rows, self.batch_size, self.seed, self.mirror, seen, share)
 
+    def held_out(self, n: int) -> Pictures | None:
+        """Up to ``n`` pictures that are not trained on, the same for every training; None if there are none."""
+        store = ImageStore.open(Path(self.path))
+        return choose(store, "test", (), n, seed=0) if len(store.rows("test")) else None
+
     def mean_picture(self, chunk: int = 4096) -> torch.Tensor:
         """The mean of the training pictures, float32 (3, H, W) in [-1, 1]."""
         total = np.zeros(self.pictures.shape[1:], np.int64)
@@ -169,6 +175,11 @@ class SyntheticDataModule(FFHQDataModule):
             self.pictures = draw_faces(self.n, self.resolution, seeding.generator(self.seed, "synthetic"))
             self.rows = np.arange(self.n)
             self.digest = f"synthetic-{self.n}-{self.resolution}-{self.seed}"
+
+    def held_out(self, n: int) -> Pictures:
+        """As ``FFHQDataModule``; there always are some."""
+        drawn = draw_faces(n, self.resolution, seeding.generator(0, "synthetic, held out"))
+        return Pictures([f"drawn/{i}" for i in range(n)], drawn, np.zeros(0, np.int64))
 
 
 class FolderDataModule(FFHQDataModule):

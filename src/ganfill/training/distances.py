@@ -18,11 +18,11 @@ from ganfill.errors import UserError
 from ganfill.evaluation.distances import SUBSET_SIZE, frechet, kernel
 from ganfill.evaluation.features import PIXELS, FeatureNetwork, extract
 from ganfill.pixels import to_uint8
-from ganfill.training import parallel
-from ganfill.training.callbacks import cut_back, is_over, write_atomically
-from ganfill.training.clock import crossed
+from ganfill.training.callbacks import cut_back, write_atomically
+from ganfill.training.dashboard import key, log_row
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.gan import GAN
+from ganfill.training.moments import Moments
 from ganfill.training.rundir import read_checkpoint
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ FEWEST = 4  # training pictures: two in each of two sets
 THUMBNAIL = 8
 
 
-class Distances(pl.Callback):
+class Distances(Moments):
     """Appends Frechet and kernel distances to training pictures to ``distances.csv`` and keeps ``best.ckpt``.
 
     The samples are of the averaged generator in float32, as in ``ganfill evaluate``, from z that never change; the real
@@ -73,54 +73,34 @@ class Distances(pl.Callback):
             out / name for name in ("distances.csv", "distances_floor.json", "best.ckpt")
         )
         self.networks = list(networks) or [FeatureNetwork(PIXELS, thumbnails, "")]
-        self.every_kimg, self.n, self.kimg, self.minutes = every_kimg, n, kimg, minutes
+        super().__init__(every_kimg, kimg, minutes)
+        self.n = n
         self.names = [name for network in self.networks for name in network.distance_names]
         self.columns = ("kimg", "seconds", *self.names, "diversity")
         self.real: list[np.ndarray] = []
         self.real_spread = 0.0
         self.best = math.inf
-        self.measured_at = -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the real pictures' features, and continues the table."""
-        assert isinstance(pl_module, GAN)
+        gan = self._gan(pl_module)
         if self.every_kimg and trainer.is_global_zero:
-            with pl_module.paused(), _own_randomness(pl_module.device):
-                self._begin(trainer.datamodule, pl_module)  # pyright: ignore[reportAttributeAccessIssue]
+            with gan.paused(), own_randomness(gan.device):
+                self._begin(trainer.datamodule, gan)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Measures when it is due or the training is over."""
-        assert isinstance(pl_module, GAN)
-        due = crossed(pl_module.images_seen - len(batch) * parallel.world(), pl_module.images_seen, self.every_kimg)
-        if due or is_over(pl_module.images_seen, pl_module.seconds, self.kimg, self.minutes):
-            self.measure(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measures an end that came by the clock after ``on_train_batch_end`` had looked at it."""
-        assert isinstance(pl_module, GAN)
-        if self.measured_at != pl_module.images_seen:
-            self.measure(trainer, pl_module)
-
-    def measure(self, trainer: pl.Trainer, gan: GAN) -> None:
-        """Writes one row now, and the best checkpoint if this is it."""
-        if not self.every_kimg:
+    def act(self, trainer: pl.Trainer, gan: GAN) -> None:
+        """Writes one row, and the best checkpoint if this is it."""
+        row = self._row(gan) if trainer.is_global_zero else None
+        if trainer.strategy.broadcast(row is not None and row[self.names[0]] < self.best):
+            gan.check_finite(weights=True)
+            # Before its row: a kill between the two repeats both.
+            write_atomically(self.best_path, trainer.save_checkpoint)
+        if row is None:
             return
-        self.measured_at = gan.images_seen
-        with gan.paused():
-            row = self._row(gan) if trainer.is_global_zero else None
-            if trainer.strategy.broadcast(row is not None and row[self.names[0]] < self.best):
-                gan.check_finite(weights=True)
-                # Before its row: a kill between the two repeats both.
-                write_atomically(self.best_path, trainer.save_checkpoint)
-            if row is None:
-                return
-            self.best = min(self.best, row[self.names[0]])
-            with self.table.open("a", newline="") as file:
-                csv.writer(file).writerow([row[name] for name in self.columns])
-            for logger in trainer.loggers:
-                logger.log_metrics(row, step=gan.images_seen)
+        self.best = min(self.best, row[self.names[0]])
+        with self.table.open("a", newline="") as file:
+            csv.writer(file).writerow([row[name] for name in self.columns])
+        log_row(trainer.loggers, {key(name): row[name] for name in self.columns[2:]}, gan.images_seen)
 
     def _begin(self, data: FFHQDataModule, gan: GAN) -> None:
         n = min(self.n, len(data.rows) // 2)
@@ -161,7 +141,7 @@ class Distances(pl.Callback):
     def _row(self, gan: GAN) -> dict[str, float] | None:
         """What there is to write, rounded; nothing, and a line in the log, if it cannot be measured."""
         try:
-            with _own_randomness(gan.device):
+            with own_randomness(gan.device):
                 samples = draw(gan, self.n)
                 figures = self._compare([extract(network, samples, gan.device) for network in self.networks])
         except UserError as error:
@@ -222,8 +202,8 @@ def _kernel(real: np.ndarray, fake: np.ndarray) -> float:
     return float(np.mean([kernel(a, b) for a, b in pairs]))
 
 
-def _own_randomness(device: torch.device):
-    """Gives the training its random state back, whatever a feature network draws."""
+def own_randomness(device: torch.device):
+    """Gives the training its random state back, whatever is drawn within."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 

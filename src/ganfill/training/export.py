@@ -1,5 +1,6 @@
 """From the checkpoint of a training to a model."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,12 +9,24 @@ from torch import nn
 from ganfill.errors import UserError
 from ganfill.modelfile import Model, build_part
 from ganfill.models.latent import Normal, Uniform
+from ganfill.training.rundir import last_metrics, read_checkpoint
 
 # Where a training ran and what it wrote there says nothing about the model.
 PLACES = (
     *("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
-    *("features", "fd_kimg", "fd_samples"),
+    *("features", "fd_kimg", "fd_samples", "completion_kimg"),
 )
+
+
+def from_run(run: Path, checkpoint: str) -> Model:
+    """The model of a run directory's ``last`` or ``best`` checkpoint, with the metrics of that moment in its card.
+
+    Raises:
+        UserError: there is none, or it cannot be exported, see ``to_model``.
+    """
+    model = to_model(read_checkpoint(run / f"{checkpoint}.ckpt"))
+    model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
+    return model
 
 
 def to_model(checkpoint: dict[str, Any]) -> Model:

@@ -12,10 +12,13 @@ from ganfill.errors import UserError
 from ganfill.training import parallel
 from ganfill.training.callbacks import Checkpoint, Metrics, Progress, is_over
 from ganfill.training.clock import Clocked
+from ganfill.training.dashboard import log_config
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.loggers import finish_wandb
 from ganfill.training.rundir import read_checkpoint
 from ganfill.training.trainer import make_trainer
+
+FAILED, INTERRUPTED = 1, 255  # as wandb itself tells them apart
 
 
 def fit(
@@ -78,12 +81,14 @@ def fit(
         Progress(kimg),
     ]
     loggers = make_loggers() if parallel.rank() == 0 else []
-    trainer = make_trainer(device, precision, loggers, callbacks)
-    exit_code = 1
+    exit_code = FAILED
     try:
+        log_config(loggers, provenance.get("config", {}) | {k: v for k, v in provenance.items() if k != "config"})
+        trainer = make_trainer(device, precision, loggers, callbacks)
         trainer.fit(module, datamodule=data, ckpt_path=last if resuming else None, weights_only=True)
         exit_code = 0
     except SystemExit:  # Lightning's answer to Ctrl-C
+        exit_code = INTERRUPTED
         raise KeyboardInterrupt from None
     finally:
         finish_wandb(loggers, exit_code)

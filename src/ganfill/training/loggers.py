@@ -21,7 +21,14 @@ def make_wandb_logger(
 ) -> WandbLogger:
     """Logs to Weights & Biases: online with an account, otherwise offline into ``out``, said in one line.
 
-    The run's id is kept in ``out``, so that a resumed training continues its run; ``kimg`` is the axis of every chart.
+    The run's id is kept in ``out``, so that a resumed training continues its run, offline in a directory beside the first
+    one; ``kimg`` is the axis of every chart. See ``dashboard`` for what is shown.
+
+    Args:
+        out: the run directory.
+        project: of wandb.
+        group: that the run belongs to, such as a sweep.
+        name: of the run; None: that of ``out``.
     """
     directory = Path(out)
     identity = directory / "wandb_id.txt"

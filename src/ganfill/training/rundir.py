@@ -13,7 +13,7 @@ from ganfill.errors import UserError
 # learning rate follows its kimg.
 FREE_KEYS = (
     *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("features", "fd_kimg", "fd_samples"),
+    *("features", "fd_kimg", "fd_samples", "completion_kimg"),
 )
 
 
