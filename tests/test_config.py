@@ -15,6 +15,7 @@ NEEDED = {
     "export": ["run=r", "out=o"],
     "info": ["file=f"],
     "leaderboard": ["runs=r"],
+    "report": ["run=r"],
     "complete": ["images=i", "mask=m", "out=o"],
     "evaluate": ["data.path=d"],
 }

@@ -12,7 +12,14 @@ from ganfill.errors import Incomplete, UserError
 from ganfill.grammar import LISTS
 
 # The key that a word without one belongs to, if it is the path of something.
-PATH_KEYS = {"prepare": "source", "export": "run", "info": "file", "complete": "images", "leaderboard": "runs"}
+PATH_KEYS = {
+    "prepare": "source",
+    "export": "run",
+    "info": "file",
+    "complete": "images",
+    "leaderboard": "runs",
+    "report": "run",
+}
 SWEEPABLE = ("train", "evaluate")
 SWEEP_WORDS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
 

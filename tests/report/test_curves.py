@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.report.curves import LINE, Line, _smooth, curves
+from ganfill.report.curves import LINE, Line, curves, smooth
 from ganfill.report.paper import DPI, PANEL
 
 
@@ -67,6 +67,6 @@ def test_the_same_lines_give_the_same_bytes():
 
 def test_means_of_a_neighbourhood():
     values = np.array([0.0, 0.0, 9.0, 0.0, 0.0])
-    assert _smooth(values, 0.4).tolist() == [0, 3, 3, 3, 0]
-    assert _smooth(values, 0).tolist() == values.tolist()
-    assert _smooth(np.full(50, 2.0), 0.2) == pytest.approx(np.full(50, 2.0))
+    assert smooth(values, 0.4).tolist() == [0, 3, 3, 3, 0]
+    assert smooth(values, 0).tolist() == values.tolist()
+    assert smooth(np.full(50, 2.0), 0.2) == pytest.approx(np.full(50, 2.0))

@@ -108,12 +108,12 @@ def test_values_that_are_not_finite_are_passed_over(caplog):
 
 
 def test_in_a_training_it_looks_at_measures_and_samples(tmp_path, make_gan, monkeypatch, caplog):
-    monkeypatch.setattr("ganfill.training.collapse.PATIENCE_KIMG", 0.1)
+    monkeypatch.setattr("ganfill.evaluation.collapse.PATIENCE_KIMG", 0.1)
     gan = make_gan()
     # A generator that has forgotten z, and a discriminator that is sure.
     gan.generator_ema.forward = lambda z: torch.zeros(len(z), 3, 32, 32)
-    monkeypatch.setattr("ganfill.training.collapse.GAP", -100.0)
-    monkeypatch.setattr("ganfill.training.collapse.GRADIENT", 1e6)
+    monkeypatch.setattr("ganfill.evaluation.collapse.GAP", -100.0)
+    monkeypatch.setattr("ganfill.evaluation.collapse.GRADIENT", 1e6)
     callback = Collapse(0.064)
     fit(
         gan,

@@ -52,19 +52,20 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted keys and their values; a data set is known by its name, wherever it lies."""
     out = str(config.get("out"))
     found = {}
-    for key, value in _leaves(config, ""):
+    for key, value in leaves(config):
         if key.split(".")[0] in IGNORED or (isinstance(value, str) and f"{value}/".startswith(f"{out}/")):
             continue
         found[key] = PurePath(value).name if key == "data.path" and isinstance(value, str) else value
     return found
 
 
-def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted keys of a configuration, or of a part below ``prefix``, and their values; whole numbers are ints."""
     if not isinstance(node, Mapping):
         yield prefix, int(node) if isinstance(node, float) and node.is_integer() else node
         return
     for key, value in node.items():
-        yield from _leaves(value, f"{prefix}.{key}".strip("."))
+        yield from leaves(value, f"{prefix}.{key}".strip("."))
 
 
 def _mark(value: Any) -> str:

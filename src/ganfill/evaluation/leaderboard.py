@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ganfill.evaluation import table
 from ganfill.evaluation.ranking import DISTANCES, TIMES, Entry, columns, measured, rank
 from ganfill.evaluation.sweep import Cell
 from ganfill.report.columns import heading, number
 from ganfill.report.curves import Line, curves
-from ganfill.report.figures import captioned, save
+from ganfill.report.figures import captioned, read, save
 from ganfill.report.pages import Figure, Table, render
 
 SAMPLES = 16  # pictures of each cell
@@ -77,12 +76,10 @@ def samples(cell: Cell, problems: list[str]) -> list[np.ndarray]:
     if not grids:
         return []
     told = f"{cell.name}/samples/{grids[-1].name}"
-    try:
-        with Image.open(grids[-1]) as image:
-            grid = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        problems.append(f"{told} is no readable picture: it is left out")
+    image = read(grids[-1], told, problems)
+    if image is None:
         return []
+    grid = np.asarray(image)
     height, width, _ = grid.shape
     side = (cell.config or {}).get("resolution", (width - EDGE) // A_ROW - EDGE)
     if not isinstance(side, int) or side < 1 or (width - EDGE) % (side + EDGE) or (height - EDGE) % (side + EDGE):

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ def read_cell(directory: Path, runs: Path) -> Cell:
     """One cell; whatever of it cannot be read is left out and told in ``problems``."""
     name = directory.relative_to(runs).as_posix() if directory != runs else directory.resolve().name
     problems: list[str] = []
-    config = _mapping(directory / "config.yaml", problems)
-    summary = _mapping(directory / "summary.json", problems) or {}
+    config = read_mapping(directory / "config.yaml", problems)
+    summary = read_mapping(directory / "summary.json", problems) or {}
     metrics, distances = (read_curve(directory / name, problems) for name in ("metrics.csv", "distances.csv"))
     figures = summary.get("figures")
     figures = figures if isinstance(figures, dict) else {}
@@ -92,38 +93,52 @@ def read_cell(directory: Path, runs: Path) -> Cell:
 
 
 def read_curve(path: Path, problems: list[str]) -> Curve:
-    """The columns of a CSV of numbers, one row for each ``kimg``; empty cells are NaN.
+    """The columns of a CSV of numbers, one row for each ``kimg``, see ``read_table``."""
+    header, rows = read_table(path, problems)
+    last = {row["kimg"]: row for row in rows}
+    return {name: np.array([last[kimg][name] for kimg in sorted(last)], float) for name in header}
+
+
+def read_table(path: Path, problems: list[str], words: Sequence[str] = ()) -> tuple[list[str], list[dict[str, Any]]]:
+    """The columns and rows of a CSV of numbers, float; empty cells are NaN. There are none without the file.
 
     Lines that are cut off or hold no numbers are left out; ``problems`` gets a line about them.
+
+    Args:
+        path: of the file, which must have a column ``kimg``.
+        problems: is added to.
+        words: other columns that it must have, which hold texts.
     """
     if not path.exists():
-        return {}
+        return [], []
     text = path.read_bytes().decode("utf-8", "replace")
     header, *lines = list(csv.reader(io.StringIO(text.replace("\0", "?")))) or [[]]
-    if "kimg" not in header:
-        problems.append(f"{path.name} has no column kimg: it is left out")
-        return {}
-    rows, broken = dict[float, list[float]](), list[int]()
+    if missing := [name for name in ("kimg", *words) if name not in header]:
+        problems.append(f"{path.name} has no column {missing[0]}: it is left out")
+        return [], []
+    rows, broken = list[dict[str, Any]](), list[int]()
     for number, line in enumerate(lines, start=2):
         cut = number == len(lines) + 1 and not text.endswith("\n")  # even a number may have lost its end
         try:
-            values = [float(value) if value else np.nan for value in line]
+            row = {
+                name: value if name in words else float(value or "nan")
+                for name, value in zip(header, line, strict=True)
+            }
         except ValueError:
-            values = []
-        if cut or len(values) != len(header) or np.isnan(values[header.index("kimg")]):
+            row = {"kimg": np.nan}
+        if cut or np.isnan(row["kimg"]):
             broken.append(number)
         else:
-            rows[values[header.index("kimg")]] = values
+            rows.append(row)
     if broken:
         told = (
             f"line {broken[0]} is" if len(broken) == 1 else f"{len(broken)} lines, the first of them {broken[0]}, are"
         )
         problems.append(f"{path.name}: {told} cut off or no row of numbers, and left out")
-    table = np.array([rows[kimg] for kimg in sorted(rows)], float).reshape(-1, len(header))
-    return dict(zip(header, table.T, strict=True))
+    return header, rows
 
 
-def _mapping(path: Path, problems: list[str]) -> dict[str, Any] | None:
+def read_mapping(path: Path, problems: list[str]) -> dict[str, Any] | None:
     """A YAML or JSON file that holds a mapping; None if it is missing or none."""
     if not path.exists():
         return None

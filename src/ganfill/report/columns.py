@@ -119,6 +119,17 @@ def plain_time(seconds: float) -> str:
     return f"{float(f'{seconds:.3g}'):,.10g} s"
 
 
+def duration(seconds: float) -> str:
+    """A time as people tell it: "20 s", "2 min 30 s", "2 h 5 min"; shorter ones as ``plain_time``."""
+    minutes, rest = divmod(round(seconds), 60)
+    if seconds < 60:
+        return plain_time(seconds)
+    if minutes < 60:
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h" + (f" {rest} min" if rest else "")
+
+
 def _spaced(column: str) -> str:
     return " ".join(NAMES.get(word, word) for word in column.split("_") if word)
 

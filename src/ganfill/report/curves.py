@@ -47,13 +47,13 @@ def curves(lines: Sequence[Line], columns: Sequence[str], window: float = 0) -> 
             points = _points(line, clock, column)
             if not len(points):
                 continue
-            look, values = looks[line.name], _smooth(points[:, 1], window)
+            look, values = looks[line.name], smooth(points[:, 1], window)
             times = points[:, 0] / (1 if clock == "kimg" else size)
             style = {"color": look.colour, "linestyle": look.dashes, "linewidth": 1.4, "markersize": 5}
             axes.plot(times, values, marker=look.marker if len(points) == 1 else None, **style)
             shown.append(values)
         if shown:
-            _scale(axes, np.concatenate(shown))
+            scale(axes, np.concatenate(shown))
         else:
             nothing(axes)
     ncols = max(1, min(4, LETTERS // (8 + max(map(len, looks), default=0))))
@@ -79,7 +79,7 @@ def _points(line: Line, clock: str, column: str) -> np.ndarray:
     return points[np.isfinite(points).all(1)]
 
 
-def _smooth(values: np.ndarray, window: float) -> np.ndarray:
+def smooth(values: np.ndarray, window: float) -> np.ndarray:
     """Means over a window around each value, which is cut off at the ends."""
     half = int(window * len(values) / 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
@@ -88,7 +88,7 @@ def _smooth(values: np.ndarray, window: float) -> np.ndarray:
     return (sums[high] - sums[low]) / (high - low) if half else values
 
 
-def _scale(axes: Axes, values: np.ndarray) -> None:
+def scale(axes: Axes, values: np.ndarray) -> None:
     """A logarithmic axis for values of many magnitudes, around zero if they have both signs."""
     sizes = np.abs(values)
     if values.min() > 0 and values.max() > WIDE * values.min():
@@ -102,4 +102,9 @@ def _scale(axes: Axes, values: np.ndarray) -> None:
     else:
         return
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axes.yaxis.set_major_formatter(plain_numbers())
+
+
+def plain_numbers() -> FuncFormatter:
+    """Writes the numbers at an axis as they are, without an offset or a factor somewhere else."""
+    return FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))

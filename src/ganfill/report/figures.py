@@ -91,6 +91,16 @@ def fit(picture: np.ndarray, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
+def read(path: Path, told: str, problems: list[str]) -> Image.Image | None:
+    """The picture of a file in RGB; None if it cannot be read, about which ``problems`` gets a line that says ``told``."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        problems.append(f"{told} is no readable picture: it is left out")
+        return None
+
+
 def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> None:
     """Writes a picture file whole or not at all; its directory is made if need be.
 

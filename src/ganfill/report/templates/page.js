@@ -34,3 +34,45 @@ for (const button of document.querySelectorAll("button.zoom")) {
   });
 }
 zoom.addEventListener("click", () => zoom.close());
+
+// A reel shows one sheet at a time, of the slider's moment and the chosen kind. The slider of the first reel also moves the
+// upright line in the curves, and tells their values there.
+for (const reel of document.querySelectorAll(".reel")) {
+  const moments = reel.dataset.moments.split(" "), slider = reel.querySelector("input[type=range]");
+  const frames = [...reel.querySelectorAll("img")], last = frames.find(frame => !frame.hidden).dataset;
+  const show = () => {
+    const moment = slider ? slider.value : last.moment;
+    const kind = reel.querySelector("input[type=radio]:checked")?.value ?? last.kind;
+    const told = `${moments[moment]} kimg, ${kind}`;
+    frames.forEach(frame => { frame.hidden = frame.dataset.moment !== moment || frame.dataset.kind !== kind; });
+    reel.querySelector(".absent").hidden = frames.some(frame => !frame.hidden);
+    reel.querySelector("output").textContent = told;
+    slider?.setAttribute("aria-valuetext", told);
+    if ("leads" in reel.dataset) mark(Number(moment), Number(moments[moment]));
+  };
+  reel.addEventListener("input", show);
+  reel.querySelector(".controls").hidden = false;
+  show();
+}
+
+function mark(moment, kimg) {
+  for (const chart of document.querySelectorAll(".chart svg")) {
+    const { left, right, end } = chart.dataset;
+    const x = Number(left) + Math.min(1, kimg / end) * (right - left);
+    chart.querySelector(".now").setAttribute("transform", `translate(${x.toFixed(1)})`);
+    chart.classList.add("marked");
+  }
+  for (const value of document.querySelectorAll(".chart .value")) {
+    value.textContent = value.dataset.values.split(" ")[moment] ?? value.textContent;
+  }
+}
+
+// Typing into a filter leaves the settings that hold the words.
+for (const filter of document.querySelectorAll("input.filter")) {
+  const rows = [...filter.parentElement.querySelectorAll("tr")];
+  filter.hidden = false;
+  filter.addEventListener("input", () => {
+    const word = filter.value.trim().toLowerCase();
+    rows.forEach(row => { row.hidden = !row.textContent.toLowerCase().includes(word); });
+  });
+}
