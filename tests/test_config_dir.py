@@ -64,3 +64,8 @@ def test_a_single_command_leaves_nothing_of_hydras(own, tmp_path, monkeypatch):
     assert cli.run(["train", "-cd", own, "model=slim", "out=o"]) == 0
     assert config.to_plain(seen[0])["model"]["width"] == 3
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_group_of_another_command_is_no_key():
+    with pytest.raises(UserError, match="loss is no key of ganfill complete"):
+        compose("complete", ["images=i", "mask=m", "loss=hinge"])

@@ -1,9 +1,9 @@
 """Every code block of the README and of docs/ runs, and every key that they name exists.
 
-The blocks of a page are run one after another, as its reader would, in a folder that holds what the page says the reader has.
-bash runs the sh blocks; ``ganfill`` is there a few lines that hand their words to this process, which has torch loaded
-already, and ``make`` runs the ``ganfill`` commands that the Makefile would. Settings are made small by the tables below. A
-comment just before a block says what else it is: ``<!-- file: PATH -->`` a file that the reader writes, ``<!-- not run: REASON -->``.
+The blocks of a page are run one after another, as its reader would, in a folder that holds what the reader has. bash runs
+the sh blocks; ``ganfill`` is there a few lines that hand their words to this process, which has torch loaded already, and
+``make`` runs the ``ganfill`` commands that the Makefile would. Settings are made small by the tables below. A comment just
+before a block says what else it is: ``<!-- file: PATH -->`` a file that the reader writes, ``<!-- not run: REASON -->``.
 """
 
 import json
@@ -232,8 +232,8 @@ def terminal(has, tmp_path, monkeypatch, request):
     if name == "README.md":  # where all pictures of a folder are completed
         (folder / "photos").unlink()
         (folder / "photos/masks").mkdir(parents=True)
-        shutil.copy(has / "photo.jpg", folder / "photos/photo.jpg")
-        shutil.copy(has / "photo_mask.png", folder / "photos/masks/photo.png")
+        shutil.copy(has / "photo.jpg", folder / "photos/portrait.jpg")
+        shutil.copy(has / "photo_mask.png", folder / "photos/masks/portrait.png")
     elif name != "own_pictures.md":
         shutil.copytree(has / "mine", folder / "data/mine")
     monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly

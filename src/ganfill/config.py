@@ -198,9 +198,13 @@ def help_text(command: str) -> str:
 
 def _plain_keys(command: str) -> set[str]:
     """A command's own top-level keys, without the groups that it chooses an option from."""
+    return yaml.safe_load(_source(command)).keys() - _groups(command) - {"defaults"}
+
+
+def _groups(command: str) -> set[str]:
+    """The groups that a command chooses an option from."""
     content = yaml.safe_load(_source(command))
-    groups = {key for entry in content.pop("defaults", ()) if isinstance(entry, dict) for key in entry}
-    return content.keys() - groups
+    return {key for entry in content.get("defaults", ()) if isinstance(entry, dict) for key in entry}
 
 
 def _source(command: str) -> str:
@@ -226,8 +230,8 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
 
 def keys(command: str, words: Iterable[str] = (), directory: str | None = None) -> list[str]:
     """All keys a command takes, dotted, and its groups, with the options that ``words`` choose."""
-    groups = (word.partition("=") for word in words if word.partition("=")[0] not in _plain_keys(command))
-    chosen = [f"{key}={value}" for key, _, value in groups if value in options(key, directory)]
+    pairs, groups = (word.partition("=") for word in words), _groups(command)
+    chosen = [f"{key}={value}" for key, _, value in pairs if key in groups and value in options(key, directory)]
     GlobalHydra.instance().clear()
     with initialize_config_module(PACKAGE, version_base="1.3"):
         config = hydra_compose(command, search_path(directory) + chosen)
