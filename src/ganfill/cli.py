@@ -9,7 +9,7 @@ from ganfill import __version__
 from ganfill.commands import load
 from ganfill.config import commands, compose, help_text, nearest
 from ganfill.errors import Incomplete, UserError
-from ganfill.grammar import LISTS
+from ganfill.grammar import LISTS, take_config_dir
 
 # The key that a word without one belongs to, if it is the path of something.
 PATH_KEYS = {
@@ -21,7 +21,7 @@ PATH_KEYS = {
     "report": "run",
 }
 SWEEPABLE = ("train", "evaluate")
-SWEEP_WORDS = ("-m", "--multirun", "-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
+SWEEP_WORDS = ("-m", "--multirun", "-cn", "--config-name", "-cp", "--config-path")
 
 EXAMPLES = """\
 Examples:
@@ -69,7 +69,8 @@ def _dispatch(words: list[str]) -> int:
         if command not in SWEEPABLE:
             raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
         return import_module("ganfill.sweep").sweep(command, words)  # it loads torch and Lightning
-    made = load(command)(compose(command, *assign_paths(command, words)))
+    words, directory = take_config_dir(words)
+    made = load(command)(compose(command, *assign_paths(command, words), directory))
     print(made)
     return 0
 

@@ -1,7 +1,7 @@
 """Configurations: the only room, besides the commands, that knows Hydra and OmegaConf.
 
-A command's configuration is composed from the package ``ganfill.conf`` (the top-level ``conf/`` of a checkout) and the
-words of a command line, and parts are built from its ``_target_`` nodes.
+A command's configuration is composed from the package ``ganfill.conf`` (the top-level ``conf/`` of a checkout), a
+directory of the user's own if one is given, and the words of a command line; parts are built from its ``_target_`` nodes.
 """
 
 import difflib
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -26,26 +27,32 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganfill import plugins
 from ganfill.errors import UserError
-from ganfill.grammar import literal, options_first, quote
+from ganfill.grammar import literal, options_first, quote, search_path, take_config_dir
 
 PACKAGE = "ganfill.conf"
 TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
-ALLOWED_TARGETS = ("ganfill.", "torch.")
 
 
-def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | list[str]] | None = None) -> DictConfig:
+def compose(
+    command: str,
+    words: Iterable[str] = (),
+    values: Mapping[str, str | list[str]] | None = None,
+    directory: str | None = None,
+) -> DictConfig:
     """The configuration of a command.
 
     Args:
         command: name of a primary configuration, such as ``train``.
         words: ``key=value`` as typed; the value may hold spaces, commas, brackets, quotes and further ``=``.
         values: texts, or lists of texts, that keys of the command get as they are.
+        directory: with further options of groups, such as ``model/mine.yaml``; one of ganfill's name is not seen.
 
     Raises:
         UserError: a key or an option is not known, or a needed one is missing.
     """
-    words, values, overrides = list(words), dict(values or {}), list[str]()
+    words, values, overrides = list(words), dict(values or {}), search_path(directory)
     for word in words:
         key, equals, value = word.partition("=")
         # Hydra would take complete's model= for the group of train's architectures, and out=2024 for a number.
@@ -62,8 +69,8 @@ def compose(command: str, words: Iterable[str] = (), values: Mapping[str, str | 
         for key, value in values.items():
             config[key] = literal(value) if isinstance(value, str) else [literal(part) for part in value]
         check(command, config)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(explain(command, words, error)) from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        raise UserError(explain(command, words, error, directory)) from None
     return config
 
 
@@ -86,28 +93,19 @@ def build(node: Any, **arguments: Any) -> Any:
     """Builds the object a node's ``_target_`` names, its nested nodes first; containers become plain ones.
 
     Raises:
-        UserError: the target lies outside ganfill and torch, or does not take these arguments.
+        UserError: the target lies outside ganfill, torch and ``plugins``, or does not take these arguments.
     """
-    refuse_foreign_targets(node)
+    plugins.refuse_foreign_targets(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
     try:
         return instantiate(node, _convert_="all", **arguments)
     except HydraException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        reason = str(error.__cause__ or error).splitlines()[0]
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, ImportError):
+            cause = cause.__cause__ or cause  # Hydra's begins with the target alone
+        reason = str(cause or error).splitlines()[0]
         raise UserError(f"{node.get('_target_')} cannot be built with these settings: {reason}") from error
-
-
-def refuse_foreign_targets(node: Any) -> None:
-    """Raises ``UserError`` if anything below ``node`` would call code outside ganfill and torch."""
-    if OmegaConf.is_config(node):
-        node = OmegaConf.to_container(node, resolve=True)
-    if isinstance(node, dict):
-        target = node.get("_target_")
-        if isinstance(target, str) and not target.startswith(ALLOWED_TARGETS):
-            raise UserError(f"_target_={target} is refused: configurations build parts of ganfill and torch only")
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        refuse_foreign_targets(child)
 
 
 def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig, Any], None]) -> None:
@@ -126,8 +124,8 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     try:
         with _config_path(command) as path, _own_logging():
             hydra.main(version_base="1.3", config_path=path, config_name=command)(told)()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(command, words, error)) from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
 
 
 @contextmanager
@@ -200,40 +198,43 @@ def help_text(command: str) -> str:
 
 def _plain_keys(command: str) -> set[str]:
     """A command's own top-level keys, without the groups that it chooses an option from."""
+    return yaml.safe_load(_source(command)).keys() - _groups(command) - {"defaults"}
+
+
+def _groups(command: str) -> set[str]:
+    """The groups that a command chooses an option from."""
     content = yaml.safe_load(_source(command))
-    groups = {key for entry in content.pop("defaults", ()) if isinstance(entry, dict) for key in entry}
-    return content.keys() - groups
+    return {key for entry in content.get("defaults", ()) if isinstance(entry, dict) for key in entry}
 
 
 def _source(command: str) -> str:
     return files(PACKAGE).joinpath(f"{command}.yaml").read_text("utf-8")
 
 
-def explain(command: str, words: list[str], error: Exception) -> str:
+def explain(command: str, words: list[str], error: Exception, directory: str | None = None) -> str:
     """Hydra's complaint about ``words`` in one line that names the word and the nearest valid ones."""
     text = str(error)
+    if isinstance(error, yaml.YAMLError):
+        return " ".join(text.split())  # it tells the file and the line
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
         group, _, option = match[1].rpartition("/")
-        known = options(group)
-        return f"{group}={option} is not known: {nearest(option, known)}"
+        return f"{group}={option} is not known: {nearest(option, options(group, directory))}"
     if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)", text):
         key = next(word for word in match.groups() if word)
-        known = keys(command, words)
-        near = f" of ganfill {command}: {nearest(key, known)}"
-        return f"{key} is no key{near}"
+        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command, words, directory))}"
     if match := re.search(r"Could not find match for '([^']+)'|No match in the defaults list.*?'([^']+)'", text, re.S):
         key = match[1] or match[2]
-        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command, words))}"
+        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command, words, directory))}"
     return f"ganfill {command} {' '.join(words)}: {text.splitlines()[0]}"
 
 
-def keys(command: str, words: Iterable[str] = ()) -> list[str]:
+def keys(command: str, words: Iterable[str] = (), directory: str | None = None) -> list[str]:
     """All keys a command takes, dotted, and its groups, with the options that ``words`` choose."""
-    pairs = (word.partition("=") for word in words)
-    chosen = [f"{key}={value}" for key, _, value in pairs if value in options(key) and key not in _plain_keys(command)]
+    pairs, groups = (word.partition("=") for word in words), _groups(command)
+    chosen = [f"{key}={value}" for key, _, value in pairs if key in groups and value in options(key, directory)]
     GlobalHydra.instance().clear()
     with initialize_config_module(PACKAGE, version_base="1.3"):
-        config = hydra_compose(command, chosen)
+        config = hydra_compose(command, search_path(directory) + chosen)
     found: list[str] = []
 
     def walk(node: Any, prefix: str) -> None:
@@ -248,12 +249,11 @@ def keys(command: str, words: Iterable[str] = ()) -> list[str]:
     return [key for key in found if "._" not in key]
 
 
-def options(group: str) -> list[str]:
-    """Names of the options of a group, such as ``loss``."""
-    directory = files(PACKAGE).joinpath(group)
-    if not directory.is_dir():
-        return []
-    return sorted(path.name.removesuffix(".yaml") for path in directory.iterdir() if path.name.endswith(".yaml"))
+def options(group: str, directory: str | None = None) -> list[str]:
+    """Names of the options of a group, such as ``loss``, those in a directory of the user's own included."""
+    places = [files(PACKAGE).joinpath(group), *([Path(directory, group)] if directory else [])]
+    inside = [path.name for place in places if place.is_dir() for path in place.iterdir()]
+    return sorted({name.removesuffix(".yaml") for name in inside if name.endswith(".yaml")})
 
 
 def nearest(word: str, known: list[str]) -> str:

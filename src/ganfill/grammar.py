@@ -13,7 +13,8 @@ LISTS = ("source", "images", "mask")
 # Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
 TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
 # Options of Hydra's own parser whose value is the word that follows.
-VALUED = ("-cd", "--config-dir", "-cn", "--config-name", "-cp", "--config-path")
+CONFIG_DIR = ("-cd", "--config-dir")
+VALUED = (*CONFIG_DIR, "-cn", "--config-name", "-cp", "--config-path")
 
 
 def quote(word: str) -> str:
@@ -59,3 +60,28 @@ def in_hydras_grammar(word: str) -> str:
     except HydraException:
         return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
     return word
+
+
+def take_config_dir(words: list[str]) -> tuple[list[str], str | None]:
+    """Takes ``-cd DIR`` out, a directory with configurations of the user's own; returns the other words and DIR.
+
+    Raises:
+        UserError: there is no such directory.
+    """
+    others, directory, rest = list[str](), None, iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option not in CONFIG_DIR:
+            others.append(word)
+            continue
+        directory = value if equals else next(rest, "")
+        if not directory or not Path(directory).is_dir():
+            raise UserError(
+                f"{option} {directory}: no such directory; give one that holds files such as model/mine.yaml"
+            )
+    return others, directory
+
+
+def search_path(directory: str | None) -> list[str]:
+    """The override that makes Hydra look for options in ``directory`` too; none without one."""
+    return [f"hydra.searchpath=[{_quoted(f'file://{Path(directory).resolve()}')}]"] if directory else []

@@ -3,7 +3,7 @@
 Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
 where one was trained, ``encoder.*``. The JSON card in its header names the architectures and their arguments, the latent
 prior, resolution and provenance, and carries a SHA-256 over itself and every tensor. Loading builds classes of
-``ganfill.models`` only and runs nothing else.
+``ganfill.models``, and of packages that the user has let in (``ganfill.plugins``), and runs nothing else.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import nn
 
+from ganfill import plugins
 from ganfill.errors import UserError
 from ganfill.models.latent import Normal, Uniform
 
@@ -120,6 +121,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         raise UserError(f"{path} was changed after it was written (its SHA-256 differs): export or download it again")
     try:
         return _build(header["card"], tensors, header["sha256"]).to(device)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} does not fit this version of ganfill ({reason}): export it again") from None
@@ -175,17 +178,25 @@ def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str) 
 
 
 def build_part(part: dict[str, Any], kinds: type | tuple[type, ...]) -> Any:
-    """An object of the class of ``ganfill.models`` that ``part`` names, with its arguments.
+    """An object of the class that ``part`` names, with its arguments.
 
-    Nothing outside ``ganfill.models`` is ever imported or called on a file's word.
+    Nothing is ever imported or called on a file's word but ``ganfill.models`` and what the user has let in.
 
     Raises:
-        ValueError: the class lies elsewhere or is not of ``kinds``.
+        UserError: the class lies elsewhere, or in a package that cannot be imported.
+        ValueError: it is not of ``kinds``.
     """
     module, _, name = part["class"].rpartition(".")
-    if not module.startswith("ganfill.models."):
-        raise ValueError(f"it names {part['class']}, which is no class of ganfill.models")
-    found = getattr(importlib.import_module(module), name, None)
+    ours = module.startswith("ganfill.models.")
+    if not (ours or plugins.let_in(part["class"])):
+        remedy = plugins.remedy(part["class"])
+        raise UserError(f"it names {part['class']}, which is no class of ganfill.models: {remedy}")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        if ours:
+            raise
+        raise UserError(f"it needs {module} ({error}): install it, or put its folder on PYTHONPATH") from None
     if not (isinstance(found, type) and issubclass(found, kinds)):
         raise ValueError(f"it names {part['class']}, which is not of the right kind")
     return found(**part["arguments"])

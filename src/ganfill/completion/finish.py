@@ -154,6 +154,8 @@ class Cut:
     ) -> Answers:
         """Fits the features of ``level`` to the known pixels; raises ``UserError`` if the generator has no such level."""
         generator: Any = networks.model.generator
+        if not hasattr(generator, "early"):
+            raise UserError("the model's generator cannot be taken apart (it has no early): give search.cut_steps=0")
         late = partial(generator.late, level=self.level)
         with torch.no_grad():
             early = partial(generator.early, level=self.level, since=answers.level)

@@ -64,6 +64,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
             mean_picture=state["mean_picture"],
             card=card,
         )
+    except UserError as error:
+        raise UserError(f"the checkpoint cannot become a model: {error}") from None
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"the checkpoint does not hold what its configuration names ({reason}): train anew") from None

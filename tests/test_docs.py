@@ -1,0 +1,337 @@
+"""Every code block of the README and of docs/ runs, and every key that they name exists.
+
+The blocks of a page are run one after another, as its reader would, in a folder that holds what the reader has. bash runs
+the sh blocks; ``ganfill`` is there a few lines that hand their words to this process, which has torch loaded already, and
+``make`` runs the ``ganfill`` commands that the Makefile would. Settings are made small by the tables below. A comment just
+before a block says what else it is: ``<!-- file: PATH -->`` a file that the reader writes, ``<!-- not run: REASON -->``.
+"""
+
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, fields
+from functools import cache
+from io import StringIO
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
+from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
+from PIL import Image
+
+from ganfill import cli, launchers
+from ganfill.config import commands, compose, keys, options
+from ganfill.errors import UserError
+from ganfill.grammar import take_config_dir
+from ganfill.training.synthetic import draw_faces
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ELSEWHERE = ("api.md",)  # talks to a server, with which it is tested
+SHOWN = ("text", "bibtex")  # languages of what is to be read, not run
+REASONS = ("a cluster", "several GPUs", "make", "torchrun", "a network")  # for not running a block
+
+# What is added to the words of a command, in place of other values of the same keys ...
+SMALL = {
+    "train": "batch_size=8 kimg=0.016 fd_samples=8 device=cpu precision=32-true model.width=16",
+    "train-encoder": "batch_size=8 kimg=0.016 encoder.width=4 device=cpu precision=32-true",
+    "complete": "device=cpu",
+    "evaluate": "n=2 samples=8 sheet=1 device=cpu",
+}
+# ... where one of its words is ...
+SMALL_WITH = {
+    "data=synthetic": "data.n=64",
+    "search=posterior": "search.burn_in=1 search.samples=2 search.leaps=1",
+    "search=yeh2017": "search.steps=3",
+    "losses": "loss=hinge",
+    "architectures": "model=dcgan,dcgan_plus loss=hinge",
+    "images=src/ganfill/packaged/demo": "mask=center",
+}
+# ... and what searches of an evaluation become.
+SHORTER = {r"\byeh2017\b": "yeh2017:steps=3", r"\bamos2016\b": "amos2016:steps=3", r"steps=(\d+)0\b": r"steps=\1"}
+CHECKED = (
+    "app",
+    "publish",
+)  # commands that are composed but not run: one serves until it is stopped, one needs a network
+
+HAND_OVER = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.connect({address!r})
+    environment = {{name: os.environ.get(name, "") for name in ("PYTHONPATH", "GANFILL_PLUGINS")}}
+    channel.sendall(json.dumps([sys.argv[1:], os.getcwd(), environment]).encode() + b"\\n")
+    code, out, error = json.loads(channel.makefile().readline())
+print(out, end="")
+print(error, end="", file=sys.stderr)
+sys.exit(code)
+"""
+MAKE = """#!/bin/bash
+set -euo pipefail
+{make} --no-print-directory -n -C {root} "$@" > made.txt
+grep '^\\.venv/bin/ganfill ' made.txt > ran.txt || true
+. ./ran.txt
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    code: str
+    mark: str
+
+    def __str__(self):
+        return f"{self.page.name}:{self.line}"
+
+    @property
+    def reason(self):
+        """Why it is not run, or nothing."""
+        return self.mark.removeprefix("not run: ") if self.mark.startswith("not run: ") else ""
+
+
+def blocks(page):
+    text = page.read_text()
+    form = r"(?:^<!-- ((?:(?!-->).)*) -->\n)?^( *)```(\w*)\n(.*?)^ *```$"
+    for found in re.finditer(form, text, re.M | re.S):
+        mark, _, language, code = found.groups()
+        yield Block(page, text[: found.start()].count("\n") + 1, language, textwrap.dedent(code), mark or "")
+
+
+def small(words):
+    """The words of a command, with small settings."""
+    command, *words = words
+    added = SMALL.get(command, "").split()
+    added += chain.from_iterable(more.split() for word, more in SMALL_WITH.items() if word in words)
+    replaced = {word.partition("=")[0] for word in added}
+    words = [word for word in words if "=" not in word or word.partition("=")[0] not in replaced]
+    if command == "evaluate":
+        for form, shorter in SHORTER.items():
+            words = [re.sub(form, shorter, word) if word.startswith("search=") else word for word in words]
+    return [command, *words, *added]
+
+
+def run(words):
+    """Runs a command with small settings, after a look at the words as they stand."""
+    if words and words[0] in commands() and not set(words) & {*cli.SWEEP_WORDS, "--help"}:
+        try:
+            others, directory = take_config_dir(words[1:])
+            compose(words[0], *cli.assign_paths(words[0], others), directory)
+        except UserError as error:
+            return 2, "", str(error)
+        if words[0] in CHECKED:
+            return 0, "", ""
+    out, error = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(error):
+        code = cli.run(small(words) if words else words)
+    return code, out.getvalue(), error.getvalue()
+
+
+class Terminal:
+    """Where a reader types: one folder, one environment."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.monkeypatch = folder, monkeypatch
+        self.place = Path(tempfile.mkdtemp())
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.place / "s"))
+        self.listener.listen()
+        tools = self.place / "bin"
+        tools.mkdir()
+        (tools / "ganfill").write_text(HAND_OVER.format(python=sys.executable, address=str(self.place / "s")))
+        (tools / "make").write_text(MAKE.format(make=shutil.which("make"), root=shlex.quote(str(ROOT))))
+        (tools / "python").symlink_to(sys.executable)
+        for tool in ("ganfill", "make"):
+            (tools / tool).chmod(0o755)
+        (folder / ".venv").mkdir()
+        (folder / ".venv/bin").symlink_to(tools)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GANFILL", "WANDB"))}
+        self.environment = kept | {"PATH": f"{tools}:{kept['PATH']}", "HOME": str(folder)}
+
+    def type(self, code):
+        """Runs shell code; its exit code and what it printed. What it exports stays."""
+        state = shlex.quote(str(self.place / "state"))
+        script = f"[ ! -e {state} ] || . {state}\n{code}\nexport -p > {state}\n"
+        words = ["bash", "-euo", "pipefail", "-c", script]
+        with (self.place / "printed").open("w+") as printed:
+            process = subprocess.Popen(
+                words, cwd=self.folder, env=self.environment, stdout=printed, stderr=subprocess.STDOUT
+            )
+            while process.poll() is None:
+                if select.select([self.listener], [], [], 0.02)[0]:
+                    self.answer()
+            printed.seek(0)
+            return process.returncode, printed.read()
+
+    def answer(self):
+        """Runs one command in this process."""
+        channel, _ = self.listener.accept()
+        with channel, channel.makefile("rw") as lines, self.monkeypatch.context() as patch:
+            words, place, environment = json.loads(lines.readline())
+            patch.chdir(place)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            for path in filter(None, environment["PYTHONPATH"].split(":")):
+                patch.syspath_prepend(path)
+            lines.write(json.dumps(run(words)) + "\n")
+
+    def close(self):
+        self.listener.close()
+        shutil.rmtree(self.place)
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
+                del sys.modules[name]
+
+
+def faces(folder, names, side):
+    folder.mkdir(parents=True)
+    for name, picture in zip(names, draw_faces(len(names), side, torch.Generator().manual_seed(0)), strict=True):
+        Image.fromarray(picture).save(folder / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def has(tmp_path_factory):
+    """What the pages say their readers have."""
+    has = tmp_path_factory.mktemp("has")
+    photo = Image.open(ROOT / "src/ganfill/packaged/demo/astronaut.png").convert("RGB").resize((256, 256))
+    photo.save(has / "photo.jpg")
+    mask = np.zeros((256, 256), np.uint8)
+    mask[40:70, 95:130] = 255
+    Image.fromarray(mask).save(has / "photo_mask.png")
+    faces(has / "photos", [f"face {i}" for i in range(40)], 72)
+    faces(has / "thumbnails128x128", [f"{i:05d}" for i in (*range(24), *range(60000, 60008))], 80)
+    for name in ("src", "experiments"):
+        (has / name).symlink_to(ROOT / name)
+    assert cli.run(["prepare", f"source={has / 'photos'}", f"out={has / 'mine'}"]) == 0
+    return has
+
+
+@pytest.fixture
+def terminal(has, tmp_path, monkeypatch, request):
+    """A terminal in a reader's folder: with prepared pictures where a page begins with them."""
+    name, folder = request.node.callspec.id, tmp_path / "folder"
+    folder.mkdir()
+    for path in has.iterdir():
+        if path.name in ("photo.jpg", "photo_mask.png", "photos", "thumbnails128x128", "src", "experiments"):
+            (folder / path.name).symlink_to(path)
+    if name == "README.md":  # where all pictures of a folder are completed
+        (folder / "photos").unlink()
+        (folder / "photos/masks").mkdir(parents=True)
+        shutil.copy(has / "photo.jpg", folder / "photos/portrait.jpg")
+        shutil.copy(has / "photo_mask.png", folder / "photos/masks/portrait.png")
+    elif name != "own_pictures.md":
+        shutil.copytree(has / "mine", folder / "data/mine")
+    monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly
+    monkeypatch.chdir(folder)
+    terminal = Terminal(folder, monkeypatch)
+    yield terminal
+    terminal.close()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.name)
+def test_every_block_runs(page, terminal):
+    ran = 0
+    for block in blocks(page):
+        if block.reason or block.language in SHOWN:
+            continue
+        if block.mark.startswith("file: "):
+            path = terminal.folder / block.mark.removeprefix("file: ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.code)
+        elif block.language == "python":
+            exec(compile(block.code, str(block), "exec"), {"__name__": "__main__"})
+            ran += 1
+        else:
+            assert block.language in ("sh", "bash"), f"{block}: say by a comment what this {block.language} block is"
+            code, printed = terminal.type(block.code)
+            assert code == 0, f"{block}:\n{block.code}\n{printed}"
+            ran += 1
+    assert ran or not list(blocks(page))
+
+
+def test_blocks_that_are_not_run_say_why():
+    left_out = [block for page in PAGES for block in blocks(page) if block.reason]
+    print(*(f"{block}: {block.reason}" for block in left_out), sep="\n")
+    assert all(block.reason.startswith(REASONS) for block in left_out)
+
+
+def test_an_architecture_and_a_loss_take_less_than_thirty_lines():
+    written = {
+        block.mark: block.code for block in blocks(ROOT / "docs/extending.md") if block.mark.startswith("file: ")
+    }
+    assert {"file: mynets.py", "file: mylosses.py"} <= set(written)
+    assert all(len(code.splitlines()) < 30 for code in written.values())
+
+
+def test_files_that_the_pages_link_to_exist():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def named(page):
+    """Each ``key=value`` of a page's inline code and of its blocks that are not run."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.M | re.S)
+    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", prose)
+    spans += [block.code.replace("\\\n", " ") for block in blocks(page) if block.reason and block.language == "sh"]
+    for word in chain.from_iterable(re.split(r"[\s']+", span) for span in spans):
+        key, equals, values = word.partition("=")
+        if equals and re.fullmatch(r"[a-z+][\w.-]*", key) and "$" not in word and not key.startswith("hydra."):
+            yield from (f"{key}={value}" for value in re.split(r"\\?\|", values))
+
+
+LAUNCHER = {f"launcher.{field.name}" for field in (*fields(JobLibLauncherConf), *fields(SlurmQueueConf))}
+known = cache(keys)
+
+
+@cache
+def needed(command):
+    """Words without which a command does not compose."""
+    content = yaml.safe_load((ROOT / f"conf/{command}.yaml").read_text())
+    missing = [key for key, value in content.items() if value == "???"]
+    missing += [f"data.{key}" for key, value in (content.get("data") or {}).items() if value == "???"]
+    return [f"{key}=x" for key in missing]
+
+
+def exists(word):
+    """Whether a command takes the word, by itself or with an option of the key's group."""
+    key, _, value = word.partition("=")
+    if key.startswith("launcher"):
+        return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER
+    group = key.lstrip("+").partition(".")[0]
+    for command in commands():
+        for choice in ([], *([f"{group}={option}"] for option in options(group))):
+            if key not in known(command) and not choice:
+                continue
+            try:
+                compose(command, [*needed(command), *choice, word])
+            except UserError:
+                continue
+            return True
+    return False
+
+
+def test_every_key_that_the_pages_name_exists():
+    words = {word: page.name for page in PAGES for word in named(page)}
+    assert len(words) > 50
+    assert not [f"{page}: {word}" for word, page in words.items() if not exists(word)]
+
+
+def test_the_check_of_keys_finds_what_does_not_exist():
+    assert exists("search.burn_in=3") and exists("launcher.partition=gpu") and exists("loss=hinge")
+    assert not exists("loss=hing") and not exists("lr=1") and not exists("launcher=slurm") and not exists("kimg=abc")
