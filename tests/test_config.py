@@ -17,6 +17,7 @@ NEEDED = {
     "leaderboard": ["runs=r"],
     "complete": ["images=i", "mask=m", "out=o"],
     "evaluate": ["data.path=d"],
+    "publish": ["model=m", "repo=o/n"],
 }
 GROUPS = [(path.parent.name, path.stem) for path in sorted((ROOT / "conf").glob("*/*.yaml"))]
 
