@@ -18,6 +18,7 @@ NEEDED = {
     "report": ["run=r"],
     "complete": ["images=i", "mask=m", "out=o"],
     "evaluate": ["data.path=d"],
+    "publish": ["model=m", "repo=o/n"],
 }
 GROUPS = [(path.parent.name, path.stem) for path in sorted((ROOT / "conf").glob("*/*.yaml"))]
 

@@ -76,8 +76,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, str | list[str]]]:
-    """Takes the words that are existing paths out and gives them the command's key for them; several make a list."""
-    paths = [word for word in words if not word.startswith("-") and Path(word).exists()]
+    """Takes the words that are existing paths, or hf:// names, out and gives them the key for them; several make a list."""
+    paths = [word for word in words if word.startswith("hf://") or (not word.startswith("-") and Path(word).exists())]
     if command == "info":  # the file may also be the name of a packaged model
         paths += [word for word in words if "=" not in word and word not in paths and not word.startswith("-")]
     if command not in PATH_KEYS:

@@ -105,7 +105,7 @@ def save(path: Path, model: Model, half: bool = False) -> str:
 
 
 def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
-    """Loads a model file, or a model in the package by its name, such as ``faces64``.
+    """Loads a model file; or a model by its name: in the package (``faces64``) or on Hugging Face (``hf://OWNER/NAME``).
 
     Raises:
         UserError: there is no such file, or it is truncated, foreign, or not as it was written.
@@ -129,11 +129,15 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
 
 
 def locate(name: str | Path) -> Path:
-    """The path of a model file, or of a packaged model given by name.
+    """The path of a model file, of a packaged model given by name, or of one on Hugging Face, see ``ganfill.hub``.
 
     Raises:
-        UserError: there is neither.
+        UserError: there is none.
     """
+    if str(name).startswith("hf://"):
+        from ganfill import hub  # a whole HTTP client, and an extra
+
+        return hub.fetch_model(str(name))
     path = Path(name)
     if path.is_file():
         return path

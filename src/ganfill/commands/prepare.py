@@ -1,4 +1,4 @@
-"""``ganfill prepare``: folders and zips of pictures become an image store."""
+"""``ganfill prepare``: folders, zips and data sets of pictures become an image store."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ def run(config: DictConfig) -> Path:
         if config[key] is not None and not isinstance(config[key], int):
             raise UserError(f"{key}={config[key]} is not a whole number: give one, such as {key}=64")
     store = prepare(
-        [Path(str(source)) for source in as_list(config.source)],
+        [str(source) for source in as_list(config.source)],
         out,
         resolution=config.resolution,
         limit=config.limit,

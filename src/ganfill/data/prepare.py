@@ -22,7 +22,7 @@ CHUNK = 64  # files decoded as one task and vouched for by one line of the journ
 
 
 def prepare(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     out: Path,
     *,
     resolution: int = 64,
@@ -36,7 +36,7 @@ def prepare(
     done; the result is the same, byte for byte, however often it was interrupted.
 
     Args:
-        sources: folders, searched at any depth, and zip files.
+        sources: folders, searched at any depth, zip files and names of data sets on Hugging Face (``hf://datasets/...``).
         out: the store's directory.
         resolution: side R of the stored pictures in pixels.
         limit: at most so many training pictures, the first ones; test pictures are all kept. None for all.

@@ -1,0 +1,45 @@
+"""``ganfill publish``: a model file and its card, on Hugging Face."""
+
+import logging
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ganfill import hub, modelfile
+from ganfill.commands.info import cost, describe
+from ganfill.commands.summary import write_summary
+from ganfill.errors import UserError
+from ganfill.modelcard import compose_card, write_folder
+from ganfill.modelfile import NETWORKS
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> str:
+    """Writes the folder ``config.out`` and uploads it to ``config.repo``; returns what can be loaded then, or the folder.
+
+    Raises:
+        UserError: the model, its terms or the repository's name are no good, or it could not be uploaded; what is written
+            then stays, and the next run goes on from there.
+    """
+    started, out, repo = time.perf_counter(), Path(str(config.out)), str(config.repo)
+    hub.check_repository(repo)
+    path = modelfile.locate(config.model)
+    model = modelfile.load(path)
+    terms = str(config.terms or model.card.get("terms") or "")
+    if not terms:
+        raise UserError(
+            f"model={config.model} states no terms of use: give terms='...', and license=... if it is a known one"
+        )
+    facts = describe(path, model, {name: cost(model, name) for name in NETWORKS if name in model.card})
+    facts = {name: value for name, value in facts.items() if name not in ("file", "terms")}
+    text = compose_card(repo, path, model.card, facts, terms, str(config.license))
+    files = write_folder(out, path, text)
+    card = out / hub.CARD
+    if card.read_text("utf-8") != text:
+        log.warning("%s was there already and stays as it is: delete it to have it written anew", card)
+    address = hub.publish(out, files, repo) if config.upload else None
+    figures = {"files": files, "sha256_of_content": model.digest, "address": address}
+    write_summary(out, "publish", config, figures, time.perf_counter() - started)
+    return f"{hub.SCHEME}{repo}" if address else str(out)
