@@ -39,7 +39,7 @@ def test_a_port_that_is_taken(model_path, capsys):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("port=70000", "port=70000 cannot be used"),
+        ("port=70000", "port=70000 is no port"),
         ("host=192.0.2.1", "host=192.0.2.1 port=0 cannot be used"),
         ("megabytes=-1", "give numbers above 0"),
         ("models=none.safetensors", "model=none.safetensors: no such file"),
