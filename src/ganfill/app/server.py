@@ -30,10 +30,12 @@ def listen(host: str, port: int) -> socket.socket:
         UserError: the address is taken or not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port <= 65535:
+        raise UserError(f"port={port} is no port: choose one from 1 to 65535, or port=0 for any that is free")
     try:
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    except OSError as error:
+        reason = str(error.strerror).split(" (while")[0]  # Python adds the address
         raise UserError(f"host={host} port={port} cannot be used ({reason}): choose another port, or port=0") from None
 
 
