@@ -144,7 +144,14 @@ def test_every_measure_has_a_section():
 
 def command(out):
     words = ["data=synthetic", "data.n=40", f"out={out}", "kimg=1.2", "batch_size=16", "resolution=32", "latent.dim=16"]
-    words += ["model.width=8", "checkpoint_kimg=0.096", "log_kimg=0.032", "sample_kimg=0.5", "device=cpu"]
+    words += [
+        "model.width=8",
+        "checkpoint_kimg=0.096",
+        "log_kimg=0.032",
+        "sample_kimg=0.5",
+        "completion_kimg=0.3",
+        "device=cpu",
+    ]
     return [sys.executable, "-m", "ganfill", "train", *words]
 
 
@@ -169,3 +176,5 @@ def test_killed_three_times_and_resumed_is_bit_identical(tmp_path):
     subprocess.run(command(killed), env=environment, check=True, capture_output=True)
     assert state_digest(killed / "last.ckpt") == state_digest(tmp_path / "whole/last.ckpt")
     assert rows(killed / "metrics.csv") == rows(tmp_path / "whole/metrics.csv")
+    completions = [(out / "completions.csv").read_bytes() for out in (killed, tmp_path / "whole")]
+    assert completions[0] == completions[1] and completions[0].count(b"drawn/0") == 5

@@ -66,7 +66,9 @@ def log_table(
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            cells = [[wandb.Image(cell) if isinstance(cell, Image.Image) else cell for cell in row] for row in rows]
+            cells: Any = [
+                [wandb.Image(cell) if isinstance(cell, Image.Image) else cell for cell in row] for row in rows
+            ]
             with _staging(logger):
                 _log(logger, {name: wandb.Table(columns=list(columns), data=cells)}, images_seen)
 
