@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import as_words, build, to_plain
-from ganfill.devices import choose_device
+from ganfill.devices import choose_device, describe
 from ganfill.evaluation.features import load_networks
 from ganfill.training import parallel
 from ganfill.training.artifact import ModelArtifact
@@ -70,7 +70,8 @@ def train(device: torch.device, config: DictConfig) -> None:
         counts = {
             f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
         }
-        write_summary(out, "train", config, {"kimg": kimg} | counts, time.perf_counter() - started)
+        where = {"device": describe(device), "processes": parallel.world()}
+        write_summary(out, "train", config, {"kimg": kimg} | counts | where, time.perf_counter() - started)
 
 
 def build_gan(config: DictConfig) -> GAN:

@@ -16,6 +16,7 @@ WIDTH, HEIGHT, DPI = 480, 290, 100  # of a drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46
 STEPS = 300  # a line has no more than twice as many points
 DOTTED = 24  # lines of so few points show them
+TINY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def draw(
         end,
         _ticks(axes, axes.xaxis, [(tick, low) for tick in _within(axes.xaxis, 0, end)], 0),
         _ticks(axes, axes.yaxis, [(0, tick) for tick in _within(axes.yaxis, low, high)], 1),
-        [(y, f"{name} {digits(levels[name], None)}") for name, (_, y) in zip(levels, places, strict=True)],
+        [(y, f"{name} {_told(levels[name])}") for name, (_, y) in zip(levels, places, strict=True)],
         [_drawn(axes, name, points, moments) for name, points in lines.items() if len(points)],
         [(index, _path(axes, points)) for index, points in pale if len(points)],
     )
@@ -111,8 +112,13 @@ def thin(points: np.ndarray) -> np.ndarray:
 def _drawn(axes: Axes, name: str, points: np.ndarray, moments: Sequence[float]) -> Drawn:
     dots = _places(axes, points) if len(points) <= DOTTED else []
     nearest = [int(np.abs(points[:, 0] - moment).argmin()) for moment in moments]
-    values = [digits(float(points[index, 1]), None) for index in nearest]
-    return Drawn(name, _path(axes, points), dots, values, digits(float(points[-1, 1]), None))
+    values = [_told(float(points[index, 1])) for index in nearest]
+    return Drawn(name, _path(axes, points), dots, values, _told(float(points[-1, 1])))
+
+
+def _told(value: float) -> str:
+    """Three significant digits, with an exponent where they would come after many zeros."""
+    return digits(value, None) if not value or abs(value) >= TINY else f"{value:.2e}".replace("-", "−")
 
 
 def _path(axes: Axes, points: np.ndarray) -> str:

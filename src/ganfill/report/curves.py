@@ -94,7 +94,7 @@ def scale(axes: Axes, values: np.ndarray) -> None:
     if values.min() > 0 and values.max() > WIDE * values.min():
         axes.set_yscale("log")
         decades = np.log10(values.max() / values.min())
-        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if decades > 4 else (1, 2, 5)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if decades > 2.5 else (1, 2, 5)))
     elif values.min() <= 0 and sizes.max() > WIDE**2 * (middle := float(np.median(sizes))) > 0:
         straight = 10 ** math.ceil(math.log10(middle))  # the axis is linear as far as most values
         axes.set_yscale("symlog", linthresh=straight)

@@ -17,11 +17,10 @@ def lead(cell: Cell, summary: Mapping[str, Any], scores: Scores) -> str:
     """What was trained, how long, and how good it is, in a few sentences."""
     config = cell.config or {}
     generator, discriminator, loss = (part(config, key) for key in ("model.generator", "model.discriminator", "loss"))
-    networks = f"{generator} generator" if generator else "A generator"
+    told = [f"Generator {generator}" if generator else "A generator"]
     if discriminator and discriminator != generator:
-        networks += f" against a {discriminator} discriminator"
+        told[0] += f" against discriminator {discriminator}"
     size = number(_at(config, "resolution"))
-    told = [networks[:1].upper() + networks[1:]]
     told += [f"{size:g} × {size:g} pixels"] if size else []
     told += [f"loss {loss}"] if loss else []
     told += [f"trained on {data}"] if (data := _data(config)) else []
