@@ -56,8 +56,9 @@ SMALL_WITH = {
     "data=synthetic": "data.n=64",
     "search=posterior": "search.burn_in=1 search.samples=2 search.leaps=1",
     "search=yeh2017": "search.steps=3",
+    "-m": "seed=0",
     "pairs": "loss=hinge",
-    "architectures": "model=dcgan,dcgan_plus loss=hinge",
+    "architectures": "model=dcgan_plus loss=hinge",
     "images=src/ganfill/packaged/demo": "mask=center",
 }
 # ... and what searches of an evaluation become.
