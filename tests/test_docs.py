@@ -326,9 +326,11 @@ def exists(word):
     key, _, value = word.partition("=")
     if key.startswith("launcher"):
         return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER
+    if value in options(key):
+        return True
     group = key.partition(".")[0]
     for command in commands():
-        choices = [[]] if key in known(command) or value in options(key) else []
+        choices = [[]] if key in known(command) else []
         choices += [[f"{group}={option}"] for option in options(group) if key in keys_of(group, option)]
         for choice in choices:
             try:
