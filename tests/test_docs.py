@@ -46,7 +46,7 @@ REASONS = ("a cluster", "several GPUs", "make", "torchrun", "a network")  # for 
 
 # What is added to the words of a command, in place of other values of the same keys ...
 SMALL = {
-    "train": "batch_size=8 kimg=0.016 fd_samples=8 device=cpu precision=32-true model.width=16",
+    "train": "batch_size=8 kimg=0.016 fd_samples=8 device=cpu precision=32-true model.width=4",
     "train-encoder": "batch_size=8 kimg=0.016 encoder.width=4 device=cpu precision=32-true",
     "complete": "device=cpu",
     "evaluate": "n=2 samples=8 sheet=1 device=cpu",
@@ -56,8 +56,9 @@ SMALL_WITH = {
     "data=synthetic": "data.n=64",
     "search=posterior": "search.burn_in=1 search.samples=2 search.leaps=1",
     "search=yeh2017": "search.steps=3",
-    "losses": "loss=hinge",
-    "architectures": "model=dcgan,dcgan_plus loss=hinge",
+    "-m": "seed=0",
+    "pairs": "loss=hinge",
+    "architectures": "model=dcgan_plus loss=hinge",
     "images=src/ganfill/packaged/demo": "mask=center",
 }
 # ... and what searches of an evaluation become.
@@ -291,12 +292,24 @@ def named(page):
     spans += [block.code.replace("\\\n", " ") for block in blocks(page) if block.reason and block.language == "sh"]
     for word in chain.from_iterable(re.split(r"[\s']+", span) for span in spans):
         key, equals, values = word.partition("=")
-        if equals and re.fullmatch(r"[a-z+][\w.-]*", key) and "$" not in word and not key.startswith("hydra."):
+        if equals and re.fullmatch(r"[a-z][\w.-]*", key) and "$" not in word and not key.startswith("hydra."):
             yield from (f"{key}={value}" for value in re.split(r"\\?\|", values))
 
 
 LAUNCHER = {f"launcher.{field.name}" for field in (*fields(JobLibLauncherConf), *fields(SlurmQueueConf))}
 known = cache(keys)
+
+
+@cache
+def keys_of(group, option):
+    """The dotted keys that an option of a group brings."""
+
+    def flat(node, prefix):
+        for key, value in node.items() if isinstance(node, dict) else ():
+            yield f"{prefix}.{key}"
+            yield from flat(value, f"{prefix}.{key}")
+
+    return set(flat(yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text()), group))
 
 
 @cache
@@ -313,13 +326,15 @@ def exists(word):
     key, _, value = word.partition("=")
     if key.startswith("launcher"):
         return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER
-    group = key.lstrip("+").partition(".")[0]
+    if value in options(key):
+        return True
+    group = key.partition(".")[0]
     for command in commands():
-        for choice in ([], *([f"{group}={option}"] for option in options(group))):
-            if key not in known(command) and not choice:
-                continue
+        choices = [[]] if key in known(command) else []
+        choices += [[f"{group}={option}"] for option in options(group) if key in keys_of(group, option)]
+        for choice in choices:
             try:
-                compose(command, [*needed(command), *choice, word])
+                compose(command, [*needed(command), *choice, *([word] if value else [])])
             except UserError:
                 continue
             return True
