@@ -199,6 +199,7 @@ def _explain(error: BaseException) -> str | None:
         errors.RevisionNotFoundError: "it has no such revision: check what stands after the @",
         errors.OfflineModeIsEnabled: "it is not in the cache, and HF_HUB_OFFLINE forbids to fetch it: unset that once",
     }
+    ordinary = isinstance(error, OSError | ValueError | RuntimeError)
     if isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError | RuntimeError):
         error = error.__cause__ or error
     for kind, reason in known.items():
@@ -210,7 +211,7 @@ def _explain(error: BaseException) -> str | None:
         return f"{constants.ENDPOINT} answers {status} ({_line(reason)}): {remedy}"
     if isinstance(error, httpx2.HTTPError):
         return f"{constants.ENDPOINT} is out of reach ({_line(error)}): try again when there is a network"
-    if isinstance(error, OSError | ValueError | RuntimeError):
+    if ordinary:
         return f"it failed ({_line(error)}): mend that and try again"
     return None
 

@@ -89,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(404, "EntryNotFound")
         return self.answer(content=files[file], etag=f'"{sha1(files[file])}"', x_repo_commit=commit)
 
-    do_HEAD = do_GET
+    def do_HEAD(self):
+        self.do_GET()
 
     def do_PUT(self):
         self.hub.requests.append(("PUT", self.path))

@@ -5,6 +5,9 @@ import yaml
 
 from ganfill import cli, load, modelfile
 
+# The client's own, of its upload without Xet.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 
 @pytest.fixture
 def publish(model_path, tmp_path, monkeypatch):
