@@ -12,7 +12,10 @@ STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 def write(path, contents, names=None, group=40):
     names = names or [None] * len(contents)
-    rows = [None if content is None else {"bytes": content, "path": name} for content, name in zip(contents, names)]
+    rows = [
+        None if content is None else {"bytes": content, "path": name}
+        for content, name in zip(contents, names, strict=True)
+    ]
     parquet.write_table(
         pa.table({"image": pa.array(rows, STRUCT), "label": range(len(rows))}),
         path,

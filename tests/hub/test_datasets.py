@@ -9,7 +9,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from ganfill import cli
-from ganfill.data import dataset, prepare as module, workers
+from ganfill.data import dataset, workers
+from ganfill.data import prepare as module
 from ganfill.data.prepare import prepare
 from ganfill.errors import UserError
 
@@ -24,7 +25,10 @@ def png(seed):
 
 
 def shard(contents, names=None, column="image"):
-    rows = [{"bytes": content, "path": name} for content, name in zip(contents, names or [None] * len(contents))]
+    rows = [
+        {"bytes": content, "path": name}
+        for content, name in zip(contents, names or [None] * len(contents), strict=True)
+    ]
     file = io.BytesIO()
     parquet.write_table(pa.table({column: pa.array(rows, STRUCT)}), file, row_group_size=4)
     return file.getvalue()
@@ -41,7 +45,10 @@ def packed(**members):
 @pytest.fixture
 def shards(hub):
     """Two shards of ten pictures each, and what else is in such a repository."""
-    files = {f"data/train-0000{n}-of-00002.parquet": shard(map(png, range(10 * n, 10 * n + 10))) for n in range(2)}
+    files = {
+        f"data/train-0000{n}-of-00002.parquet": shard([png(seed) for seed in range(10 * n, 10 * n + 10)])
+        for n in range(2)
+    }
     hub.add("datasets/ada/faces", files | {"README.md": b"text", "banner.png": png(99), ".gitattributes": b""})
 
 
@@ -91,7 +98,7 @@ def test_without_a_network_from_the_cache_and_interrupted_and_with_workers_to_th
 
 def test_names_that_the_files_had_split_like_those_of_files(hub, tmp_path):
     names = ["00003.png", "60001.png", "00004.png"]
-    hub.add("datasets/ada/faces", {"a.parquet": shard(map(png, range(3)), names)})
+    hub.add("datasets/ada/faces", {"a.parquet": shard([png(seed) for seed in range(3)], names)})
     store = prepare([FACES], tmp_path / "out", resolution=8)
     assert store.ids == ["faces/a.parquet/000000/00003", "faces/a.parquet/000001/60001", "faces/a.parquet/000002/00004"]
     assert store.splits == ["train", "test", "train"]
