@@ -51,7 +51,7 @@ def fetch_model(name: str) -> Path:
         UserError: there is no such repository, revision or file, it may not be read or is out of reach, or the extra is
             not installed.
     """
-    with _told(name):
+    with _told(name, before="not in the cache, and "):
         from huggingface_hub.errors import RemoteEntryNotFoundError
 
         place, api = _parse(name, "model"), _api()
@@ -76,7 +76,7 @@ def fetch_data_set(name: str, choose: Callable[[Collection[str]], Sequence[str]]
     Raises:
         UserError: as for ``fetch_model``, or there is nothing at the path.
     """
-    with _told(name):
+    with _told(name, before="not in the cache, and "):
         place, api = _parse(name, "dataset"), _api()
         revision = api.resolve_revision(place.id, repo_type="dataset", revision=place.revision)
         tree = _tree(api, place, revision)
@@ -110,7 +110,7 @@ def publish(folder: Path, files: Sequence[str], repo: str) -> str:
         UserError: there is no token, it may not write there, or the upload failed.
     """
     kept = f"{folder} is written, and the same command again goes on from there"
-    with _told(repo, f"; {kept}"):
+    with _told(repo, more=f"; {kept}"):
         from huggingface_hub import get_token
 
         if get_token() is None:
@@ -168,8 +168,14 @@ def _folder(path: str) -> str:
 
 
 @contextmanager
-def _told(name: str, more: str = "") -> Iterator[None]:
-    """Turns what can go wrong between here and the hub into a ``UserError`` of one line, ``more`` added to it."""
+def _told(name: str, *, before: str = "", more: str = "") -> Iterator[None]:
+    """Turns what can go wrong between here and the hub into a ``UserError`` of one line.
+
+    Args:
+        name: what it is about.
+        before: what is said before that the hub cannot be reached.
+        more: what is added to any of them.
+    """
     try:
         from huggingface_hub import utils
     except ImportError:
@@ -181,14 +187,14 @@ def _told(name: str, more: str = "") -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if (reason := _explain(error)) is None:
+        if (reason := _explain(error, before)) is None:
             raise
         raise UserError(f"{name}: {reason}{more}") from None
     finally:
         log.handlers = handlers
 
 
-def _explain(error: BaseException) -> str | None:
+def _explain(error: BaseException, before: str) -> str | None:
     """What went wrong and what to do, or None if it is no error of Hugging Face, the network or the disk."""
     import httpx2
     from huggingface_hub import constants, errors
@@ -197,8 +203,9 @@ def _explain(error: BaseException) -> str | None:
         errors.GatedRepoError: "it is gated: ask for access on its page there, then log in with hf auth login",
         errors.RepositoryNotFoundError: "there is none, or it is private: check the name, or log in with hf auth login",
         errors.RevisionNotFoundError: "it has no such revision: check what stands after the @",
-        errors.OfflineModeIsEnabled: "it is not in the cache, and HF_HUB_OFFLINE forbids to fetch it: unset that once",
+        errors.OfflineModeIsEnabled: f"{before}HF_HUB_OFFLINE forbids to go there: unset it and try again",
     }
+    ordinary = isinstance(error, OSError | ValueError | RuntimeError)
     if isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError | RuntimeError):
         error = error.__cause__ or error
     for kind, reason in known.items():
@@ -209,8 +216,8 @@ def _explain(error: BaseException) -> str | None:
         remedy = "log in with a token that may: hf auth login" if status in (401, 403) else "try again later"
         return f"{constants.ENDPOINT} answers {status} ({_line(reason)}): {remedy}"
     if isinstance(error, httpx2.HTTPError):
-        return f"{constants.ENDPOINT} is out of reach ({_line(error)}): try again when there is a network"
-    if isinstance(error, OSError | ValueError | RuntimeError):
+        return f"{before}{constants.ENDPOINT} is out of reach ({_line(error)}): try again when there is a network"
+    if ordinary:
         return f"it failed ({_line(error)}): mend that and try again"
     return None
 

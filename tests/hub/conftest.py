@@ -89,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(404, "EntryNotFound")
         return self.answer(content=files[file], etag=f'"{sha1(files[file])}"', x_repo_commit=commit)
 
-    do_HEAD = do_GET
+    def do_HEAD(self):
+        self.do_GET()
 
     def do_PUT(self):
         self.hub.requests.append(("PUT", self.path))
@@ -155,7 +156,8 @@ def server():
 def hub(server, tmp_path, monkeypatch):
     """The hub, and huggingface_hub's client turned to it, with a cache and a token of its own."""
     Handler.hub = Hub()
-    go_to(monkeypatch, server.server_port)
+    Handler.hub.go = lambda port=server.server_port: go_to(monkeypatch, port)
+    Handler.hub.go()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # it would upload elsewhere
@@ -175,9 +177,9 @@ def go_to(monkeypatch, port):
 
 
 @pytest.fixture
-def cut_off(hub, monkeypatch):
-    """Takes the network away."""
-    return lambda: go_to(monkeypatch, 9)  # where nothing listens
+def cut_off(hub):
+    """Takes the network away; ``hub.go()`` gives it back."""
+    return lambda: hub.go(9)  # where nothing listens
 
 
 @pytest.fixture

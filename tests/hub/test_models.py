@@ -71,11 +71,12 @@ def test_what_goes_wrong_is_one_line(hub, name, message):
 def test_out_of_reach_and_not_in_the_cache(hub, cut_off, offline):
     cut_off()
     with pytest.raises(
-        UserError, match=r"hf://ada/faces: http://127\.0\.0\.1:9 is out of reach \(.+\): try again when"
+        UserError,
+        match=r"hf://ada/faces: not in the cache, and http://127\.0\.0\.1:9 is out of reach \(.+\): try again when",
     ):
         load("hf://ada/faces")
     offline()
-    with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE forbids to fetch it"):
+    with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE forbids to go there: unset it"):
         load("hf://ada/faces")
 
 
