@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What a visitor is working on.
+class Easel:
+    """A photo on its easel: what a visitor is working on.
 
     Attributes:
         path: of the photo as it was uploaded; it is decoded anew when needed, so that nobody holds memory.
@@ -56,7 +56,7 @@ class Desk:
 class Opening(NamedTuple):
     """The page's parts that an opened photo changes, or what becomes of them."""
 
-    desk: Any = gr.skip()
+    easel: Any = gr.skip()
     drop: Any = None
     refusal: Any = ""
     start: Any = gr.skip()
@@ -113,23 +113,23 @@ class Events:
         photo = Photo.read(path := EXAMPLES[chosen.index])
         return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
 
-    def mask(self, upload: dict[str, Any] | None, desk: Desk | None) -> Opening:
+    def mask(self, upload: dict[str, Any] | None, easel: Easel | None) -> Opening:
         """Paints an uploaded mask, in place of what is painted."""
-        if upload is None or desk is None:
+        if upload is None or easel is None:
             return Opening()
         try:
-            hole = to_hole(self._decode(upload)[1], desk.canvas.hole.shape)
+            hole = to_hole(self._decode(upload)[1], easel.canvas.hole.shape)
         except UserError as error:
             return Opening(said=fragments.message(str(error)))
-        painted = replace(desk, canvas=replace(desk.canvas, hole=hole))
+        painted = replace(easel, canvas=replace(easel.canvas, hole=hole))
         return Opening(painted, hint=fragments.hint(hole), editor=painted.editor())
 
-    def paint(self, desk: Desk | None) -> tuple[Any, Any]:
+    def paint(self, easel: Easel | None) -> tuple[Any, Any]:
         """Paints the hole that a photo begins with, when the editor is ready."""
-        if desk is None or not desk.waiting:
+        if easel is None or not easel.waiting:
             return gr.skip(), gr.skip()
-        ready = replace(desk, waiting=False)
-        return ready, ready.editor() if desk.canvas.hole.any() else gr.skip()
+        ready = replace(easel, waiting=False)
+        return ready, ready.editor() if easel.canvas.hole.any() else gr.skip()
 
     def again(self, request: gr.Request) -> Opening:
         """Goes back to the choice of a photo."""
@@ -138,7 +138,7 @@ class Events:
 
     async def complete(
         self,
-        desk: Desk | None,
+        easel: Easel | None,
         paint: dict[str, Any] | None,
         model: str,
         search: str,
@@ -148,19 +148,19 @@ class Events:
         request: gr.Request,
     ) -> AsyncIterator[Turn]:
         """Searches, and tells how far it is until it is done."""
-        if desk is None:
+        if easel is None:
             yield Turn(said=fragments.message("there is no photo: choose one first"))
             return
-        hole = desk.canvas.read(paint["layers"] if paint else [])
+        hole = easel.canvas.read(paint["layers"] if paint else [])
         if not hole.any():
             yield Turn(said=fragments.message("nothing is painted over: paint over what shall be filled"))
             return
 
         def work(watch: Watch) -> results.Results:
-            photo = self._photo(desk)
+            photo = self._photo(easel)
             order = Order(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
             filled = self.service.complete(order, watch)
-            return results.write(photo, hole, filled, desk.path.stem, desk.shown, _folder())
+            return results.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
 
         yield Turn(_seen(False), _seen(True), "", fragments.progress(0, None), _seen(False))
         running = self.searches.start(request.session_hash, work)
@@ -212,17 +212,17 @@ class Events:
         )
 
     def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> Opening:
-        """Puts a photo on the desk."""
+        """Puts a photo on an easel."""
         handy = _folder() / "shown.png"
         save(shown(photo.pixels), handy)
         self.kept.add(str(handy))
-        desk = Desk(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
+        easel = Easel(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
         return Opening(
-            desk=desk,
+            easel=easel,
             start=_seen(False),
             work=_seen(True),
             hint=fragments.hint(hole),
-            editor=desk.editor(),
+            editor=easel.editor(),
             progress=fragments.NOTHING_YET,
             outcome=_seen(False),
         )
@@ -231,15 +231,15 @@ class Events:
         path = Path(upload["path"])
         return path, self.service.decode(path.read_bytes(), path.name)
 
-    def _photo(self, desk: Desk) -> Photo:
-        """The photo on a desk.
+    def _photo(self, easel: Easel) -> Photo:
+        """The photo on an easel.
 
         Raises:
             UserError: its file has been deleted in the meantime.
         """
-        if not desk.path.exists():
+        if not easel.path.exists():
             raise UserError("this photo has been here for so long that it was deleted: choose it again")
-        return self.service.decode(desk.path.read_bytes(), desk.path.name)
+        return self.service.decode(easel.path.read_bytes(), easel.path.name)
 
 
 def _folder() -> Path:

@@ -36,7 +36,7 @@ def build(service: Service) -> gr.Blocks:
     """The page of a service; ``mount`` gives it its look."""
     with gr.Blocks(title="ganfill", analytics_enabled=False, delete_cache=DELETED) as page:
         events = Events(service, page.upload_file_set)
-        desk, found = gr.State(None), gr.State(None)
+        easel, found = gr.State(None), gr.State(None)
         gr.HTML(fragments.HEAD)
         with gr.Column(elem_id="start") as start:
             words = "# Drop a portrait here\nor click to choose one"
@@ -82,17 +82,17 @@ def build(service: Service) -> gr.Blocks:
                         extras = gr.Gallery(columns=2, elem_id="extras", **BARE, **TO_CLICK)
         gr.HTML(fragments.FOOT.format(resolution=max(model.resolution for model in service.models.values())))
 
-        opening = list(Opening(desk, drop, refusal, start, work, hint, editor, said, progress, outcome))
+        opening = list(Opening(easel, drop, refusal, start, work, hint, editor, said, progress, outcome))
         turn = list(
             Turn(go, stop, said, progress, outcome, slider, remarks, gallery, download, how, gif, extras, found)
         )
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         drop.upload(events.choose, drop, opening, preprocess=False, show_progress_on=drop, api_visibility="private")
-        editor.upload(events.paint, desk, [desk, editor], **quiet)
+        editor.upload(events.paint, easel, [easel, editor], **quiet)
         examples.select(events.example, None, opening, **quiet)
-        mask.upload(events.mask, [mask, desk], opening, preprocess=False, **quiet)
+        mask.upload(events.mask, [mask, easel], opening, preprocess=False, **quiet)
         again.click(events.again, None, opening, **quiet)
-        complete = {"fn": events.complete, "inputs": [desk, editor, *settings], "outputs": turn, **quiet}
+        complete = {"fn": events.complete, "inputs": [easel, editor, *settings], "outputs": turn, **quiet}
         go.click(**complete, concurrency_limit=None)
         other.click(lambda seed: int(seed or 0) + 1, settings[-1], settings[-1], **quiet).then(
             **complete, concurrency_limit=None
