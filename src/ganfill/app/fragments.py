@@ -24,7 +24,7 @@ FOOT = """
 <p>What is filled in is made up: plausible at best, never what was there. The model draws {resolution} × {resolution} pixels,
 so it is soft in a large photo. It knows faces from the front, and the pictures it was trained on.</p>
 <p>Examples: FFHQ test pictures (NVIDIA, CC BY-NC-SA 4.0) that the packaged model has never seen, and Eileen Collins (NASA,
-public domain).</p>
+public domain). Programs can ask too: <a href="docs">the HTTP API</a>.</p>
 </footer>
 """
 NOTHING_YET = "<div class='nothing'><p>What it finds will appear here.</p></div>"

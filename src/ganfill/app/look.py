@@ -61,4 +61,5 @@ def theme() -> gr.themes.Base:
         font=("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Liberation Sans", "sans-serif"),
         font_mono=("ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace"),
     )
-    return plain.set(color_accent="var(--accent)", button_border_width="1px", button_border_width_dark="1px", **colours)
+    lines = {f"{name}_border_width{end}": "1px" for name in ("button", "input") for end in ("", "_dark")}
+    return plain.set(color_accent="var(--accent)", **lines, **colours)
