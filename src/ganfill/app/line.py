@@ -42,8 +42,7 @@ class Line:
         ticket = object()
         with self._change:
             if len(self._tickets) > self.waiting:
-                after = max(1, math.ceil(self._last))
-                raise Busy(f"{self.waiting} pictures are waiting already: try again in {after} s", after)
+                raise self.busy()
             self._tickets.append(ticket)
         try:
             while not self._is_first(ticket):
@@ -55,6 +54,11 @@ class Line:
             with self._change:
                 self._tickets.remove(ticket)
                 self._change.notify_all()
+
+    def busy(self) -> Busy:
+        """What there is to say when the line is full; there may be room when the next turn begins."""
+        after = max(1, math.ceil(self._last))
+        return Busy(f"{self.waiting} pictures are waiting already: try again in {after} s", after)
 
     def _is_first(self, ticket: object) -> bool:
         """Waits a moment for it."""

@@ -17,7 +17,7 @@ from ganfill.app.refused import Cancelled, NoModel, NoPicture, Refused, TooLarge
 from ganfill.completion import masks
 from ganfill.completion.align import find_alignment
 from ganfill.completion.fill import Filled, fill, place
-from ganfill.completion.holes import ALPHA, Drawn, find_source, to_hole
+from ganfill.completion.holes import Drawn, to_hole
 from ganfill.completion.photo import Photo, opened
 from ganfill.completion.presets import preset
 from ganfill.errors import UserError
@@ -34,7 +34,7 @@ Watch = Callable[[float, np.ndarray | None], object]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may cost.
+    """What one request may cost; raises ``UserError`` for values that would let none through.
 
     Args:
         megabytes: of one upload.
@@ -49,6 +49,10 @@ class Limits:
     waiting: int = 32
     seconds: float = 120.0
     answers: int = 16
+
+    def __post_init__(self) -> None:
+        if min(self.megabytes, self.megapixels, self.seconds, self.answers) <= 0 or self.waiting < 0:
+            raise UserError(f"{self}: give numbers above 0, and waiting from 0")
 
 
 @dataclass(frozen=True)
@@ -122,9 +126,11 @@ class Service:
             Refused: one is too large, or no picture, or the mask does not fit, or nothing tells what is missing.
         """
         photo = self.decode(picture, name)
+        if mask is None:
+            if photo.alpha is None:
+                raise Unusable(f"nothing tells what is missing of {name}: send a mask, or save it with transparency")
+            return photo, photo.alpha == 0
         try:
-            if mask is None:
-                return photo, find_source(ALPHA, 0)[1](photo, name)
             return photo, to_hole(self.decode(mask, "mask"), photo.pixels.shape[:2], "the mask")
         except Refused:
             raise

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,6 +90,14 @@ def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarra
         return picture
     alpha = np.where(hole, np.uint8(255), photo.alpha)
     return picture if alpha.min() == 255 else np.dstack([picture, alpha])
+
+
+def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
+    """A finished picture as the content of a PNG file, with the transparency, colour profile and EXIF data of its photo."""
+    file = BytesIO()
+    image = Image.fromarray(with_alpha(picture, photo, hole))
+    image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif)
+    return file.getvalue()
 
 
 def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:

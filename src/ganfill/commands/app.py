@@ -1,0 +1,31 @@
+"""``ganfill app``: the page and the API."""
+
+from contextlib import closing, suppress
+
+from omegaconf import DictConfig
+
+from ganfill.config import as_words
+from ganfill.devices import choose_device
+from ganfill.errors import UserError
+
+
+def run(config: DictConfig) -> str:
+    """Serves until it is interrupted; returns what to say then.
+
+    Raises:
+        UserError: the extra ``app`` is not installed, the address is taken, or a model or a limit cannot be used.
+    """
+    try:
+        from ganfill.app import server
+    except ModuleNotFoundError as error:
+        raise UserError(f"ganfill app needs {error.name}: pip install 'ganfill[app]'") from None
+    from ganfill.app.service import Limits, Service
+
+    limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
+    with closing(server.listen(str(config.host), int(config.port))) as taken:
+        service = Service(as_words(config.models), choose_device(config.device), limits)
+        app = server.build(service, config.page)
+        print(f"ganfill listens on {server.address(taken)}; Ctrl-C ends it", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.serve(app, taken)
+    return "ganfill listens no more"
