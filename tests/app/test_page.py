@@ -1,5 +1,4 @@
 import io
-import shutil
 import socket
 import threading
 import time
@@ -18,13 +17,9 @@ from ganfill.completion.presets import PRESETS
 app_page = pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra app is not installed")
 fastapi = pytest.importorskip("fastapi", reason="the extra app is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to open the page with"),
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"),  # of pandas, as Gradio's queue uses it
-]
+# Of pandas, as Gradio's queue uses it.
+pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
 MASK = '[data-testid="Use a mask file-upload-button"]'
 RANDOM = np.random.default_rng(0)
 
@@ -46,40 +41,6 @@ def address(service):
         server.should_exit = True
         thread.join(20)
     assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, address):
-    """Opens the page as a new visitor; in the end, nothing may have been asked of others, and no console may complain."""
-    contexts, troubles = [], []
-
-    def visit(**options):
-        contexts.append(browser.new_context(**options))
-        tab = contexts[-1].new_page()
-        tab.set_default_timeout(30_000)
-        tab.on("console", lambda line: troubles.append(line.text) if line.type == "error" else None)
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.on("request", lambda asked: outside(asked.url))
-        tab.goto(address)
-        tab.wait_for_selector("#drop")
-        return tab
-
-    def outside(url):
-        if not url.startswith((address, "data:", "blob:")):
-            troubles.append(url)
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 @pytest.fixture
