@@ -16,7 +16,8 @@ LARGE = 2  # times the model's size; a smaller photo is taken for a crop of the 
 NEAR = 0.6  # of the photo's longer side: a part that is smaller is searched once more for faces, by itself
 SURE = 12  # votes of a face that the hole does not touch, for the hole to be taken for one outside all faces
 SAME = 0.2  # of the side: how far a found face may be from a photo that is itself such a crop
-NO_FACE = "no face found, so one is assumed to fill {}; align=box box=left,top,right,bottom tells where it is"
+WHERE = "align=box box=left,top,right,bottom tells where it is"
+NO_FACE = f"no face found, so one is assumed to fill {{}}; {WHERE}"
 
 
 @dataclass(frozen=True)

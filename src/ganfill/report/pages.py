@@ -116,9 +116,10 @@ def render(template: str, **content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("look.css", "page.js"))
+    files = ("colours.css", "look.css", "page.js")
+    colours, look, script = ((TEMPLATES / name).read_text("utf-8") for name in files)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = environment.get_template(template).render(
-        content, style=Markup(style), script=Markup(script), script_digest=digest
+        content, style=Markup(colours + look), script=Markup(script), script_digest=digest
     )
     return page.encode("utf-8", "replace").decode("utf-8")  # a file's name may hold bytes that are no text

@@ -1,0 +1,44 @@
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, for tests that open a page; they are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("there is no chromium to open the page with")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens the page at the module's ``address`` as a new visitor.
+
+    In the end nothing may have been asked of others, and no console may complain.
+    """
+    contexts, troubles = [], []
+
+    def visit(**options):
+        contexts.append(browser.new_context(**options))
+        tab = contexts[-1].new_page()
+        tab.set_default_timeout(30_000)
+        tab.on("console", lambda line: troubles.append(line.text) if line.type == "error" else None)
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
+        tab.on("request", lambda asked: outside(asked.url))
+        tab.goto(address)
+        tab.wait_for_selector("#drop")
+        return tab
+
+    def outside(url):
+        if not url.startswith((address, "data:", "blob:")):
+            troubles.append(url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert troubles == []
