@@ -90,15 +90,19 @@ def choose(tab, upload):
     tab.wait_for_timeout(500)
 
 
-def stroke(tab, x=0.0, y=0.0, length=90):
-    """Paints a line to the right, from (x, y) beside the middle."""
-    box = tab.locator("#editor canvas").first.bounding_box()
-    x, y = box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
-    tab.mouse.move(x, y)
-    tab.mouse.down()
-    tab.mouse.move(x + length, y, steps=8)
-    tab.mouse.up()
-    tab.wait_for_timeout(200)
+def stroke(tab, length=90):
+    """Paints a line from the middle to the right; again if the editor was not ready for it."""
+    for _ in range(20):
+        box = tab.locator("#editor canvas").first.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        tab.mouse.move(x, y)
+        tab.mouse.down()
+        tab.mouse.move(x + length, y, steps=8)
+        tab.mouse.up()
+        tab.wait_for_timeout(300)
+        if tab.locator("#editor [aria-label=Undo]").is_enabled():
+            return
+    raise AssertionError("the editor takes no paint")
 
 
 def download(tab):
