@@ -75,6 +75,21 @@ def test_frames_show_the_candidate_with_the_least_loss_at_even_moments():
     assert len(told) == 9 and sum(told) == pytest.approx(2)
 
 
+def test_previews_show_known_pixels_and_the_leading_candidate_now_and_then(target, monkeypatch):
+    now, shown = [100.0], []
+    monkeypatch.setattr("ganfill.completion.chunks.time.monotonic", lambda: now[0])
+    seen = target.hide((torch.arange(16).reshape(1, 1, 4, 4) < 5).float()).pick(0, 2)
+    recorder = Recorder(0, 9, 1, None, shown.append, seen)
+    for step in range(9):
+        pictures = torch.full((2, 2, 3, 4, 4), float(step))
+        pictures[:, 1] += 0.5
+        recorder(pictures, torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+        now[0] += PREVIEW_SECONDS / 2.5
+    known = seen.known[:1] > 0
+    assert [each[~known.expand_as(each)].mean() for each in shown] == [0, 3, 6]
+    assert all(torch.equal(each, torch.where(known, seen.image[:1], each)) for each in shown)
+
+
 def test_a_recorder_without_wishes_keeps_nothing():
     recorder = Recorder(0, 0, 1, None)
     recorder(torch.zeros(1, 1, 3, 1, 1), torch.zeros(1, 1))
