@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from ganfill.report.columns import Heading, cells, decimals, digits, heading, number, plain_time, shown
+from ganfill.report.columns import Heading, cells, decimals, digits, duration, heading, number, plain_time, shown
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,11 @@ def test_cells_have_intervals_and_what_is_missing_is_a_dash():
     first, *others = cells("psnr", rows, [""] * 4)
     assert (first.text, first.interval, first.order) == ("17.12", "16.50 to 18.00", 17.123)
     assert [(cell.text, cell.order) for cell in others] == [("–", None), ("–", None), ("skipped", None)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.02, "20 ms"), (59.0, "59 s"), (60, "1 min"), (150.07, "2 min 30 s"), (3599.7, "1 h"), (7305.3, "2 h 2 min")],
+)
+def test_long_times_are_told_in_hours_and_minutes(seconds, text):
+    assert duration(seconds) == text
