@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.completion.chunks import Completion, Recorder, in_chunks, power_of_two
+from ganfill.completion.chunks import PREVIEW_SECONDS, Completion, Recorder, in_chunks, power_of_two
 from ganfill.completion.target import Target
 
 
