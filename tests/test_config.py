@@ -9,6 +9,7 @@ from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 NEEDED = {
+    "app": [],
     "train": ["out=o"],
     "train-encoder": ["data.path=d", "model=m", "out=o"],
     "prepare": ["source=s", "out=o"],
