@@ -65,5 +65,12 @@ def test_what_is_given_can_be_erased_and_painted_on():
     assert (hole[600:800, 400:600] == given[600:800, 400:600]).all()
 
 
+def test_no_paint_at_all_leaves_what_was_given():
+    given = np.zeros((64, 64), bool)
+    given[10:20, 30:40] = True
+    for layers in ([], [np.zeros((1024, 1024, 4), np.uint8)]):
+        assert (canvas(64, 64, given).read(layers) == given).all()
+
+
 def test_no_hole_is_no_paint():
     assert canvas(64, 64).layers() == []

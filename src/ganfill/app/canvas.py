@@ -40,7 +40,8 @@ class Canvas:
     def read(self, layers: Sequence[np.ndarray]) -> np.ndarray:
         """The hole that is painted now.
 
-        Where nobody painted or erased, it is the one that was given, at the photo's own precision.
+        Where nobody painted or erased, it is the one that was given, at the photo's own precision; and so it is where there
+        is no paint at all, since a slow editor may not show yet what it was given.
 
         Args:
             layers: uint8 (h, w, 4); missing is what any of them covers, however thinly.
@@ -51,6 +52,8 @@ class Canvas:
         now = np.zeros(self.size, bool)
         for layer in layers:
             now |= enlarge(layer[..., 3] > 0, *self.size)
+        if not now.any():
+            return self.hole
         touched = now != enlarge(self.hole, *self.size)
         return np.where(self._to_photo(touched), self._to_photo(now), self.hole)
 
