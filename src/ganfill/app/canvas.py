@@ -61,7 +61,7 @@ class Canvas:
         """What is painted, bool (h, w), in the photo; of a photo that is shown enlarged, every pixel that is touched."""
         (height, width), times = self.hole.shape, self.size[0] // self.hole.shape[0]
         if times > 1:
-            return painted.reshape(height, times, width, times).any((1, 3))
+            return np.any(painted.reshape(height, times, width, times), (1, 3))
         return enlarge(painted, height, width)
 
 

@@ -133,7 +133,7 @@ class Events:
 
     def again(self, request: gr.Request) -> Opening:
         """Goes back to the choice of a photo."""
-        self.searches.stop(request.session_hash)
+        self.searches.stop(str(request.session_hash))
         return Opening(None, None, "", _seen(True), _seen(False), "", None, "", fragments.NOTHING_YET, _seen(False))
 
     async def complete(
@@ -163,7 +163,7 @@ class Events:
             return results.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
 
         yield Turn(_seen(False), _seen(True), "", fragments.progress(0, None), _seen(False))
-        running = self.searches.start(request.session_hash, work)
+        running = self.searches.start(str(request.session_hash), work)
         try:
             told = None
             while not running.done:
@@ -186,7 +186,7 @@ class Events:
 
     def cancel(self, request: gr.Request) -> None:
         """Ends the visitor's search."""
-        self.searches.stop(request.session_hash)
+        self.searches.stop(str(request.session_hash))
 
     def pick(self, chosen: gr.SelectData, found: results.Results) -> tuple[tuple[str, str], str]:
         """Shows another answer, and hands it out."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import gradio as gr
+from gradio import themes
 
 from ganfill.report.pages import TEMPLATES
 
@@ -53,11 +53,11 @@ NAMES = {
 }
 
 
-def theme() -> gr.themes.Base:
+def theme() -> themes.Base:
     """Gradio's plainest theme in our colours, with fonts that the visitor has."""
     colours = {f"{name}{end}": f"var(--{ours})" for name, ours in NAMES.items() for end in ("", "_dark")}
-    plain = gr.themes.Base(
-        radius_size=gr.themes.sizes.radius_md,
+    plain = themes.Base(
+        radius_size=themes.sizes.radius_md,
         font=("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Liberation Sans", "sans-serif"),
         font_mono=("ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace"),
     )

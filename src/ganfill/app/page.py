@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.components import Component
 
 from ganfill.app import fragments, look
 from ganfill.app.canvas import BRUSH, PAINT
@@ -86,13 +87,18 @@ def build(service: Service) -> gr.Blocks:
         turn = list(
             Turn(go, stop, said, progress, outcome, slider, remarks, gallery, download, how, gif, extras, found)
         )
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         drop.upload(events.choose, drop, opening, preprocess=False, show_progress_on=drop, api_visibility="private")
         editor.upload(events.paint, easel, [easel, editor], **quiet)
         examples.select(events.example, None, opening, **quiet)
         mask.upload(events.mask, [mask, easel], opening, preprocess=False, **quiet)
         again.click(events.again, None, opening, **quiet)
-        complete = {"fn": events.complete, "inputs": [easel, editor, *settings], "outputs": turn, **quiet}
+        complete: dict[str, Any] = {
+            "fn": events.complete,
+            "inputs": [easel, editor, *settings],
+            "outputs": turn,
+            **quiet,
+        }
         go.click(**complete, concurrency_limit=None)
         other.click(lambda seed: int(seed or 0) + 1, settings[-1], settings[-1], **quiet).then(
             **complete, concurrency_limit=None
@@ -105,7 +111,7 @@ def build(service: Service) -> gr.Blocks:
     return page
 
 
-def _settings(service: Service) -> list[gr.components.Component]:
+def _settings(service: Service) -> list[Component]:
     """Model, search, answers, alignment and seed, in this order."""
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         models = list(service.models)

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -63,7 +63,7 @@ class Photo:
 
 
 @contextmanager
-def opened(file: Path | BinaryIO, name: str, formats: Sequence[str] | None = None) -> Iterator[Image.Image]:
+def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
     """A picture file whose pixels are yet to be decoded, which the block may do.
 
     Args:
