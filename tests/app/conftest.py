@@ -2,6 +2,15 @@ import shutil
 
 import pytest
 
+from ganfill import modelfile
+
+
+@pytest.fixture
+def path(tmp_path, model, enliven):
+    """A model file whose pictures differ."""
+    modelfile.save(tmp_path / "tiny.safetensors", enliven(model))
+    return tmp_path / "tiny.safetensors"
+
 
 @pytest.fixture(scope="module")
 def browser():

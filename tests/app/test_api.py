@@ -18,7 +18,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import ganfill
-from ganfill import modelfile
 from ganfill.app import api
 from ganfill.app.service import EMPTY, Limits, Service
 
@@ -26,12 +25,6 @@ HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-
-@pytest.fixture
-def path(tmp_path, model, enliven):
-    modelfile.save(tmp_path / "tiny.safetensors", enliven(model))
-    return tmp_path / "tiny.safetensors"
 
 
 @pytest.fixture

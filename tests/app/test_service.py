@@ -18,12 +18,6 @@ HOLE[10:30, 10:35] = True
 
 
 @pytest.fixture
-def path(tmp_path, model, enliven):
-    modelfile.save(tmp_path / "tiny.safetensors", enliven(model))
-    return tmp_path / "tiny.safetensors"
-
-
-@pytest.fixture
 def service(path):
     return Service([str(path)], "cpu")
 

@@ -117,3 +117,13 @@ def table():
         return rows if seconds else [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
     return table
+
+
+@pytest.fixture
+def spoilt_gan(make_gan):
+    """A GAN whose averaged generator draws nothing finite from 100 to 200 images."""
+    gan = make_gan()
+    sound = gan.generator_ema.forward
+    nothing = float("nan")
+    gan.generator_ema.forward = lambda z: sound(z) * (nothing if 100 < gan.images_seen < 200 else 1)
+    return gan
