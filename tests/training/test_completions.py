@@ -140,7 +140,7 @@ def test_without_held_out_pictures_one_line_and_no_files(tmp_path, grow, monkeyp
     assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "metrics.csv"}
 
 
-def test_a_generator_that_is_not_finite_costs_no_training(tmp_path, grow, make_gan, caplog):
+def test_a_generator_that_is_not_finite_costs_no_training(tmp_path, grow, spoilt_gan, caplog):
     with caplog.at_level(logging.WARNING, "ganfill"):
         grow(tmp_path, 0.256, gan=spoilt_gan)
     assert "no completions at 0.128 kimg: the averaged generator draws pictures that are not finite" in caplog.text
