@@ -1,19 +1,16 @@
-"""Where requests of the API wait: work in threads, for no more clients than may wait, and none for those who left."""
+"""Where requests of the API wait: for no more clients than may wait, and not for those who left."""
 
 import asyncio
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
 from fastapi import Request
 
 from ganfill.app.line import PAUSE
-from ganfill.app.refused import Cancelled
+from ganfill.app.running import Running
 from ganfill.app.service import Service, Watch
 
-T = TypeVar("T")
+Found = TypeVar("Found")
 
 
 class Desk:
@@ -25,37 +22,33 @@ class Desk:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._pool = ThreadPoolExecutor(service.limits.waiting + 1, "complete")
-        self._inside = 0
+        self._inside: list[Running] = []
 
-    async def serve(self, request: Request, work: Callable[[Watch], T]) -> T:
+    async def serve(self, request: Request, work: Callable[[Watch], Found]) -> Found:
         """What ``work`` gives, called in a thread; its ``watch`` ends it when the client has gone.
 
         Raises:
             Busy: too many wait.
             Cancelled: the client has gone.
         """
-        if self._inside > self.service.limits.waiting:
+        self._inside = [each for each in self._inside if not each.done]
+        if len(self._inside) > self.service.limits.waiting:
             raise self.service.line.busy()
-        gone = threading.Event()
-
-        def watch(share: float, picture: np.ndarray | None) -> None:
-            if gone.is_set():
-                raise Cancelled
-
-        self._inside += 1
-        found = asyncio.get_running_loop().run_in_executor(self._pool, work, watch)
-        found.add_done_callback(self._leave)
+        running = Running(work)
+        self._inside.append(running)
+        found = asyncio.wrap_future(running.future)
+        found.add_done_callback(_look)
         try:
             while not found.done():
                 await asyncio.wait([found], timeout=PAUSE)
                 if await request.is_disconnected():
-                    gone.set()
+                    running.stop()
             return found.result()
         finally:
-            gone.set()  # the server may be shutting down
+            running.stop()  # the server may be shutting down
 
-    def _leave(self, found: asyncio.Future) -> None:
-        self._inside -= 1
-        if not found.cancelled():
-            found.exception()  # asyncio complains of one that nobody looked at
+
+def _look(found: asyncio.Future) -> None:
+    """Looks at what was raised: asyncio complains of what nobody has looked at."""
+    if not found.cancelled():
+        found.exception()

@@ -1,4 +1,4 @@
-"""Searches that run while their visitors watch, each in a thread of its own."""
+"""Work that runs while somebody watches, each in a thread of its own."""
 
 import threading
 from collections.abc import Callable
@@ -20,6 +20,7 @@ class Running(Generic[Found]):
         work: is handed what it has to call now and then, see ``Service.complete``.
 
     Attributes:
+        future: of what it finds.
         share: that is done, 0 to 1.
         picture: the latest preview, uint8 (h, w, 3).
     """
@@ -30,17 +31,17 @@ class Running(Generic[Found]):
         self._stopped = threading.Event()
         # A pool of its own: a shared one would be a second line before the service's, and nobody could leave it.
         pool = ThreadPoolExecutor(1, "search")
-        self._future: Future[Found] = pool.submit(work, self._watch)
+        self.future: Future[Found] = pool.submit(work, self._watch)
         pool.shutdown(wait=False)
 
     @property
     def done(self) -> bool:
         """True if there is a result, or never will be."""
-        return self._future.done()
+        return self.future.done()
 
     def result(self) -> Found:
         """What the work has found; raises what it raised, ``Cancelled`` if it was stopped."""
-        return self._future.result()
+        return self.future.result()
 
     def stop(self) -> None:
         """Ends the work at the next call of its ``watch``."""
