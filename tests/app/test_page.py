@@ -171,7 +171,7 @@ def test_uploads_that_cannot_be_used_are_refused_in_words(visit):
     corrupt["buffer"] = corrupt["buffer"][:2000]
     noise = file(photo(600, 700), "noise.png")
     wide = file(np.zeros((800, 800, 3), np.uint8), "wide.png")
-    for upload, words in ((corrupt, "cannot be read"), (noise, "1.3 MB"), (wide, "0.6 megapixels")):
+    for upload, words in ((corrupt, "cannot be read"), (noise, "1.26 MB"), (wide, "0.64 megapixels")):
         tab.set_input_files("#drop input[type=file]", upload)
         tab.wait_for_selector(f"#refusal .message:has-text('{words}')")
     assert "at most 0.5 are taken" in said(tab, "#refusal")

@@ -141,17 +141,17 @@ class Service:
         """The picture that a file's content holds; raises ``Refused`` if it is too large or none."""
         megabytes = len(content) / 1e6
         if megabytes > self.limits.megabytes:
-            raise TooLarge(f"{name} is {megabytes:.1f} MB: at most {self.limits.megabytes:g} MB are taken, shrink it")
+            raise TooLarge(f"{name} is {megabytes:.3g} MB: at most {self.limits.megabytes:g} MB are taken, shrink it")
         try:
             with self._decoding, opened(BytesIO(content), name, FORMATS) as image:
                 megapixels = image.width * image.height / 1e6
                 if megapixels <= self.limits.megapixels:
                     return Photo.of(image)
-                found = f"{megapixels:.1f}"
+                found = f"{megapixels:.3g}"
         except UserError as error:
             if not isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
                 raise NoPicture(str(error)) from None
-            found = f"more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f}"
+            found = f"more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.3g}"
         raise TooLarge(f"{name} has {found} megapixels: at most {self.limits.megapixels:g} are taken, shrink it")
 
     def draw(self, photo: Photo, kind: str, model: str, seed: int = 0) -> np.ndarray:

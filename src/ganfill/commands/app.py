@@ -1,12 +1,16 @@
 """``ganfill app``: the page and the API."""
 
 from contextlib import closing, suppress
+from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
 from ganfill.config import as_words
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
+
+NEEDED = ("fastapi", "multipart", "uvicorn")  # modules of the extra ``app``
+NEEDED_BY_PAGE = ("gradio",)
 
 
 def run(config: DictConfig) -> str:
@@ -15,10 +19,10 @@ def run(config: DictConfig) -> str:
     Raises:
         UserError: the extra ``app`` is not installed, the address is taken, or a model or a limit cannot be used.
     """
-    try:
-        from ganfill.app import server
-    except ModuleNotFoundError as error:
-        raise UserError(f"ganfill app needs {error.name}: pip install 'ganfill[app]'") from None
+    needed = NEEDED + NEEDED_BY_PAGE * config.page
+    if missing := [name for name in needed if find_spec(name) is None]:
+        raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
+    from ganfill.app import server
     from ganfill.app.service import Limits, Service
 
     limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
