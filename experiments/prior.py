@@ -1,7 +1,7 @@
 """From a recipe to a model that completes pictures, with its figures: train, export, encoder, evaluation.
 
     python experiments/prior.py recipe=cpu rival=student.safetensors [store=data/faces64 out=runs/cpu
-        features=NAME=FILE.py:CLASS:WEIGHTS n=64 samples=3000 encoder_kimg=360 train="kimg=100 device=cuda"]
+        features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 encoder_kimg=200 train="kimg=100 device=cuda"]
 
 ``train`` holds further words for ``ganfill train``; ``rival`` is a model to be compared with. Every part is skipped or
 continued by the same command again. What it leaves in ``out``: the training itself; ``prior.safetensors``;
@@ -21,10 +21,10 @@ SETTINGS = {
     "rival": "",
     "features": "",
     "pictures": "ffhq64,celeba64",
-    "n": "64",
+    "n": "500",
     "samples": "3000",
     "mask": "center,random,half",
-    "encoder_kimg": "360",
+    "encoder_kimg": "200",
     "train": "",
 }
 

@@ -10,12 +10,9 @@ server's resident set: after a first round of warming up, and at the end.
 """
 
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -23,6 +20,7 @@ import numpy as np
 import requests
 from PIL import Image
 from provenance import append_row
+from served import served
 
 import ganfill
 from ganfill.modelfile import PACKAGED
@@ -37,20 +35,6 @@ SETTINGS = {
     "seed": "0",
     "out": "experiments/results/api_load.csv",
 }
-
-
-@contextmanager
-def server(settings: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """Address and process id of a running server."""
-    words = [f"models={settings['model']}", f"page={settings['page']}", "port=0"]
-    command = [sys.executable, "-m", "ganfill", "app", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            yield said.split()[3].rstrip(";"), process.pid
-        finally:
-            process.terminate()
 
 
 def resident(pid: int) -> float:
@@ -91,7 +75,10 @@ def main() -> None:
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     clients, each, seed = (int(settings[key]) for key in ("clients", "requests", "seed"))
     asked = pictures(clients * each, seed)
-    with server(settings) as (address, pid), ThreadPoolExecutor(clients) as threads:
+    with (
+        served([f"models={settings['model']}", f"page={settings['page']}"]) as (address, pid),
+        ThreadPoolExecutor(clients) as threads,
+    ):
         for i in range(clients):
             ask(address, settings, asked[i], seed)
         before, started = resident(pid), time.perf_counter()

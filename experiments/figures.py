@@ -1,12 +1,11 @@
-"""The figures of the student's experiment and its table, from a finished run and its pilot.
+"""The figures of a training and of the model that came out of it.
 
-    python experiments/student.py [run=runs/student pilot=runs/student_minimax store=data/faces64 model=faces64
-        out=experiments/results]
+    python experiments/figures.py [name=faces64 run=runs/cpu model=faces64 pilot= store=data/faces64 out=experiments/results]
 
-Writes ``student_training.png`` (the averaged generator at eight moments, z fixed), ``student_completion.png`` (twelve FFHQ
-test faces, never trained on: original, damaged and completed under four masks), ``student_pilots.csv`` and ``.png`` (the
-two losses over their first 30 kimg) and ``student.json``. FFHQ faces alone are shown: CelebA's terms do not let its
-pictures be published.
+Writes ``NAME_training.png`` (the averaged generator at eight moments, z fixed), ``NAME_completion.png`` (twelve FFHQ test
+faces, never trained on: original, damaged and completed under four masks) and ``NAME.json``; with ``pilot``, another run by
+its side, ``NAME_pilots.csv`` and ``.png`` (both over their first 30 kimg). FFHQ faces alone are shown: CelebA's terms do not
+let its pictures be published.
 """
 
 import csv
@@ -27,10 +26,11 @@ from ganfill.data.store import ImageStore
 from ganfill.report.figures import damaged, grid, save
 
 SETTINGS = {
-    "run": "runs/student",
-    "pilot": "runs/student_minimax",
-    "store": "data/faces64",
+    "name": "faces64",
+    "run": "runs/cpu",
     "model": "faces64",
+    "pilot": "",
+    "store": "data/faces64",
     "out": "experiments/results",
 }
 MOMENTS = 8
@@ -68,8 +68,8 @@ def loss_of(run: Path) -> str:
     return yaml.safe_load((run / "config.yaml").read_text())["loss"]["_target_"].rsplit(".", 1)[-1]
 
 
-def write_pilots(runs: list[Path], out: Path) -> None:
-    """What two losses measured over the same first images, and what the generator shows after them."""
+def write_pilots(runs: list[Path], table: Path) -> None:
+    """What runs measured over the same first images, and beside the table what the generator shows after them."""
     rows, faces = [], []
     for run in runs:
         with (run / "metrics.csv").open(newline="") as file:
@@ -77,11 +77,11 @@ def write_pilots(runs: list[Path], out: Path) -> None:
         rows += [row for row in measured if float(row["kimg"]) <= PILOT_KIMG + 1]
         sheet = min((run / "samples").glob("kimg*_ema.png"), key=lambda path: abs(int(path.stem[4:10]) - PILOT_KIMG))
         faces.append(first_faces(sheet, faces=8))
-    with (out / "student_pilots.csv").open("w", newline="") as file:
+    with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    save(grid(faces, side=64), out / "student_pilots.png")
+    save(grid(faces, side=64), table.with_suffix(".png"))
 
 
 def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> Image.Image:
@@ -99,15 +99,16 @@ def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> I
 
 
 def main() -> None:
-    """Makes both figures and the table."""
+    """Makes figures and tables."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
-    run, out = Path(settings["run"]), Path(settings["out"])
+    name, run, out = settings["name"], Path(settings["run"]), Path(settings["out"])
     started = time.perf_counter()
     model = ganfill.load(settings["model"])
     out.mkdir(parents=True, exist_ok=True)
-    write_pilots([Path(settings["pilot"]), run], out)
-    save(training_figure(run / "samples"), out / "student_training.png")
-    save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / "student_completion.png")
+    if settings["pilot"]:
+        write_pilots([Path(settings["pilot"]), run], out / f"{name}_pilots.csv")
+    save(training_figure(run / "samples"), out / f"{name}_training.png")
+    save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / f"{name}_completion.png")
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     figures = {
@@ -124,8 +125,8 @@ def main() -> None:
         "search_seed": SEED,
         "seconds_for_figures": round(time.perf_counter() - started, 1),
     }
-    (out / "student.json").write_text(json.dumps(figures | provenance(), indent=2) + "\n")
-    print(*sorted(out.glob("student*")), sep="\n")
+    (out / f"{name}.json").write_text(json.dumps(figures | provenance(), indent=2) + "\n")
+    print(*sorted(out.glob(f"{name}*")), sep="\n")
 
 
 if __name__ == "__main__":
