@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ganfill import cli, load, modelfile
+from ganfill.app.service import Service
 from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -106,3 +107,8 @@ def test_the_client_is_imported_only_when_a_name_asks_for_it():
             node.module or "" for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ImportFrom)
         }
         assert not [name for name in names if name.startswith(("huggingface_hub", "httpx"))], path
+
+
+def test_the_page_and_the_api_serve_it_by_its_name(digest):
+    service = Service(["hf://ada/faces"], "cpu")
+    assert {name: model.digest for name, model in service.models.items()} == {"faces": digest}
