@@ -99,11 +99,18 @@ def _of(kind: str, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [record[kind] for record in found if record["type"] == kind]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Prints it, and writes it with where it comes from."""
+    from provenance import provenance  # beside this file, which tests import from elsewhere
+
     if not 2 <= len(sys.argv) <= 3:
         sys.exit(__doc__)
-    result = [outline(part) for part in parts(Path(sys.argv[1]))]
-    text = json.dumps(result, indent=1) + "\n"
+    found = {"parts": [outline(part) for part in parts(Path(sys.argv[1]))]} | provenance()
+    text = json.dumps(found, indent=1) + "\n"
     print(text)
     if len(sys.argv) == 3:
         Path(sys.argv[2]).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
