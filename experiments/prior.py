@@ -1,12 +1,13 @@
 """From a recipe to a model that completes pictures, with its figures: train, export, encoder, evaluation.
 
     python experiments/prior.py recipe=cpu rival=student.safetensors [store=data/faces64 out=runs/cpu
-        features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 encoder_kimg=200 train="kimg=100 device=cuda"]
+        features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 seeds=0,1,2 encoder_kimg=200 train="kimg=100 device=cuda"]
 
 ``train`` holds further words for ``ganfill train``; ``rival`` is a model to be compared with. Every part is skipped or
 continued by the same command again. What it leaves in ``out``: the training itself; ``prior.safetensors``;
-``encoder/model.safetensors``, the model with its encoder; ``generator/`` and ``generator_rival/``, both generators judged
-alone; ``completions/`` and ``completions_rival/``, the same faces completed by the same search with either.
+``encoder/model.safetensors``, the model with its encoder; ``generator/MODEL/seedK/``, the generator judged alone, by other z
+and other training pictures for each seed; ``completions/MODEL/``, the same faces completed by the same search. ``MODEL`` is
+the recipe's name, or that of the rival's file. ``python experiments/keep.py runs/cpu cpu`` makes tables of them.
 """
 
 import sys
@@ -23,6 +24,7 @@ SETTINGS = {
     "pictures": "ffhq64,celeba64",
     "n": "500",
     "samples": "3000",
+    "seeds": "0,1,2",
     "mask": "center,random,half",
     "encoder_kimg": "200",
     "train": "",
@@ -48,12 +50,16 @@ def main() -> None:
     run(["export", f"run={out}", f"out={prior}", "half=true"])
     run(["train-encoder", store, f"model={prior}", f"out={encoder}", "half=true", f"kimg={settings['encoder_kimg']}"])
     features = [f"features={settings['features']}"] if settings["features"] else []
-    models = {"": encoder / "model.safetensors", "_rival": settings["rival"]}
-    for name, model in ((name, model) for name, model in models.items() if model):
+    models = {settings["recipe"]: str(encoder / "model.safetensors")}
+    if settings["rival"]:
+        models[Path(settings["rival"]).stem] = settings["rival"]
+    for name, model in models.items():
         common = ["evaluate", store, f"model={model}", *features]
-        run([*common, "generator=true", f"samples={settings['samples']}", f"out={out}/generator{name}"])
+        for seed in settings["seeds"].split(","):
+            alone = ["generator=true", f"samples={settings['samples']}", f"seed={seed}"]
+            run([*common, *alone, f"out={out}/generator/{name}/seed{seed}"])
         faces = [f"pictures={settings['pictures']}", f"n={settings['n']}", f"mask={settings['mask']}"]
-        run([*common, *faces, "search=standard,fast", f"out={out}/completions{name}"])
+        run([*common, *faces, "search=standard,fast", f"out={out}/completions/{name}"])
 
 
 if __name__ == "__main__":
