@@ -8,8 +8,8 @@ Copies ``table.csv`` to ``search_rivals.csv`` and ``paired.csv``, if there is on
 leaderboard ``leaderboard.csv`` to ``architectures.csv``, and times and samples to ``architectures_speed.csv`` and
 ``architectures_samples.png``. What the ``summary.json`` of the evaluation, or of each cell, tells, settings, commit,
 versions and the digests of pictures and holes, goes to ``NAME.json``. Of a recipe, see ``prior.py``, all judgements of
-generators go to ``cpu_generators.csv``, and the tables of completions to ``cpu_completions.csv``. Told is everything but for the places of feature networks, which say
-nothing of them: their names and digests stay.
+generators go to ``cpu_generators.csv``, and the tables of completions to ``cpu_completions.csv``. Of feature networks the
+names and digests are told, but not the places, which say nothing of them.
 """
 
 import csv
