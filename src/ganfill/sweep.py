@@ -17,7 +17,7 @@ from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, run_as_hydra_application, to_plain
 from ganfill.errors import Incomplete, UserError
-from ganfill.evaluation.sweep import PLANNED
+from ganfill.evaluation.trainings import PLANNED
 from ganfill.grammar import quote
 from ganfill.training.callbacks import is_over, write_atomically
 from ganfill.training.rundir import compare, read_checkpoint

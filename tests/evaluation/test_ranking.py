@@ -6,7 +6,7 @@ import pytest
 
 from ganfill.errors import UserError
 from ganfill.evaluation.ranking import columns, measured, rank, times
-from ganfill.evaluation.sweep import Cell
+from ganfill.evaluation.trainings import Cell
 
 
 def _cell(loss, seed=0, fd=(), state="finished", kimg=40.0, figures=None, name=None, **more):

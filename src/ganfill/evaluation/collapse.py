@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganfill.evaluation.sweep import Curve
+from ganfill.evaluation.trainings import Curve
 
 IN_A_ROW = 5  # measurements that are averaged
 GAP = 5.0  # between real and fake logits

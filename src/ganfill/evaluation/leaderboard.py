@@ -7,7 +7,7 @@ import numpy as np
 
 from ganfill.evaluation import table
 from ganfill.evaluation.ranking import DISTANCES, TIMES, Entry, columns, measured, rank
-from ganfill.evaluation.sweep import Cell
+from ganfill.evaluation.trainings import Cell
 from ganfill.report.columns import heading, number
 from ganfill.report.curves import Line, curves
 from ganfill.report.figures import captioned, read, save

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganfill.errors import UserError
 from ganfill.evaluation.differences import differences, without_seed
-from ganfill.evaluation.sweep import Cell, Curve
+from ganfill.evaluation.trainings import Cell, Curve
 from ganfill.report.columns import number
 
 DISTANCES = ("fd_", "kd_")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ganfill.evaluation.ranking import DISTANCES
-from ganfill.evaluation.sweep import Curve, read_table
+from ganfill.evaluation.trainings import Curve, read_table
 from ganfill.report.charts import Chart, draw
 from ganfill.report.columns import heading, number
 from ganfill.report.curves import smooth

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganfill.evaluation.ranking import measured, times
-from ganfill.evaluation.sweep import Cell
+from ganfill.evaluation.trainings import Cell
 from ganfill.report.columns import digits, duration, heading, number
 from ganfill.report.course import Scores, mean
 

@@ -14,7 +14,7 @@ from ganfill.errors import UserError
 from ganfill.evaluation.collapse import remarks
 from ganfill.evaluation.differences import leaves
 from ganfill.evaluation.ranking import DISTANCES
-from ganfill.evaluation.sweep import Cell, Curve, read_cell, read_mapping
+from ganfill.evaluation.trainings import Cell, Curve, read_cell, read_mapping
 from ganfill.report import course, facts
 from ganfill.report.columns import heading
 from ganfill.report.pages import Table, render

@@ -1,4 +1,4 @@
-"""The cells of a sweep, read from their run directories: what each was set to, how far it came, what was measured.
+"""Trainings, such as the cells of a sweep, read from their run directories: settings, how far they came, what was measured.
 
 Nothing is loaded but small text files, so it stands here and not in ``training``: no checkpoint, no Lightning.
 """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ganfill.evaluation.sweep import read, read_curve
+from ganfill.evaluation.trainings import read, read_curve
 
 ROWS = "kimg,loss_d,seconds\r\n10,0.5,1.5\r\n20,0.25,3\r\n"
 
