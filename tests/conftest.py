@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -18,6 +19,9 @@ def pytest_configure(config):
     if config.getoption("numprocesses", None):
         # Workers and what they start share the cores: with a team of threads each, they would wait for one another.
         os.environ["OMP_NUM_THREADS"] = "1"
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # So it is in a background job, and would be in the processes that tests start and interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
