@@ -24,6 +24,14 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    # A file's name that a test made up need not be UTF-8; what a worker tells of the test has to be.
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     torch.manual_seed(0)  # for fixtures of a module, whichever of its tests is a worker's first
