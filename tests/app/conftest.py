@@ -38,7 +38,7 @@ def visit(browser, address):
     def visit(**options):
         contexts.append(browser.new_context(device_scale_factor=COARSE, **options))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(90_000)  # without a GPU, and beside other workers, some steps take long
         tab.on("console", lambda line: troubles.append(line.text) if line.type == "error" else None)
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("request", lambda asked: outside(asked.url))

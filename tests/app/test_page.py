@@ -121,7 +121,7 @@ def said(tab, where="#said"):
 
 
 def wait(condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
