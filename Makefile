@@ -50,8 +50,8 @@ report: EXAMPLE = make report RUN=runs/dcgan
 report: needs-RUN $(INSTALLED) ## Show a training as one HTML page: make report RUN=runs/dcgan
 	$(BIN)/ganfill report 'run=$(RUN)' $(ARGS)
 
-test: $(INSTALLED_DEV) ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED_DEV) ## Run the tests, on all cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED_DEV) ## Check style, types and layers
 	$(BIN)/ruff check .

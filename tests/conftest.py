@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -11,6 +13,34 @@ from ganfill.data.store import FORMAT
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Uniform
+
+
+def pytest_configure(config):
+    if config.getoption("numprocesses", None):
+        # Workers and what they start share the cores: with a team of threads each, they would wait for one another.
+        os.environ["OMP_NUM_THREADS"] = "1"
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # So it is in a background job, and would be in the processes that tests start and interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    # A file's name that a test made up need not be UTF-8; what a worker tells of the test has to be.
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    torch.manual_seed(0)  # for fixtures of a module, whichever of its tests is a worker's first
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Lets tests draw the same numbers in any worker, after any other test."""
+    torch.manual_seed(0)
 
 
 def part(name, **arguments):

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,9 +14,13 @@ PACKAGED = ROOT / "src/ganfill/packaged"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """ganfill unpacked from a wheel, away from the checkout."""
+    """ganfill unpacked from a wheel, away from the checkout; built from a copy, as a build leaves files where it was."""
     place = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(ROOT)]
+    for name in ("src", "conf"):
+        shutil.copytree(ROOT / name, place / "copy" / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, place / "copy")
+    words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(place / "copy")]
     finished = subprocess.run(words, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     with zipfile.ZipFile(next(place.glob("*.whl"))) as archive:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def check(command: str, config: DictConfig) -> None:
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise UserError(f"{command} needs {', '.join(f'{key}=...' for key in missing)}; see ganfill {command} --help")
     plain = to_plain(config)
-    for key, default in yaml.safe_load(_source(command)).items():
+    for key, default in _content(command).items():
         if isinstance(default, bool) and not isinstance(plain[key], bool):
             raise UserError(
                 f"{key}={plain[key]} is neither true nor false: the default is {key}={str(default).lower()}"
@@ -153,7 +154,7 @@ def _config_path(command: str) -> Iterator[str | None]:
     A command without groups must not see those of others: Hydra would take evaluate's ``model=FILE`` for an option of
     train's group ``model``. It gets its file alone, from Hydra's store of configurations in memory.
     """
-    content = yaml.safe_load(_source(command))
+    content = _content(command)
     if "defaults" in content:
         yield f"pkg://{PACKAGE}"
         return
@@ -198,13 +199,19 @@ def help_text(command: str) -> str:
 
 def _plain_keys(command: str) -> set[str]:
     """A command's own top-level keys, without the groups that it chooses an option from."""
-    return yaml.safe_load(_source(command)).keys() - _groups(command) - {"defaults"}
+    return _content(command).keys() - _groups(command) - {"defaults"}
 
 
 def _groups(command: str) -> set[str]:
     """The groups that a command chooses an option from."""
-    content = yaml.safe_load(_source(command))
+    content = _content(command)
     return {key for entry in content.get("defaults", ()) if isinstance(entry, dict) for key in entry}
+
+
+@cache
+def _content(command: str) -> dict[str, Any]:
+    """A primary configuration as it stands; read once, since every word of a command asks for it."""
+    return yaml.safe_load(_source(command))
 
 
 def _source(command: str) -> str:

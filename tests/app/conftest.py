@@ -12,6 +12,9 @@ def path(tmp_path, model, enliven):
     return tmp_path / "tiny.safetensors"
 
 
+COARSE = 0.5  # of the usual pixels are drawn along each side: without a GPU that is most of a page's cost
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, for tests that open a page; they are skipped where there is none."""
@@ -33,9 +36,9 @@ def visit(browser, address):
     contexts, troubles = [], []
 
     def visit(**options):
-        contexts.append(browser.new_context(**options))
+        contexts.append(browser.new_context(device_scale_factor=COARSE, **options))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(90_000)  # without a GPU, and beside other workers, some steps take long
         tab.on("console", lambda line: troubles.append(line.text) if line.type == "error" else None)
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("request", lambda asked: outside(asked.url))

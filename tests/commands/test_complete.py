@@ -7,35 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill import cli
-
-QUICK = ["search=amos2016", "search.steps=2", "search.precision=fp32", "device=cpu"]
-
-
-@pytest.fixture
-def ganfill(model_path, tmp_path, monkeypatch, capsys):
-    """Runs ``ganfill complete`` in an empty folder: words -> exit code and what it said."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-
-    def run(*words, quick=QUICK):
-        code = cli.run(["complete", *quick, f"model={model_path}", *words])
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return run
-
 
 def picture(path, size=(32, 32), seed=0, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path, **options)
     return pixels
-
-
-@pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
 
 
 def names(folder):
@@ -228,44 +205,6 @@ def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
     assert ganfill("in/1.png", "mask=center", "out=one", "deterministic=true", quick=quick)[0] == 0
     assert (work / "one/1.png").read_bytes() == (work / "many/1.png").read_bytes()
     assert results(work / "one")["1"]["scores"] == results(work / "many")["1"]["scores"]
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
-        (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
-        (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
-        (["b.png", "mask=center"], "'b.png' is not key=value, nor a file that this command takes"),
-        (["empty", "mask=center"], "images=empty: no pictures there"),
-        (["a.png"], "complete needs mask=..."),
-        (["a.png", "mask=center", "search=quick"], "search=quick is not known"),
-        (["a.png", "mask=center", "blend=glue"], "blend=glue is not known"),
-        (["a.png", "mask=center", "answers=0"], "answers=0 is no number of answers"),
-        (["a.png", "mask=center", "invert=maybe"], "invert=maybe is neither true nor false"),
-        (["a.png", "mask=center", "out="], "out= is empty"),
-        (["a.png", "mask=center", "search=standard", "search.window=6"], "search: steps=2 starts=8"),
-        (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
-        (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
-        (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
-        (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be made"),
-        (["a.png", "mask=center,center"], "mask=center,center: two masks share a name"),
-        (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
-    picture(work / "a.png")
-    (work / "empty").mkdir()
-    code, said = ganfill(*words)
-    assert code == 2
-    assert f"ganfill: {message}" in said and "Traceback" not in said
-
-
-def test_the_pictures_themselves_are_never_replaced(ganfill, work):
-    before = picture(work / "a.png")
-    code, said = ganfill("a.png", "mask=center", "out=.")
-    assert code == 1 and "would replace a.png: choose another out" in said
-    assert np.array_equal(np.asarray(Image.open(work / "a.png")), before)
 
 
 def test_what_cannot_be_written_is_listed_and_the_rest_done(ganfill, work):

@@ -145,10 +145,13 @@ def test_weights_that_become_infinite_are_never_saved(tmp_path, capsys):
 def test_interrupted_it_says_how_to_continue(tmp_path):
     words = [sys.executable, "-m", "ganfill", "train", *TINY, f"out={tmp_path}", "kimg=1000", "checkpoint_kimg=0.016"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1]
+        try:
+            while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()  # or one that does not listen would go on for ever
     assert process.returncode == 130
     assert told.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
 

@@ -3,6 +3,10 @@ import torch
 from torch import nn
 
 from ganfill import modelfile
+from ganfill.completion.optimize import Adam
+from ganfill.completion.search import LatentSearch
+from ganfill.completion.select import Selection
+from ganfill.completion.start import FromPool
 from ganfill.models import stylegan2
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Normal
@@ -88,3 +92,31 @@ def styled():
     networks = stylegan2.Generator(32, 8, 8, 256, 8), stylegan2.Discriminator(32, 8, 256), Encoder(32, 8, 4)
     generator, discriminator, encoder = (network.eval().requires_grad_(False) for network in networks)
     return modelfile.Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), {}, encoder=encoder)
+
+
+@pytest.fixture
+def images(model):
+    """Five pictures of the model's own."""
+    return model.generator(model.latent.sample(5, torch.Generator().manual_seed(3)))
+
+
+@pytest.fixture
+def holes():
+    """A hole in each, somewhere else."""
+    holes = torch.zeros(5, 1, 32, 32, dtype=torch.bool)
+    for i in range(5):
+        holes[i, :, 4 + i : 20 + i, 8:24] = True
+    return holes
+
+
+@pytest.fixture
+def quick():
+    """A search of a few steps that has a bit of everything."""
+    return LatentSearch(
+        rounds=((4, 3), (2, 3)),
+        start=FromPool(32),
+        optimizer=Adam(0.1, warmup=0.1, decay=0.5, noise=0.05),
+        selection=Selection(held_out=0.2),
+        refit=2,
+        precision="fp32",
+    )

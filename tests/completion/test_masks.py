@@ -26,7 +26,7 @@ def test_share_of_missing_pixels(kind):
     assert low - 0.001 <= shares.min() and shares.max() <= high + 0.001
 
 
-@pytest.mark.parametrize("kind", set(masks.KINDS) - {"center", "left"})
+@pytest.mark.parametrize("kind", [kind for kind in masks.KINDS if kind not in ("center", "left")])
 def test_a_hole_depends_on_seed_and_name_but_not_on_neighbours(kind):
     draw, names = masks.KINDS[kind], [str(i) for i in range(8)]
     together = masks.draw(draw, names, 64, 64)

@@ -1,11 +1,6 @@
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +8,7 @@ from PIL import Image
 
 from ganfill.data import prepare as module
 from ganfill.data import workers
-from ganfill.data.journal import Unfinished
 from ganfill.data.prepare import prepare
-from ganfill.data.store import ImageStore
 from ganfill.errors import UserError
 
 
@@ -23,35 +16,11 @@ def noise(seed, side=8):
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
 
 
-def save(path, seed):
-    """A picture of 8 pixels that is stored as it is when the resolution is 8."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(noise(seed)).save(path)
-    return path
-
-
 def pack(path, folder):
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*.*")):
             archive.write(file, file.relative_to(folder))
     return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Eleven files: seven pictures to train on, two to test, a duplicate and a text."""
-    folder = tmp_path / "pictures"
-    for number in (0, 1, 2, 3, 60000, 5, 6, 60001, 8):
-        save(folder / f"{number:05}.png", number)
-    save(folder / "00004.png", 1)
-    (folder / "00007.png").write_text("no picture")
-    return folder
-
-
-def content(out):
-    """The bytes of a finished store; nothing else may be there."""
-    assert {path.name for path in out.iterdir()} == {"images.npy", "index.json"}
-    return (out / "images.npy").read_bytes(), (out / "index.json").read_bytes()
 
 
 def names(store):
@@ -62,7 +31,7 @@ def reasons(store):
     return {entry["file"]: entry["reason"] for entry in store.index["skipped"]}
 
 
-def test_the_store_holds_the_pictures_in_order_and_says_what_it_did(folder, tmp_path):
+def test_the_store_holds_the_pictures_in_order_and_says_what_it_did(folder, tmp_path, content):
     Image.fromarray(noise(99)).convert("L").save(folder / "grey ä ö.bmp")
     store = prepare([folder], tmp_path / "out", resolution=8, split="hash")
     numbers = [0, 1, 2, 3, 5, 6, 8, 60000, 60001]
@@ -78,7 +47,7 @@ def test_the_store_holds_the_pictures_in_order_and_says_what_it_did(folder, tmp_
     content(tmp_path / "out")
 
 
-def test_folders_and_zips_of_one_name_together(tmp_path):
+def test_folders_and_zips_of_one_name_together(tmp_path, save):
     first = save(tmp_path / "a" / "faces" / "deep" / "down" / "1.png", 1).parents[2]
     archive = pack(tmp_path / "faces.zip", save(tmp_path / "b" / "Bild ß.png", 2).parent)
     third = save(tmp_path / "c" / "faces" / "1.png", 3).parent
@@ -90,21 +59,21 @@ def test_folders_and_zips_of_one_name_together(tmp_path):
         assert np.array_equal(store.images[row], noise(seed))
 
 
-def test_a_folder_and_a_zip_of_it_give_the_same_pictures(folder, tmp_path):
+def test_a_folder_and_a_zip_of_it_give_the_same_pictures(folder, tmp_path, content):
     loose = prepare([folder], tmp_path / "loose", resolution=8, split="hash")
     packed = prepare([pack(tmp_path / "pictures.zip", folder)], tmp_path / "packed", resolution=8, split="hash")
     assert packed.ids == loose.ids and packed.splits == loose.splits
     assert content(tmp_path / "packed")[0] == content(tmp_path / "loose")[0]
 
 
-def test_ids_are_unique_where_names_differ_only_in_their_suffix(tmp_path):
+def test_ids_are_unique_where_names_differ_only_in_their_suffix(tmp_path, save):
     for seed, name in enumerate(["x.png", "x.bmp", "x.png.bmp", "y.png"]):
         save(tmp_path / "own" / name, seed)
     store = prepare([tmp_path / "own"], tmp_path / "out", resolution=8)
     assert store.ids == ["own/x.bmp", "own/x.png", "own/x.png.bmp", "own/y"]
 
 
-def test_limit_counts_training_pictures_in_the_order_of_sources(folder, tmp_path):
+def test_limit_counts_training_pictures_in_the_order_of_sources(folder, tmp_path, save):
     other = save(tmp_path / "other" / "00009.png", 9).parent
     store = prepare([other, folder], tmp_path / "out", resolution=8, split="ffhq", limit=4)
     assert names(store) == ["00009", "00000", "00001", "00002", "60000", "60001"]
@@ -112,7 +81,7 @@ def test_limit_counts_training_pictures_in_the_order_of_sources(folder, tmp_path
     assert store.index["skipped"] == []  # the text and the duplicate come after the limit
 
 
-def test_ffhq_leaves_out_and_lists_names_that_are_no_ids(folder, tmp_path):
+def test_ffhq_leaves_out_and_lists_names_that_are_no_ids(folder, tmp_path, save):
     save(folder / "portrait.png", 50)
     store = prepare([folder], tmp_path / "out", resolution=8, split="ffhq")
     assert "portrait" not in names(store)
@@ -139,7 +108,7 @@ def test_a_file_splits_and_its_content_is_remembered(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("first", "second"), [("train", "test"), ("test", "train")])
-def test_a_picture_never_trains_and_tests(tmp_path, first, second):
+def test_a_picture_never_trains_and_tests(tmp_path, first, second, save):
     numbers = {"train": "00000.png", "test": "60000.png"}
     sources = [save(tmp_path / split / numbers[split], 1).parent for split in (first, second)]
     store = prepare(sources, tmp_path / "out", resolution=8, split="ffhq")
@@ -147,7 +116,7 @@ def test_a_picture_never_trains_and_tests(tmp_path, first, second):
     assert reasons(store) == {f"{second}/{numbers[second]}": f"duplicate of {store.ids[0]}"}
 
 
-def test_pictures_that_differ_in_one_bit_are_no_duplicates(tmp_path):
+def test_pictures_that_differ_in_one_bit_are_no_duplicates(tmp_path, save):
     pixels = noise(0)
     save(tmp_path / "own" / "a.png", 0)
     pixels[3, 4, 1] ^= 1
@@ -175,7 +144,7 @@ def test_a_file_that_may_not_be_read_is_skipped(folder, tmp_path):
     assert reasons(store)["pictures/00002.png"] == "unreadable: Permission denied"
 
 
-def test_a_crop_box_skips_smaller_pictures(tmp_path):
+def test_a_crop_box_skips_smaller_pictures(tmp_path, save):
     save(tmp_path / "own" / "small.png", 0)
     Image.fromarray(noise(1, 20)).save(tmp_path / "own" / "large.png")
     store = prepare([tmp_path / "own"], tmp_path / "out", resolution=8, crop=[2, 10, 10, 18])
@@ -205,7 +174,7 @@ def test_wrong_settings_are_refused_before_anything_is_written(folder, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_the_same_again_opens_the_finished_store(folder, tmp_path, monkeypatch):
+def test_the_same_again_opens_the_finished_store(folder, tmp_path, monkeypatch, content):
     first = prepare([folder], tmp_path / "out", resolution=8)
     before = content(tmp_path / "out")
     monkeypatch.setattr(module, "Unfinished", None)  # would fail if it was used
@@ -214,18 +183,18 @@ def test_the_same_again_opens_the_finished_store(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_another_configuration_is_refused(folder, tmp_path, finished):
+def test_another_configuration_is_refused(folder, tmp_path, finished, save, cut_off, settings):
     if finished:
-        prepare([folder], tmp_path / "out", **SETTINGS)
+        prepare([folder], tmp_path / "out", **settings)
     else:
         cut_off([folder], tmp_path / "out", "add", 0)
     with pytest.raises(UserError, match=r"out was prepared with another resolution, crop, limit: give another out"):
         prepare([folder], tmp_path / "out", resolution=16, crop="none", split="ffhq")
     save(folder / "00009.png", 9)
     with pytest.raises(UserError, match=r"another source \(other files in it\)"):
-        prepare([folder], tmp_path / "out", **SETTINGS)
+        prepare([folder], tmp_path / "out", **settings)
     (folder / "00009.png").unlink()
-    assert len(prepare([folder], tmp_path / "out", **SETTINGS).ids) == 8
+    assert len(prepare([folder], tmp_path / "out", **settings).ids) == 8
 
 
 def test_a_foreign_array_is_not_overwritten(folder, tmp_path):
@@ -237,85 +206,7 @@ def test_a_foreign_array_is_not_overwritten(folder, tmp_path):
     assert (tmp_path / "out" / "images.npy").read_bytes() == b"precious"
 
 
-SETTINGS = {"resolution": 8, "split": "ffhq", "limit": 6}
-
-
-def cut_off(sources, out, method, after):
-    """A run that is interrupted when ``Unfinished.method`` has done its work ``after`` times."""
-    real, calls = getattr(Unfinished, method), []
-
-    def interrupted(self, *arguments):
-        calls.append(arguments)
-        if len(calls) > after:
-            raise KeyboardInterrupt
-        return real(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Unfinished, method, interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(sources, out, **SETTINGS)
-
-
-@pytest.fixture
-def in_small_steps(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 2)
-    monkeypatch.setattr(module, "_cores", lambda: 1)
-
-
-@pytest.mark.parametrize("method", ["add", "_write", "finish", "discard"])
-@pytest.mark.usefixtures("in_small_steps")
-def test_an_interrupted_run_continues_to_the_same_bytes(folder, tmp_path, method):
-    prepare([folder], tmp_path / "whole", **SETTINGS)
-    steps = {"add": 6, "_write": 7}.get(method, 1)  # eleven files by two, and the line with the settings
-    for after in range(steps):
-        out = tmp_path / str(after)
-        cut_off([folder], out, method, after)
-        assert (out / ".partial").is_dir()
-        prepare([folder], out, **SETTINGS)
-        assert content(out) == content(tmp_path / "whole")
-
-
-@pytest.mark.usefixtures("in_small_steps")
-def test_a_run_interrupted_again_and_again_continues_to_the_same_bytes(folder, tmp_path):
-    prepare([folder], tmp_path / "whole", **SETTINGS)
-    for _ in range(5):
-        cut_off([folder], tmp_path / "out", "add", 1)
-    prepare([folder], tmp_path / "out", **SETTINGS)
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("name", ["replace", "write_text"])
-def test_a_run_cut_off_between_the_renames_continues_to_the_same_bytes(folder, tmp_path, name):
-    prepare([folder], tmp_path / "whole", **SETTINGS)
-    real = getattr(Path, name)
-
-    def cut(path, target, **options):
-        if path.name == "index.json":
-            raise KeyboardInterrupt
-        return real(path, target, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, name, cut)
-        with pytest.raises(KeyboardInterrupt):
-            prepare([folder], tmp_path / "out", **SETTINGS)
-    assert (tmp_path / "out" / "images.npy").exists() and not (tmp_path / "out" / "index.json").exists()
-    with pytest.raises(UserError, match="unfinished"):
-        ImageStore.open(tmp_path / "out")
-    prepare([folder], tmp_path / "out", **SETTINGS)
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-
-
-@pytest.mark.usefixtures("in_small_steps")
-def test_a_torn_last_line_is_done_again(folder, tmp_path):
-    prepare([folder], tmp_path / "whole", **SETTINGS)
-    cut_off([folder], tmp_path / "out", "add", 3)
-    journal = tmp_path / "out" / ".partial" / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:-20])
-    prepare([folder], tmp_path / "out", **SETTINGS)
-    assert content(tmp_path / "out") == content(tmp_path / "whole")
-
-
-def test_worker_processes_give_the_same_bytes(folder, tmp_path, monkeypatch):
+def test_worker_processes_give_the_same_bytes(folder, tmp_path, monkeypatch, content):
     sources = [folder, pack(tmp_path / "z.zip", folder)]
     prepare(sources, tmp_path / "alone", resolution=8, limit=3)
     started = []
@@ -326,25 +217,3 @@ def test_worker_processes_give_the_same_bytes(folder, tmp_path, monkeypatch):
     prepare(sources, tmp_path / "shared", resolution=8, limit=3)
     assert started == [2]
     assert content(tmp_path / "shared") == content(tmp_path / "alone")
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")
-def test_a_killed_run_leaves_no_workers_and_continues_to_the_same_bytes(tmp_path, monkeypatch):
-    source, out = tmp_path / "many", tmp_path / "out"
-    for number in range(320):
-        save(source / f"{number:05}.png", number)
-    for number in range(200, 202):  # large ones far behind the beginning: the run lasts long enough to be killed
-        Image.new("L", (3000, 3000), number).save(source / f"{number:05}.png", compress_level=1)
-    words = ["prepare", f"source={source}", f"out={out}", "resolution=8", "limit=300"]
-    with subprocess.Popen([sys.executable, "-m", "ganfill", *words], stderr=subprocess.PIPE) as process:
-        journal = out / ".partial" / "journal.jsonl"
-        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 1):
-            time.sleep(0.001)
-        process.kill()
-        process.communicate(timeout=120)  # returns when the last worker has closed its end
-    assert process.returncode == -signal.SIGKILL
-    assert not (out / "index.json").exists() and (out / ".partial" / "images.npy").stat().st_size > 128
-    monkeypatch.setattr(module, "_cores", lambda: 1)
-    prepare([source], out, resolution=8, limit=300)
-    prepare([source], tmp_path / "whole", resolution=8, limit=300)
-    assert content(out) == content(tmp_path / "whole")

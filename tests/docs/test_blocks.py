@@ -1,4 +1,4 @@
-"""Every code block of the README and of docs/ runs, and every key that they name exists.
+"""Every code block of the README and of docs/ runs.
 
 The blocks of a page are run one after another, as its reader would, in a folder that holds what the reader has. bash runs
 the sh blocks; ``ganfill`` is there a few lines that hand their words to this process, which has torch loaded already, and
@@ -16,10 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, fields
-from functools import cache
 from io import StringIO
 from itertools import chain
 from pathlib import Path
@@ -27,18 +24,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
-from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 from PIL import Image
 
-from ganfill import cli, launchers
-from ganfill.config import commands, compose, keys, options
+from ganfill import cli
+from ganfill.config import commands, compose
 from ganfill.errors import UserError
 from ganfill.grammar import take_config_dir
 from ganfill.training.synthetic import draw_faces
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = ("api.md",)  # talks to a server, with which it is tested
 SHOWN = ("text", "bibtex")  # languages of what is to be read, not run
@@ -85,33 +79,6 @@ set -euo pipefail
 grep '^\\.venv/bin/ganfill ' made.txt > ran.txt || true
 . ./ran.txt
 """
-
-
-@dataclass(frozen=True)
-class Block:
-    """A code block of a page."""
-
-    page: Path
-    line: int
-    language: str
-    code: str
-    mark: str
-
-    def __str__(self):
-        return f"{self.page.name}:{self.line}"
-
-    @property
-    def reason(self):
-        """Why it is not run, or nothing."""
-        return self.mark.removeprefix("not run: ") if self.mark.startswith("not run: ") else ""
-
-
-def blocks(page):
-    text = page.read_text()
-    form = r"(?:^<!-- ((?:(?!-->).)*) -->\n)?^( *)```(\w*)\n(.*?)^ *```$"
-    for found in re.finditer(form, text, re.M | re.S):
-        mark, _, language, code = found.groups()
-        yield Block(page, text[: found.start()].count("\n") + 1, language, textwrap.dedent(code), mark or "")
 
 
 def small(words):
@@ -246,7 +213,7 @@ def terminal(has, tmp_path, monkeypatch, request):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ELSEWHERE], ids=lambda page: page.name)
-def test_every_block_runs(page, terminal):
+def test_every_block_runs(page, terminal, blocks):
     ran = 0
     for block in blocks(page):
         if block.reason or block.language in SHOWN:
@@ -266,13 +233,13 @@ def test_every_block_runs(page, terminal):
     assert ran or not list(blocks(page))
 
 
-def test_blocks_that_are_not_run_say_why():
+def test_blocks_that_are_not_run_say_why(blocks):
     left_out = [block for page in PAGES for block in blocks(page) if block.reason]
     print(*(f"{block}: {block.reason}" for block in left_out), sep="\n")
     assert all(block.reason.startswith(REASONS) for block in left_out)
 
 
-def test_an_architecture_and_a_loss_take_less_than_thirty_lines():
+def test_an_architecture_and_a_loss_take_less_than_thirty_lines(blocks):
     written = {
         block.mark: block.code for block in blocks(ROOT / "docs/extending.md") if block.mark.startswith("file: ")
     }
@@ -284,70 +251,3 @@ def test_files_that_the_pages_link_to_exist():
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
-
-
-def named(page):
-    """Each ``key=value`` of a page's inline code and of its blocks that are not run."""
-    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.M | re.S)
-    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", prose)
-    spans += [block.code.replace("\\\n", " ") for block in blocks(page) if block.reason and block.language == "sh"]
-    for word in chain.from_iterable(re.split(r"[\s']+", span) for span in spans):
-        key, equals, values = word.partition("=")
-        if equals and re.fullmatch(r"[a-z][\w.-]*", key) and "$" not in word and not key.startswith("hydra."):
-            yield from (f"{key}={value}" for value in re.split(r"\\?\|", values))
-
-
-LAUNCHER = {f"launcher.{field.name}" for field in (*fields(JobLibLauncherConf), *fields(SlurmQueueConf))}
-known = cache(keys)
-
-
-@cache
-def keys_of(group, option):
-    """The dotted keys that an option of a group brings."""
-
-    def flat(node, prefix):
-        for key, value in node.items() if isinstance(node, dict) else ():
-            yield f"{prefix}.{key}"
-            yield from flat(value, f"{prefix}.{key}")
-
-    return set(flat(yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text()), group))
-
-
-@cache
-def needed(command):
-    """Words without which a command does not compose."""
-    content = yaml.safe_load((ROOT / f"conf/{command}.yaml").read_text())
-    missing = [key for key, value in content.items() if value == "???"]
-    missing += [f"data.{key}" for key, value in (content.get("data") or {}).items() if value == "???"]
-    return [f"{key}=x" for key in missing]
-
-
-def exists(word):
-    """Whether a command takes the word, by itself or with an option of the key's group."""
-    key, _, value = word.partition("=")
-    if key.startswith("launcher"):
-        return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER
-    if value in options(key):
-        return True
-    group = key.partition(".")[0]
-    for command in commands():
-        choices = [[]] if key in known(command) else []
-        choices += [[f"{group}={option}"] for option in options(group) if key in keys_of(group, option)]
-        for choice in choices:
-            try:
-                compose(command, [*needed(command), *choice, *([word] if value else [])])
-            except UserError:
-                continue
-            return True
-    return False
-
-
-def test_every_key_that_the_pages_name_exists():
-    words = {word: page.name for page in PAGES for word in named(page)}
-    assert len(words) > 50
-    assert not [f"{page}: {word}" for word, page in words.items() if not exists(word)]
-
-
-def test_the_check_of_keys_finds_what_does_not_exist():
-    assert exists("search.burn_in=3") and exists("launcher.partition=gpu") and exists("loss=hinge")
-    assert not exists("loss=hing") and not exists("lr=1") and not exists("launcher=slurm") and not exists("kimg=abc")

@@ -1,0 +1,49 @@
+"""What a user of ``ganfill complete`` can get wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def picture(path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
+        (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
+        (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
+        (["b.png", "mask=center"], "'b.png' is not key=value, nor a file that this command takes"),
+        (["empty", "mask=center"], "images=empty: no pictures there"),
+        (["a.png"], "complete needs mask=..."),
+        (["a.png", "mask=center", "search=quick"], "search=quick is not known"),
+        (["a.png", "mask=center", "blend=glue"], "blend=glue is not known"),
+        (["a.png", "mask=center", "answers=0"], "answers=0 is no number of answers"),
+        (["a.png", "mask=center", "invert=maybe"], "invert=maybe is neither true nor false"),
+        (["a.png", "mask=center", "out="], "out= is empty"),
+        (["a.png", "mask=center", "search=standard", "search.window=6"], "search: steps=2 starts=8"),
+        (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
+        (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
+        (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
+        (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be made"),
+        (["a.png", "mask=center,center"], "mask=center,center: two masks share a name"),
+        (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
+    picture(work / "a.png")
+    (work / "empty").mkdir()
+    code, said = ganfill(*words)
+    assert code == 2
+    assert f"ganfill: {message}" in said and "Traceback" not in said
+
+
+def test_the_pictures_themselves_are_never_replaced(ganfill, work):
+    before = picture(work / "a.png")
+    code, said = ganfill("a.png", "mask=center", "out=.")
+    assert code == 1 and "would replace a.png: choose another out" in said
+    assert np.array_equal(np.asarray(Image.open(work / "a.png")), before)

@@ -1,0 +1,41 @@
+"""The pages that people read, README.md and docs/, and their code blocks."""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    code: str
+    mark: str
+
+    def __str__(self):
+        return f"{self.page.name}:{self.line}"
+
+    @property
+    def reason(self):
+        """Why it is not run, or nothing."""
+        return self.mark.removeprefix("not run: ") if self.mark.startswith("not run: ") else ""
+
+
+def blocks(page):
+    text = page.read_text()
+    form = r"(?:^<!-- ((?:(?!-->).)*) -->\n)?^( *)```(\w*)\n(.*?)^ *```$"
+    for found in re.finditer(form, text, re.M | re.S):
+        mark, _, language, code = found.groups()
+        yield Block(page, text[: found.start()].count("\n") + 1, language, textwrap.dedent(code), mark or "")
+
+
+@pytest.fixture(scope="session", name="blocks")
+def _blocks():
+    """Gives the blocks of a page."""
+    return blocks
