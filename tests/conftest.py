@@ -1,6 +1,9 @@
 import json
 import os
 import signal
+import socket
+import threading
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -146,3 +149,23 @@ def steps():
         return gan
 
     return steps
+
+
+@pytest.fixture(scope="session")
+def served():
+    """Serves an application in a thread of this process, as a context that gives its address."""
+    uvicorn = pytest.importorskip("uvicorn", reason="the extra app is not installed")
+
+    @contextmanager
+    def served(app):
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            server.should_exit = True
+            thread.join(20)
+        assert not thread.is_alive()
+
+    return served

@@ -1,6 +1,4 @@
 import io
-import socket
-import threading
 import time
 
 import numpy as np
@@ -16,7 +14,6 @@ from ganfill.completion.photo import Photo
 from ganfill.completion.presets import PRESETS
 
 app_page = pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
-uvicorn = pytest.importorskip("uvicorn", reason="the extra app is not installed")
 fastapi = pytest.importorskip("fastapi", reason="the extra app is not installed")
 
 # Of pandas, as Gradio's queue uses it.
@@ -34,17 +31,10 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def address(service):
-    """Where the page is served, in a thread of this process."""
-    server = uvicorn.Server(uvicorn.Config(app_page.mount(fastapi.FastAPI(), service), log_level="warning", ws="none"))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(20)
-    assert not thread.is_alive()
+def address(service, served):
+    """Where the page is served."""
+    with served(app_page.mount(fastapi.FastAPI(), service)) as address:
+        yield f"{address}/"
 
 
 @pytest.fixture

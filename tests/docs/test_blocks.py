@@ -34,7 +34,7 @@ from ganfill.training.synthetic import draw_faces
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = ("api.md",)  # talks to a server, with which it is tested
+ELSEWHERE = ("api.md",)  # talks to a server: see test_api_blocks.py
 SHOWN = ("text", "bibtex")  # languages of what is to be read, not run
 REASONS = ("a cluster", "several GPUs", "make", "torchrun", "a network")  # for not running a block
 
