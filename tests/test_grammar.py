@@ -2,7 +2,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfill.grammar import in_hydras_grammar, options_first, quote
+from ganfill.config import in_hydras_grammar
+from ganfill.grammar import quote, split_options
 
 
 @settings(max_examples=200, deadline=None)
@@ -20,4 +21,6 @@ def test_a_word_that_hydra_cannot_read_is_quoted_for_a_sweep():
 
 def test_options_of_hydra_come_before_settings():
     words = ["seed=0", "-cn", "losses", "search=a:b=c", "-m"]
-    assert options_first(words) == ["-cn", "losses", "-m", "seed=0", 'search="a:b=c"']
+    options, settings = split_options(words)
+    assert options == ["-cn", "losses", "-m"]
+    assert [in_hydras_grammar(word) for word in settings] == ["seed=0", 'search="a:b=c"']

@@ -23,6 +23,7 @@ from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -30,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganfill import plugins
 from ganfill.errors import UserError
-from ganfill.grammar import literal, options_first, quote, search_path, take_config_dir
+from ganfill.grammar import literal, quote, search_path, split_options, take_config_dir
 
 PACKAGE = "ganfill.conf"
 TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
@@ -120,7 +121,9 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
         job(config, HydraConfig.get())
 
     GlobalHydra.instance().clear()
-    sys.argv = [f"ganfill {command}", *options_first(words), f"hydra.job.name={command}"]
+    options_given, settings = split_options(words)
+    settings = map(in_hydras_grammar, settings)
+    sys.argv = [f"ganfill {command}", *options_given, *settings, f"hydra.job.name={command}"]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raised, to be explained here, instead of printed
     try:
         with _config_path(command) as path, _own_logging():
@@ -195,6 +198,17 @@ def help_text(command: str) -> str:
     lines = _source(command).splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
+
+
+def in_hydras_grammar(word: str) -> str:
+    """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
+    if word.startswith("-") or "=" not in word:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
+    return word
 
 
 def _plain_keys(command: str) -> set[str]:

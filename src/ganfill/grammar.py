@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-
 from ganfill.errors import UserError
 
 # Words whose value is one or several files or names; their commas separate, unless a file is named with one.
@@ -42,24 +39,11 @@ def literal(value: str) -> str:
     return value.replace("${", "\\${")
 
 
-def options_first(words: list[str]) -> list[str]:
-    """The words in Hydra's grammar, and in the order that its parser wants: options and their values before settings."""
+def split_options(words: list[str]) -> tuple[list[str], list[str]]:
+    """Options of Hydra's parser with their values, and the other words; the parser wants them in this order."""
     places = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
     pairs = list(zip(words, places, strict=True))
-    return [word for word, option in pairs if option] + [
-        in_hydras_grammar(word) for word, option in pairs if not option
-    ]
-
-
-def in_hydras_grammar(word: str) -> str:
-    """The word itself; quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
-    if word.startswith("-") or "=" not in word:
-        return word
-    try:
-        OverridesParser.create().parse_override(word)
-    except HydraException:
-        return quote(word).replace("\\${", "${")  # interpolations are what a sweep needs them to be
-    return word
+    return [word for word, option in pairs if option], [word for word, option in pairs if not option]
 
 
 def take_config_dir(words: list[str]) -> tuple[list[str], str | None]:

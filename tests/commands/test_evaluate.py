@@ -39,11 +39,6 @@ def ganfill(model_path, store_path, tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
-
-
-@pytest.fixture
 def features(tmp_path):
     """A word for a feature network."""
     (tmp_path / "net work.py").write_text(NETWORK)
