@@ -1,4 +1,6 @@
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +12,30 @@ def path(tmp_path, model, enliven):
     """A model file whose pictures differ."""
     modelfile.save(tmp_path / "tiny.safetensors", enliven(model))
     return tmp_path / "tiny.safetensors"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder for a page's files, which Gradio is told of until the module's end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", "")
+        yield tmp_path_factory.mktemp("pictures").resolve()
+
+
+@pytest.fixture(scope="module")
+def built(pictures):
+    """Builds a server with a page."""
+    server = pytest.importorskip("ganfill.app.server", reason="the extra app is not installed")
+
+    def built(service, hosts=("127.0.0.1",)):
+        async def build():
+            return server.build(service, hosts, pictures)
+
+        # Without a running loop Gradio makes several and closes none; this thread's may be Playwright's.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, build()).result()
+
+    return built
 
 
 COARSE = 0.5  # of the usual pixels are drawn along each side: without a GPU that is most of a page's cost

@@ -14,7 +14,6 @@ from ganfill.completion.photo import Photo
 from ganfill.completion.presets import PRESETS
 
 app_page = pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
-fastapi = pytest.importorskip("fastapi", reason="the extra app is not installed")
 
 # Of pandas, as Gradio's queue uses it.
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
@@ -31,9 +30,9 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def address(service, served):
+def address(service, served, built):
     """Where the page is served."""
-    with served(app_page.mount(fastapi.FastAPI(), service)) as address:
+    with served(built(service)) as address:
         yield f"{address}/"
 
 
@@ -258,6 +257,12 @@ def test_visitors_at_once_get_their_own_pictures(visit, orders):
         hole = next(order.hole for order in orders if order.hole.shape == picture.shape[:2])
         finished = download(tab)[1]
         assert (finished[~hole] == picture[~hole]).all() and (finished[hole] != picture[hole]).any()
+
+
+def test_the_documents_of_the_api_are_shown(visit, address):
+    tab = visit()
+    assert tab.goto(f"{address}docs").headers["content-security-policy"].startswith("default-src 'self'")
+    assert "POST /v1/complete" in tab.inner_text("body")
 
 
 def test_every_search_and_alignment_has_its_words():

@@ -1,9 +1,11 @@
+import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 
 import pytest
 
@@ -26,6 +28,29 @@ def test_a_server_says_where_it_listens_and_ends_when_interrupted(model_path):
         finally:
             server.kill()
     assert server.returncode == 0 and said == "ganfill listens no more\n" and complaint == ""
+
+
+def test_a_server_for_others_is_called_by_the_names_that_are_given(model_path):
+    words = [f"models={model_path}", "port=0", "page=false", "device=cpu", "host=0.0.0.0", "hosts=photos.example,::1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ganfill", "app", *words], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline()
+            assert said.startswith("ganfill listens on http://photos.example:")
+            port = int(said.split(";")[0].rpartition(":")[2])
+            found = {}
+            for name in ("photos.example", "[::1]", "0.0.0.0", "127.0.0.1", "localhost"):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                with closing(connection):
+                    connection.request("GET", "/healthz", headers={"Host": f"{name}:{port}"})
+                    found[name] = connection.getresponse().status
+            assert found == {"photos.example": 200, "[::1]": 200, "0.0.0.0": 421, "127.0.0.1": 421, "localhost": 421}
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 128 + signal.SIGTERM
+        finally:
+            server.kill()
 
 
 def test_a_port_that_is_taken(model_path, capsys):

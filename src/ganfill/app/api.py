@@ -55,7 +55,10 @@ def build(service: Service) -> FastAPI:
         "/v1/complete",
         summary="Completes a picture",
         response_model=Completed,
-        responses={200: {"content": PICTURE}, **problems.documented(400, 404, 413, 415, 422, 500, 503, 504)},
+        responses={
+            200: {"content": PICTURE},
+            **problems.documented(400, 403, 404, 408, 413, 415, 421, 422, 500, 503, 504),
+        },
     )
     async def complete(
         request: Request,
@@ -70,11 +73,11 @@ def build(service: Service) -> FastAPI:
             request, partial(answer, service, options, picture.file, mask.file if mask else None, as_png)
         )
 
-    @app.get("/v1/models", summary="The models that are served", responses=problems.documented(500))
+    @app.get("/v1/models", summary="The models that are served", responses=problems.documented(403, 421, 500))
     async def models() -> Models:
         return Models(models=[ServedModel.of(name, model) for name, model in service.models.items()])
 
-    @app.get("/healthz", summary="Whether the server is alive", responses=problems.documented(500))
+    @app.get("/healthz", summary="Whether the server is alive", responses=problems.documented(403, 421, 500))
     async def healthz() -> Health:
         return Health(status="ok", waiting=max(len(service.line) - 1, 0))
 

@@ -3,18 +3,19 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
+from pydantic import ValidationError
 
-from ganfill.app import fragments, results
+from ganfill.app import fragments, paint, results, uploads
 from ganfill.app.canvas import Canvas, shown
-from ganfill.app.refused import Cancelled
+from ganfill.app.forms import Options
+from ganfill.app.refused import Cancelled, Unusable
 from ganfill.app.running import Searches
 from ganfill.app.service import Order, Service, Watch
 from ganfill.completion.holes import to_hole
@@ -27,6 +28,8 @@ EXAMPLES = sorted((PACKAGED / "demo").glob("*.png"))
 EXAMPLE_HOLE = "freeform"
 FRAMES = 24  # of the GIF
 PAUSE = 0.15  # seconds between two looks at a search
+
+Each = TypeVar("Each")
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +95,11 @@ class Events:
     Args:
         service: completes their photos.
         kept: files that Gradio deletes when they are old; those of results are added.
+        pictures: folder of the uploads, and of all files that Gradio hands out.
     """
 
-    def __init__(self, service: Service, kept: set[str]) -> None:
-        self.service, self.kept, self.searches = service, kept, Searches()
+    def __init__(self, service: Service, kept: set[str], pictures: Path) -> None:
+        self.service, self.kept, self.pictures, self.searches = service, kept, pictures, Searches()
 
     def choose(self, upload: dict[str, Any] | None) -> Opening:
         """Opens an uploaded photo; what is transparent counts as painted over."""
@@ -110,7 +114,7 @@ class Events:
 
     def example(self, chosen: gr.SelectData) -> Opening:
         """Opens an example, with a hole to begin with."""
-        photo = Photo.read(path := EXAMPLES[chosen.index])
+        photo = Photo.read(path := _chosen(chosen, EXAMPLES))
         return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
 
     def mask(self, upload: dict[str, Any] | None, easel: Easel | None) -> Opening:
@@ -139,7 +143,7 @@ class Events:
     async def complete(
         self,
         easel: Easel | None,
-        paint: dict[str, Any] | None,
+        painted: dict[str, Any] | None,
         model: str,
         search: str,
         answers: int,
@@ -147,20 +151,31 @@ class Events:
         seed: float | None,
         request: gr.Request,
     ) -> AsyncIterator[Turn]:
-        """Searches, and tells how far it is until it is done."""
+        """Searches, and tells how far it is until it is done; all values but the easel are as the client sent them."""
         if easel is None:
             yield Turn(said=fragments.message("there is no photo: choose one first"))
             return
-        hole = easel.canvas.read(paint["layers"] if paint else [])
+        try:
+            options = Options.model_validate(
+                {"model": model, "search": search, "answers": answers, "align": align, "seed": seed or 0}
+            )
+            hole = easel.canvas.read(await asyncio.to_thread(paint.read, painted, self.pictures))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            yield Turn(said=fragments.message(f"{wrong['loc'][0]}: {wrong['msg']}"))
+            return
+        except UserError as error:
+            yield Turn(said=fragments.message(str(error)))
+            return
         if not hole.any():
             yield Turn(said=fragments.message("nothing is painted over: paint over what shall be filled"))
             return
 
         def work(watch: Watch) -> results.Results:
             photo = self._photo(easel)
-            order = Order(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
+            order = Order(photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES)
             filled = self.service.complete(order, watch)
-            return results.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
+            return results.write(photo, hole, filled, easel.path.stem, easel.shown, self._folder())
 
         yield Turn(_seen(False), _seen(True), "", fragments.progress(0, None), _seen(False))
         running = self.searches.start(str(request.session_hash), work)
@@ -188,9 +203,11 @@ class Events:
         """Ends the visitor's search."""
         self.searches.stop(str(request.session_hash))
 
-    def pick(self, chosen: gr.SelectData, found: results.Results) -> tuple[tuple[str, str], str]:
+    def pick(self, chosen: gr.SelectData, found: results.Results | None) -> tuple[tuple[str, str], str]:
         """Shows another answer, and hands it out."""
-        answer = found.answers[chosen.index]
+        if found is None:
+            raise gr.Error("there are no answers yet: press Complete first", print_exception=False)
+        answer = _chosen(chosen, found.answers)
         return (str(found.before), str(answer.shown)), str(answer.full)
 
     def _show(self, found: results.Results) -> Turn:
@@ -213,7 +230,7 @@ class Events:
 
     def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> Opening:
         """Puts a photo on an easel."""
-        handy = _folder() / "shown.png"
+        handy = self._folder() / "shown.png"
         save(shown(photo.pixels), handy)
         self.kept.add(str(handy))
         easel = Easel(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
@@ -227,9 +244,12 @@ class Events:
             outcome=_seen(False),
         )
 
-    def _decode(self, upload: dict[str, Any]) -> tuple[Path, Photo]:
-        path = Path(upload["path"])
-        return path, self.service.decode(path.read_bytes(), path.name)
+    def _decode(self, upload: object) -> tuple[Path, Photo]:
+        path = uploads.locate(upload, self.pictures)
+        return path, self.service.decode(self._read(path, self.pictures), path.name)
+
+    def _read(self, path: Path, folder: Path) -> bytes:
+        return uploads.read({"path": str(path)}, folder, self.service.limits.megabytes)
 
     def _photo(self, easel: Easel) -> Photo:
         """The photo on an easel.
@@ -237,14 +257,23 @@ class Events:
         Raises:
             UserError: its file has been deleted in the meantime.
         """
-        if not easel.path.exists():
-            raise UserError("this photo has been here for so long that it was deleted: choose it again")
-        return self.service.decode(easel.path.read_bytes(), easel.path.name)
+        try:
+            content = self._read(easel.path, easel.path.parent)  # an example, or an upload that was looked at before
+        except Unusable:
+            raise UserError("this photo has been here for so long that it was deleted: choose it again") from None
+        return self.service.decode(content, easel.path.name)
+
+    def _folder(self) -> Path:
+        """A new one among the files that Gradio hands out."""
+        return Path(tempfile.mkdtemp(dir=self.pictures))
 
 
-def _folder() -> Path:
-    """A new one among the files that Gradio hands out."""
-    return Path(tempfile.mkdtemp(dir=get_upload_folder()))
+def _chosen(chosen: gr.SelectData, among: Sequence[Each]) -> Each:
+    """The one whose number a client sent."""
+    index = chosen.index
+    if not isinstance(index, int) or not 0 <= index < len(among):
+        raise gr.Error(f"there is no number {index!r:.40} to choose: reload the page", print_exception=False)
+    return among[index]
 
 
 def _seen(visible: bool) -> dict[str, Any]:

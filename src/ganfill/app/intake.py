@@ -1,4 +1,7 @@
-"""What the API takes in: forms, and no more of them than fits."""
+"""What is taken in: of the API forms, of everybody no more than fits and nothing that never ends."""
+
+import asyncio
+import time
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -7,6 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ganfill.app.problems import problem
 
 FORM = "multipart/form-data"
+PATIENCE = 30.0  # seconds that a body is waited for in all, besides those that ...
+RATE = 20_000  # ... this many of its bytes a second take
+CLOSE = {"Connection": "close"}  # what is left of a body is not read
 
 
 class Intake:
@@ -27,25 +33,60 @@ class Intake:
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(self.prefix):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        kind, length = headers.get("content-type", "nothing"), headers.get("content-length", "0")
+        kind = Headers(scope=scope).get("content-type", "nothing")
         if not kind.lower().startswith(FORM):
             await problem(415, f"the body is {kind}, not {FORM}: see /docs")(scope, receive, send)
-        elif len(length) > 15 or (length.isdecimal() and int(length) > self.limit):
-            await problem(413, self.detail, {"Connection": "close"})(scope, receive, send)
+        elif too_long(scope, self.limit):
+            await problem(413, self.detail, CLOSE)(scope, receive, send)
         else:
-            await self.app(scope, self._counted(receive), send)
+            await self.app(scope, counted(receive, self.limit, self.detail), send)
 
-    def _counted(self, receive: Receive) -> Receive:
-        """Counts what is read, whatever the header said; raises ``HTTPException`` where it is too much."""
-        taken = 0
 
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self.limit:
-                raise HTTPException(413, self.detail, {"Connection": "close"})
-            return message
+def too_long(scope: Scope, limit: int) -> bool:
+    """Whether a request says itself that its body has more bytes than ``limit``."""
+    length = Headers(scope=scope).get("content-length", "0")
+    return len(length) > 15 or (length.isdecimal() and int(length) > limit)
 
-        return counted
+
+def counted(receive: Receive, limit: int, detail: str) -> Receive:
+    """Counts what is read, whatever the header said.
+
+    Args:
+        receive: what is read from.
+        limit: bytes of a body; one with more ends in ``HTTPException``.
+        detail: of that.
+    """
+    taken = 0
+
+    async def receive_counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise HTTPException(413, detail, CLOSE)
+        return message
+
+    return receive_counted
+
+
+def timed(receive: Receive) -> Receive:
+    """Ends in ``HTTPException`` where a body comes too slowly; only the waiting counts."""
+    waited, taken, complete = 0.0, 0, False
+
+    async def receive_timed() -> Message:
+        nonlocal waited, taken, complete
+        if complete:
+            return await receive()
+        began = time.monotonic()
+        try:
+            # Without a task of its own, unlike wait_for: those who ask whether a client has gone do not wait at all.
+            async with asyncio.timeout(PATIENCE + taken / RATE - waited):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body came to a halt after {taken} bytes: send it again", CLOSE) from None
+        waited += time.monotonic() - began
+        taken += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_timed

@@ -1,14 +1,19 @@
 """The page: a photo, a brush, and what ganfill makes of them."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 from gradio.components import Component
+from pydantic import ValidationError
+from starlette.routing import Mount
 
-from ganfill.app import fragments, look
+from ganfill.app import fragments, look, uploads
 from ganfill.app.canvas import BRUSH, PAINT
 from ganfill.app.events import EXAMPLES, Events, Opening, Turn
+from ganfill.app.gate import Gate
+from ganfill.app.refused import Unusable
 from ganfill.app.service import Service
 from ganfill.completion.align import ALIGNMENTS
 from ganfill.completion.presets import PRESETS
@@ -28,15 +33,40 @@ PLACES = {"face": "find the face", "center": "the middle of the photo", "none": 
 USUAL = 4  # answers
 DELETED = 600, 6 * 3600  # seconds between two looks for old files, and their age
 UPLOADS = 10  # times the service's limit are uploaded at all: Gradio has no words for more, the service has for less
+ROOM = 10_000  # bytes of an upload beside its files
 BARE: dict[str, Any] = {"show_label": False, "buttons": []}
 TO_CLICK: dict[str, Any] = {"allow_preview": False, "interactive": False, "height": "auto"}
 TO_RESULT = "() => document.querySelector('#found').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
 
-def build(service: Service) -> gr.Blocks:
+class Page(gr.Blocks):
+    """Gradio's, which looks at what clients send before Gradio does.
+
+    Args:
+        pictures: folder of the uploads.
+        options: Gradio's.
+    """
+
+    def __init__(self, pictures: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self.pictures = pictures
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any, **named: Any) -> list[Any]:
+        """Refuses values that no page sends; of a mounted page Gradio would copy any file that they name."""
+        try:
+            if len(inputs) != len(block_fn.inputs):
+                raise Unusable(f"{len(inputs)} values were sent instead of {len(block_fn.inputs)}: reload the page")
+            return await super().preprocess_data(block_fn, uploads.cleaned(inputs, self.pictures), *others, **named)
+        except Unusable as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        except ValidationError:
+            raise gr.Error("the values are not those of this page: reload it", print_exception=False) from None
+
+
+def build(service: Service, pictures: Path) -> gr.Blocks:
     """The page of a service; ``mount`` gives it its look."""
-    with gr.Blocks(title="ganfill", analytics_enabled=False, delete_cache=DELETED) as page:
-        events = Events(service, page.upload_file_set)
+    with Page(pictures, title="ganfill", analytics_enabled=False, delete_cache=DELETED) as page:
+        events = Events(service, page.upload_file_set, pictures)
         easel, found = gr.State(None), gr.State(None)
         gr.HTML(fragments.HEAD)
         with gr.Column(elem_id="start") as start:
@@ -97,6 +127,7 @@ def build(service: Service) -> gr.Blocks:
             "fn": events.complete,
             "inputs": [easel, editor, *settings],
             "outputs": turn,
+            "preprocess": False,
             **quiet,
         }
         go.click(**complete, concurrency_limit=None)
@@ -126,19 +157,23 @@ def _settings(service: Service) -> list[Component]:
         ]
 
 
-def mount(app: FastAPI, service: Service) -> FastAPI:
-    """Puts the page at the root of an app, with our look and nothing from outside."""
-    return gr.mount_gradio_app(
+def mount(app: FastAPI, service: Service, pictures: Path) -> None:
+    """Puts the page at the root of an app, with our look, nothing from outside, and no more of Gradio than it needs."""
+    limit = int(UPLOADS * service.limits.megabytes * 1e6)
+    gr.mount_gradio_app(
         app,
-        build(service),
+        build(service, pictures),
         "/",
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=int(UPLOADS * service.limits.megabytes * 1e6),
+        max_file_size=limit,
         ssr_mode=False,
         mcp_server=False,
         theme=look.theme(),
         css=look.STYLE,
         head=f"<style>{look.COLOURS}</style>",
     )
+    mounted = app.routes[-1]
+    assert isinstance(mounted, Mount)
+    mounted.app = Gate(mounted.app, pictures, limit + ROOM)

@@ -16,9 +16,12 @@ MEDIA_TYPE = "application/problem+json"
 GONE = 499  # nginx's word for it; nobody is there to read it
 REASONS = {
     400: "The body is no well-formed multipart form.",
+    403: "Another site's page asks.",
     404: "There is no such model.",
+    408: "The body came too slowly.",
     413: "More bytes or pixels than are taken; a body that is too large is not read to its end.",
     415: "The body is not multipart/form-data.",
+    421: "The header Host names another server.",
     422: "A part or an option is missing or out of its range, or an upload is no picture, or the mask does not fit.",
     500: "The server failed.",
     503: "Too many pictures are waiting.",

@@ -1,26 +1,40 @@
 """The server: one address for the page and the API."""
 
 import os
+import signal
 import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from ipaddress import ip_address
+from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 
 from ganfill.app import api
+from ganfill.app.connection import CONNECTIONS, Connection
+from ganfill.app.security import Guard
 from ganfill.app.service import Service
 from ganfill.errors import UserError
 
 PATIENCE = 5  # seconds that open requests get when the server ends; searches then end at their next step
 
 
-def build(service: Service, page: bool) -> FastAPI:
-    """The API, with or without the page at its root."""
+def build(service: Service, hosts: Sequence[str], pictures: Path | None = None) -> Guard:
+    """The API, and the page at its root.
+
+    Args:
+        service: what both ask.
+        hosts: names that the server is reached by.
+        pictures: folder for the page's files; no page without one.
+    """
     app = api.build(service)
-    if page:
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported, which takes seconds
-        import_module("ganfill.app.page").mount(app, service)
-    return app
+    if pictures is not None:
+        # Both are read when Gradio is imported, which takes seconds, and the folder ever after.
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(pictures)}
+        import_module("ganfill.app.page").mount(app, service, pictures)
+    return Guard(app, hosts)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -39,13 +53,50 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"host={host} port={port} cannot be used ({reason}): choose another port, or port=0") from None
 
 
-def address(taken: socket.socket) -> str:
-    """What to type into a browser."""
+def names(taken: socket.socket, host: str, hosts: Sequence[str]) -> list[str]:
+    """What a server is called that listens there: ``hosts``, and its own address unless that is all addresses."""
+    return [*hosts, *([] if _everywhere(taken) else [host, taken.getsockname()[0]])]
+
+
+def address(taken: socket.socket, hosts: Sequence[str]) -> str:
+    """What to type into a browser; of a server that listens everywhere, its first name."""
     host, port = taken.getsockname()[:2]
+    host = hosts[0] if hosts and _everywhere(taken) else host
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: FastAPI, taken: socket.socket) -> None:
+def serve(app: Guard, taken: socket.socket) -> None:
     """Serves until it is interrupted."""
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE)
-    uvicorn.Server(config).run([taken])
+    uvicorn.Server(config(app)).run([taken])
+
+
+def config(app: Guard) -> uvicorn.Config:
+    """How it is served."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=PATIENCE,
+    )
+
+
+@contextmanager
+def closed_by_signals() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP raise ``SystemExit``, so that what is open is closed; by themselves they end the process."""
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.getsignal(each) for each in known}
+    caught = [each for each in known if before[each] != signal.SIG_IGN]  # nohup's is to be ignored
+    try:
+        for each in caught:
+            signal.signal(each, lambda number, frame: sys.exit(128 + number))
+        yield
+    finally:
+        for each in caught:
+            signal.signal(each, before[each])
+
+
+def _everywhere(taken: socket.socket) -> bool:
+    return ip_address(taken.getsockname()[0].partition("%")[0]).is_unspecified

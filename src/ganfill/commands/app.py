@@ -1,6 +1,6 @@
 """``ganfill app``: the page and the API."""
 
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from importlib.util import find_spec
 
 from omegaconf import DictConfig
@@ -9,7 +9,7 @@ from ganfill.config import as_words
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
 
-NEEDED = ("fastapi", "multipart", "uvicorn")  # modules of the extra ``app``
+NEEDED = ("fastapi", "filelock", "multipart", "uvicorn")  # modules of the extra ``app``
 NEEDED_BY_PAGE = ("gradio",)
 
 
@@ -22,14 +22,18 @@ def run(config: DictConfig) -> str:
     needed = NEEDED + NEEDED_BY_PAGE * config.page
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
-    from ganfill.app import server
+    from ganfill.app import server, temporary
     from ganfill.app.service import Limits, Service
 
     limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
-    with closing(server.listen(str(config.host), int(config.port))) as taken:
+    with ExitStack() as opened:
+        opened.enter_context(server.closed_by_signals())
+        taken = opened.enter_context(closing(server.listen(str(config.host), int(config.port))))
+        hosts = as_words(config.hosts)
         service = Service(as_words(config.models), choose_device(config.device), limits)
-        app = server.build(service, config.page)
-        print(f"ganfill listens on {server.address(taken)}; Ctrl-C ends it", flush=True)
+        pictures = opened.enter_context(temporary.folder()) if config.page else None
+        app = server.build(service, server.names(taken, str(config.host), hosts), pictures)
+        print(f"ganfill listens on {server.address(taken, hosts)}; Ctrl-C ends it", flush=True)
         with suppress(KeyboardInterrupt):
             server.serve(app, taken)
     return "ganfill listens no more"

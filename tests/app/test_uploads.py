@@ -1,0 +1,203 @@
+import io
+import json
+import os
+import uuid
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from ganfill.app import paint, uploads
+from ganfill.app.refused import TooLarge, Unusable
+from ganfill.app.service import Limits, Service
+
+pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
+# Of pandas, as Gradio's queue uses it.
+pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
+CHOOSE, EXAMPLE, MASK, COMPLETE, OTHER, PICK = 0, 2, 3, 5, 6, 10  # the events' numbers, in the page's order
+META = {"meta": {"_type": "gradio.FileData"}}
+SETTINGS = ["faces64", "from_pool", 1, "center", 0]
+
+
+@pytest.fixture(scope="module")
+def address(served, built):
+    service = Service(["faces64"], "cpu", Limits(megabytes=1))
+    with served(built(service)) as address:
+        yield address
+
+
+@pytest.fixture
+def ask(address):
+    return Visitor(address)
+
+
+class Visitor:
+    """Asks as the page does, within one session."""
+
+    def __init__(self, address):
+        self.address, self.session = address, uuid.uuid4().hex
+
+    def __call__(self, number, *values, **more):
+        """The last message of an event."""
+        body = {"fn_index": number, "session_hash": self.session, "data": values, **more}
+        joined = requests.post(f"{self.address}/gradio_api/queue/join", json=body, timeout=20)
+        assert joined.status_code == 200, joined.text
+        told, where = {"session_hash": self.session}, f"{self.address}/gradio_api/queue/data"
+        with requests.get(where, told, stream=True, timeout=20) as stream:
+            messages = (json.loads(line.removeprefix(b"data: ")) for line in stream.iter_lines() if line)
+            return next(each for each in messages if each["msg"] in ("process_completed", "unexpected_error"))
+
+    def upload(self, name, content):
+        """An upload, as events are told of it."""
+        sent = requests.post(f"{self.address}/gradio_api/upload", files={"files": (name, content)}, timeout=20)
+        return {"path": sent.json()[0], **META}
+
+
+def content(height=40, width=50, kind="png", channels=3):
+    Image.fromarray(np.full((height, width, channels), 9, np.uint8)).save(file := io.BytesIO(), kind)
+    return file.getvalue()
+
+
+@pytest.fixture
+def hostile(tmp_path, pictures):
+    """Names of what was never uploaded."""
+    outside = tmp_path / "picture.png"
+    outside.write_bytes(content())
+    os.mkfifo(pipe := pictures / "pipe.png")
+    (link := pictures / "link.png").symlink_to(outside)
+    dots = f"{pictures}/../{outside.relative_to(pictures.parent)}" if pictures.parent in outside.parents else ".."
+    names = [outside, "/dev/zero", "/dev/stdin", pipe, link, dots, pictures, pictures.parent, "", "a\0b", "\ud800"]
+    yield [*map(str, names), "https://example.com/a.png", "http://127.0.0.1:1/", 7, None, ["x"], "x" * 9999]
+    pipe.unlink()
+    link.unlink()
+
+
+def told(message):
+    """What a refused visitor reads."""
+    if not message["success"]:
+        return message["output"]["error"]
+    return " ".join(each for each in message["output"]["data"] if isinstance(each, str))
+
+
+def test_a_name_of_a_file_that_was_not_uploaded_is_refused_by_every_event(ask, hostile, pictures, capfd):
+    assert ask(CHOOSE, ask.upload("me.png", content()))["success"]
+    before = sorted(pictures.rglob("*"))
+    writings = [{"path": name, **META} for name in hostile]
+    writings += [
+        {"path": hostile[0]},
+        {"path": hostile[0], "url": "http://127.0.0.1:1/", **META},
+        {"path": "x", "meta": 5},
+    ]
+    writings += [{"path": hostile[0], "is_stream": True, **META}]
+    for upload in writings:
+        editors = [{"layers": [upload]}, {"background": upload, "layers": []}, {"composite": upload, "layers": []}]
+        messages = [ask(CHOOSE, upload), ask(MASK, upload, None)]
+        messages += [ask(COMPLETE, None, editor, *SETTINGS) for editor in editors]
+        for message in messages:
+            assert "was uploaded" in told(message) and "shown.png" not in json.dumps(message), upload
+    for upload in ([], [{"path": hostile[0]}], "x", 5, {"url": hostile[0]}):
+        assert "shown.png" not in json.dumps(ask(CHOOSE, upload)), upload
+    assert sorted(pictures.rglob("*")) == before and "Traceback" not in capfd.readouterr().err
+
+
+def test_a_file_in_a_setting_is_refused_too(ask, hostile):
+    message = ask(COMPLETE, None, None, {"path": hostile[0], **META}, *SETTINGS[1:])
+    assert "was uploaded" in told(message)
+    nested = {"path": hostile[0], **META}
+    for _ in range(40):
+        nested = [nested]
+    assert "too deep" in told(ask(COMPLETE, None, None, nested, *SETTINGS[1:]))
+
+
+def test_values_that_no_page_sends_are_refused_in_words(ask, capfd):
+    ask(CHOOSE, ask.upload("me.png", content()))
+    wrong = [["other", *SETTINGS[1:]], ["faces64", "magic", 1, "center", 0], ["faces64", "fast", 99, "center", 0]]
+    wrong += [
+        ["faces64", "fast", "two", "center", 0],
+        ["faces64", [1], 1, "center", 0],
+        ["faces64", "fast", 1, "face", -1],
+    ]
+    layer = ask.upload("layer.png", content(64, 64, channels=4))
+    for settings in wrong:
+        message = ask(COMPLETE, None, {"layers": [layer]}, *settings)
+        assert "class='message'" in told(message), settings
+    for index in (99, -1, "0", None, [0]):
+        assert "to choose" in told(ask(EXAMPLE, event_data={"index": index, "value": None}))
+    assert "press Complete" in told(ask(PICK, None, event_data={"index": 0, "value": None}))
+    assert "values were sent" in told(ask(COMPLETE, None))
+    assert "not those of this page" in told(ask(COMPLETE, None, {"layers": 5}, *SETTINGS))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_paint_that_was_uploaded_is_taken_and_no_other(ask, hostile):
+    ask(CHOOSE, ask.upload("me.png", content()))
+    layer = ask.upload("layer.png", content(64, 64, channels=4))
+    assert "answer1.png" in json.dumps(ask(COMPLETE, None, {"layers": [layer]}, *SETTINGS))
+    for layers, words in (
+        ([layer] * 5, "5 layers"),
+        ([ask.upload("layer.png", content(2, paint.SIDE + 1, channels=4))], "2049x2"),
+        ([ask.upload("layer.bmp", content(kind="bmp"))], "cannot be read"),
+        ([{"path": hostile[0], **META}], "was uploaded"),
+    ):
+        assert words in told(ask(COMPLETE, None, {"layers": layers}, *SETTINGS))
+
+
+def test_no_more_is_read_than_may_be(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(bytes(2000))
+    assert len(uploads.read({"path": str(file)}, tmp_path, 0.002)) == 2000
+    with pytest.raises(TooLarge, match=r"a\.png is 0\.002 MB: at most 0\.0015 MB are taken"):
+        uploads.read({"path": str(file)}, tmp_path, 0.0015)
+    with pytest.raises(Unusable):
+        uploads.read({"path": str(file)}, tmp_path / "below", 1)
+
+
+def test_gradio_hands_out_nothing_else_and_its_other_routes_are_closed(address, ask, hostile):
+    sent = ask.upload("me.png", content())["path"]
+    got = requests.get(f"{address}/gradio_api/file={sent}", timeout=20)
+    assert got.content == content() and "sandbox" in got.headers["content-security-policy"]
+    for name in [hostile[0], hostile[3], hostile[4], "https://example.com/", "pyproject.toml", sent + "/../../.."]:
+        assert requests.get(f"{address}/gradio_api/file={name}", timeout=20).status_code == 404, name
+    reads = [
+        "proxy=https://example.com/",
+        "file/x",
+        "info",
+        "openapi.json",
+        "runs",
+        "token",
+        "deep_link",
+        "startup-events",
+    ]
+    reads += ["stream/a/b/1/playlist.m3u8", "custom_component/a/client/b/c", "queue/status", "vibe-code", "app_id"]
+    for path in [
+        *(f"gradio_api/{each}" for each in reads),
+        "monitoring",
+        "monitoring/summary",
+        "manifest.json",
+        "svelte/x",
+    ]:
+        assert requests.get(f"{address}/{path}", timeout=20).status_code == 404, path
+    writes = ["run/predict", "api/predict", "call/choose", "call/v2/choose", "component_server", "process_recording"]
+    writes += [
+        "vibe-edit",
+        "vibe-code",
+        "undo-vibe-edit",
+        "vibe-starter-queries",
+        "cancel",
+        "reset",
+        "stream/x",
+        "stream/x/close",
+    ]
+    for path in [*(f"gradio_api/{each}" for each in writes), "login", ""]:
+        assert requests.post(f"{address}/{path}", json={"data": []}, timeout=20).status_code == 404, path
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("queue/join", "application/json"), ("upload", "multipart/form-data; boundary=x")]
+)
+def test_bodies_of_the_page_are_bounded(address, path, kind):
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + bytes(6_000_000) + b"\r\n"
+    for body in (part * 2, iter([part] * 2)):  # how long it is told before, or not
+        got = requests.post(f"{address}/gradio_api/{path}", data=body, headers={"Content-Type": kind}, timeout=20)
+        assert got.status_code == 413 and "shrink the picture" in got.json()["detail"]
