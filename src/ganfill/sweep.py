@@ -17,10 +17,11 @@ from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, run_as_hydra_application, to_plain
 from ganfill.errors import Incomplete, UserError
-from ganfill.evaluation.trainings import PLANNED
-from ganfill.grammar import quote
-from ganfill.training.callbacks import is_over, write_atomically
-from ganfill.training.rundir import compare, read_checkpoint
+from ganfill.files import write_atomically
+from ganfill.overrides import quote
+from ganfill.runs.reader import PLANNED
+from ganfill.training.run_directory import compare, read_checkpoint
+from ganfill.training.training_module import is_over
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _tell_plan(cells: list[Cell]) -> None:
     directory = Path(cells[0].hydra.sweep.dir)
     directory.mkdir(parents=True, exist_ok=True)
     lines = [f"{Path(os.path.relpath(cell.out, directory)).as_posix()}\n" for cell in cells]
-    write_atomically(directory / PLANNED, lambda path: path.write_text("".join(lines), "utf-8"))
+    write_atomically(directory / PLANNED, "".join(lines))
 
 
 def refuse_ddp() -> None:
@@ -198,7 +199,7 @@ def _failure(command: str, cell: Cell, gave_up: str | None) -> str | None:
 
 
 def _fail(place: Path, reason: str, details: str = "") -> None:
-    write_atomically(place / "failed.txt", lambda path: path.write_text(f"{reason}\n{details}"))
+    write_atomically(place / "failed.txt", f"{reason}\n{details}")
     _say(f"{place}: {reason}")
 
 

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 import ganfill
-from ganfill import modelfile
-from ganfill.app.refused import Busy, NoModel, NoPicture, TooLarge, TooLong, Unusable
+from ganfill.app.errors import Busy, NoModel, NoPicture, TooLarge, TooLong, Unusable
 from ganfill.app.service import EMPTY, FULL, Cancelled, Limits, Order, Service
-from ganfill.completion.photo import Photo
 from ganfill.errors import UserError
+from ganfill.images.photo import Photo
+from ganfill.model_io import model_file
 
 HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
@@ -142,7 +142,7 @@ def test_a_search_that_takes_too_long_is_ended(path):
 def test_two_models_are_told_apart_and_unknown_ones_refused(path, tmp_path, model):
     for weight in model.generator.parameters():
         weight.data.mul_(-1)
-    modelfile.save(tmp_path / "other.safetensors", model)
+    model_file.save(tmp_path / "other.safetensors", model)
     service = Service([str(path), str(tmp_path / "other.safetensors")], "cpu")
     assert list(service.models) == ["tiny", "other"]
     found = [service.complete(order(model=name)).pictures[0] for name in ("tiny", "other")]

@@ -5,7 +5,9 @@ import copy
 import pytest
 import torch
 
-from ganfill import config, modelfile
+from ganfill import config
+from ganfill.api import Model
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
 from ganfill.training.export import part
 
@@ -150,9 +152,9 @@ def test_a_model_file_keeps_them(pair, half, tmp_path):
     card |= {"latent": {"class": "ganfill.models.latent.Normal", "arguments": {"dim": 16}}}
     card |= {"resolution": pair.resolution}
     mean = torch.zeros(3, pair.resolution, pair.resolution)
-    model = modelfile.Model(generator, discriminator, Normal(16), pair.resolution, 0.0, mean, card)
-    modelfile.save(tmp_path / "model.safetensors", model, half)
-    loaded = modelfile.load(tmp_path / "model.safetensors")
+    model = Model(generator, discriminator, Normal(16), pair.resolution, 0.0, mean, card)
+    model_file.save(tmp_path / "model.safetensors", model, half)
+    loaded = model_file.load(tmp_path / "model.safetensors")
     assert list(loaded.discriminator.state_dict()) == list(discriminator.state_dict())
     bound = 0.01 if half else 1e-5
     assert off(loaded.generator(pair.z), generator(pair.z)) < bound

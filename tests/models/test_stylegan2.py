@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganfill import modelfile
+from ganfill.api import Model
 from ganfill.config import build, compose
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
 from ganfill.models.modulated import Dense
 from ganfill.models.stylegan2 import Discriminator, Generator, stage_widths
@@ -215,12 +216,12 @@ def test_a_model_file_holds_it_with_kernels_in_16_bits(generator, discriminator,
         "latent": {"class": "ganfill.models.latent.Normal", "arguments": {"dim": 8}},
         "resolution": 32,
     }
-    model = modelfile.Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), card)
+    model = Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), card)
     z = torch.randn(3, 8)
     sizes = []
     for half in (False, True):
-        modelfile.save(tmp_path / "model.safetensors", model, half)
-        loaded = modelfile.load(tmp_path / "model.safetensors")
+        model_file.save(tmp_path / "model.safetensors", model, half)
+        loaded = model_file.load(tmp_path / "model.safetensors")
         sizes.append((tmp_path / "model.safetensors").stat().st_size)
         images = generator(z)
         torch.testing.assert_close(loaded.generator(z), images, atol=0.02 if half else 1e-5, rtol=0)

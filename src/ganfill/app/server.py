@@ -7,7 +7,7 @@ from importlib import import_module
 import uvicorn
 from fastapi import FastAPI
 
-from ganfill.app import api
+from ganfill.app.http import routes
 from ganfill.app.service import Service
 from ganfill.errors import UserError
 
@@ -16,10 +16,10 @@ PATIENCE = 5  # seconds that open requests get when the server ends; searches th
 
 def build(service: Service, page: bool) -> FastAPI:
     """The API, with or without the page at its root."""
-    app = api.build(service)
+    app = routes.build(service)
     if page:
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported, which takes seconds
-        import_module("ganfill.app.page").mount(app, service)
+        import_module("ganfill.app.web.layout").mount(app, service)
     return app
 
 

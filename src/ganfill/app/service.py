@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganfill import modelfile
-from ganfill.app.line import Line
-from ganfill.app.refused import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
-from ganfill.completion import masks
-from ganfill.completion.align import find_alignment
-from ganfill.completion.fill import Filled, fill, place
-from ganfill.completion.holes import Drawn, to_hole
-from ganfill.completion.photo import Photo, opened
-from ganfill.completion.presets import preset
+from ganfill.app.errors import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
+from ganfill.app.queue import Line
+from ganfill.completion.pipeline import Filled, fill, place
 from ganfill.errors import UserError
-from ganfill.modelfile import Model
+from ganfill.images import masks
+from ganfill.images.alignment import find_alignment
+from ganfill.images.holes import Drawn, to_hole
+from ganfill.images.photo import Photo, opened
+from ganfill.model_io import model_file
+from ganfill.models.model import Model
+from ganfill.search.presets import preset
 
 __all__ = ["Cancelled", "Limits", "Order", "Refused", "Service"]
 
@@ -106,7 +106,7 @@ class Service:
             name = Path(word).name.removesuffix(".safetensors")
             if name in self.models:
                 raise UserError(f"models={','.join(models)}: two are named {name}, rename one")
-            self.models[name] = modelfile.load(word, device)
+            self.models[name] = model_file.load(word, device)
         if not self.models:
             raise UserError("models= names no model: give faces64, or model files")
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ganfill.report.columns import number, plain_time
-from ganfill.report.labels import SIZE, line, place, spread
-from ganfill.report.paper import DPI, INK, PAPER, SOFT, Look, choose_looks, nothing, paper, png, settle
+from ganfill.report.label_placement import SIZE, line, place, spread
+from ganfill.report.plot_style import DPI, INK, PAPER, SOFT, Look, choose_looks, nothing, paper, png, settle
+from ganfill.report.table_format import number, plain_time
 
 BINS = 8
 

@@ -1,6 +1,8 @@
 """The adversarial game as a LightningModule with manual optimization."""
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,12 +15,40 @@ from ganfill.adversarial import ema
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.errors import UserError
+from ganfill.images.pixels import to_float
 from ganfill.models.latent import Normal, Uniform
-from ganfill.pixels import to_float
-from ganfill.training import parallel
-from ganfill.training.clock import Clocked, MakeOptimizer, crossed
+from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
-from ganfill.training.turn import Judge, Turn
+from ganfill.training.training_module import Clocked, MakeOptimizer, crossed
+
+Judge = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one step works with.
+
+    Attributes:
+        parts: real pictures (n, 3, H, W) and z (n, d), as many at a time as memory holds.
+        pictures: in all parts together, of this process.
+        judge: the discriminator as it sees pictures in this step.
+        differentiable: the same, never compiled, for penalties.
+        regularizer: if it is due.
+        gamma: the schedule's factor of the penalty.
+        draws: of the penalty's chance.
+        generating: whether the generator is stepped.
+        measuring: whether losses, logits and gradients are kept.
+    """
+
+    parts: list[tuple[torch.Tensor, torch.Tensor]]
+    pictures: int
+    judge: Judge
+    differentiable: Judge
+    regularizer: Any
+    gamma: float
+    draws: torch.Generator
+    generating: bool
+    measuring: bool
 
 
 class GAN(Clocked):
@@ -115,7 +145,7 @@ class GAN(Clocked):
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
         own, before = len(pixels), self.images_seen
-        batch, rows = own * parallel.world(), parallel.share(own * parallel.world())
+        batch, rows = own * distributed.world(), distributed.share(own * distributed.world())
         count, place = (
             before // batch,
             before + rows.start,
@@ -144,11 +174,11 @@ class GAN(Clocked):
             self.finite &= torch.isfinite(loss_g)
             decay = ema.decay(batch * self.n_critic, half_life, before, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
-        seen = parallel.gather(torch.cat(real_logits))
+        seen = distributed.gather(torch.cat(real_logits))
         if self.augment is not None:
             boundary = self.loss.boundary
             if boundary is None:
-                boundary = (seen.mean() + parallel.gather(torch.cat(fake_logits)).mean()) / 2
+                boundary = (seen.mean() + distributed.gather(torch.cat(fake_logits)).mean()) / 2
             self.augment.observe(seen - boundary)
         self.logit_centre.lerp_(seen.mean(), 1 - ema.decay(batch, half_life, before, self.ema_rampup))
         if turn.measuring:
@@ -206,12 +236,12 @@ class GAN(Clocked):
             logits.append(on_fake.detach())
         self._step("g", 1, self.generator, turn.measuring, [total, *self._counted()])
         if turn.measuring:
-            self.measured |= {"loss_g": total, "logit_fake": parallel.gather(torch.cat(logits)).mean()}
+            self.measured |= {"loss_g": total, "logit_fake": distributed.gather(torch.cat(logits)).mean()}
         return total
 
     def _counted(self) -> list[torch.Tensor]:
         """What each process counts by itself and all have to agree on."""
-        return [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
+        return [self.penalty, *distributed.statistics((self.generator, self.discriminator), self.regularizer)]
 
     def _follow_schedule(self) -> Settings:
         """Sets learning rates and betas for this step; returns all settings."""
@@ -237,7 +267,7 @@ class GAN(Clocked):
     def _step(self, name: str, index: int, network: nn.Module, measuring: bool, found: list[torch.Tensor]) -> None:
         """Steps one network by its gradients, averaged over processes as ``found`` is; keeps their norm if ``measuring``."""
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        parallel.average_([*gradients, *found])
+        distributed.average_([*gradients, *found])
         if measuring:
             self.measured[f"gradient_{name}"] = get_total_norm(gradients)
         self._optimizer(index).step()

@@ -1,0 +1,251 @@
+"""What happens on the page: each method is called by Gradio with values, and gives values or updates."""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+
+from ganfill.app.errors import Cancelled
+from ganfill.app.jobs import Searches
+from ganfill.app.service import Order, Service, Watch
+from ganfill.app.web import html, result_files
+from ganfill.app.web.canvas import Canvas, shown
+from ganfill.errors import UserError
+from ganfill.images.holes import to_hole
+from ganfill.images.photo import Photo
+from ganfill.images.sheets import save
+from ganfill.model_io.model_file import PACKAGED
+
+EXAMPLES = sorted((PACKAGED / "demo").glob("*.png"))
+EXAMPLE_HOLE = "freeform"
+FRAMES = 24  # of the GIF
+PAUSE = 0.15  # seconds between two looks at a search
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Easel:
+    """A photo on its easel: what a visitor is working on.
+
+    Attributes:
+        path: of the photo as it was uploaded; it is decoded anew when needed, so that nobody holds memory.
+        shown: a file of the photo at the size of the canvas.
+        canvas: that is painted on.
+        waiting: True while the editor is being made ready for the photo; it takes paint only then.
+    """
+
+    path: Path
+    shown: Path
+    canvas: Canvas
+    waiting: bool = False
+
+    def editor(self) -> dict[str, Any]:
+        """What the editor shall show."""
+        layers = [] if self.waiting else self.canvas.layers()
+        return {"background": str(self.shown), "layers": layers, "composite": None}
+
+
+class Opening(NamedTuple):
+    """The page's parts that an opened photo changes, or what becomes of them."""
+
+    easel: Any = gr.skip()
+    drop: Any = None
+    refusal: Any = ""
+    start: Any = gr.skip()
+    work: Any = gr.skip()
+    hint: Any = gr.skip()
+    editor: Any = gr.skip()
+    said: Any = ""
+    progress: Any = gr.skip()
+    outcome: Any = gr.skip()
+
+
+class Turn(NamedTuple):
+    """The page's parts that a search changes, or what becomes of them."""
+
+    go: Any = gr.skip()
+    stop: Any = gr.skip()
+    said: Any = gr.skip()
+    progress: Any = gr.skip()
+    outcome: Any = gr.skip()
+    slider: Any = gr.skip()
+    remarks: Any = gr.skip()
+    gallery: Any = gr.skip()
+    download: Any = gr.skip()
+    how: Any = gr.skip()
+    gif: Any = gr.skip()
+    extras: Any = gr.skip()
+    found: Any = gr.skip()
+
+
+class Events:
+    """Answers what visitors do.
+
+    Args:
+        service: completes their photos.
+        kept: files that Gradio deletes when they are old; those of results are added.
+    """
+
+    def __init__(self, service: Service, kept: set[str]) -> None:
+        self.service, self.kept, self.searches = service, kept, Searches()
+
+    def choose(self, upload: dict[str, Any] | None) -> Opening:
+        """Opens an uploaded photo; what is transparent counts as painted over."""
+        if upload is None:
+            return Opening()
+        try:
+            path, photo = self._decode(upload)
+        except UserError as error:
+            return Opening(refusal=html.message(str(error)))
+        hole = np.zeros(photo.pixels.shape[:2], bool) if photo.alpha is None else photo.alpha == 0
+        return self._open(path, photo, hole)
+
+    def example(self, chosen: gr.SelectData) -> Opening:
+        """Opens an example, with a hole to begin with."""
+        photo = Photo.read(path := EXAMPLES[chosen.index])
+        return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
+
+    def mask(self, upload: dict[str, Any] | None, easel: Easel | None) -> Opening:
+        """Paints an uploaded mask, in place of what is painted."""
+        if upload is None or easel is None:
+            return Opening()
+        try:
+            hole = to_hole(self._decode(upload)[1], easel.canvas.hole.shape)
+        except UserError as error:
+            return Opening(said=html.message(str(error)))
+        painted = replace(easel, canvas=replace(easel.canvas, hole=hole))
+        return Opening(painted, hint=html.hint(hole), editor=painted.editor())
+
+    def paint(self, easel: Easel | None) -> tuple[Any, Any]:
+        """Paints the hole that a photo begins with, when the editor is ready."""
+        if easel is None or not easel.waiting:
+            return gr.skip(), gr.skip()
+        ready = replace(easel, waiting=False)
+        return ready, ready.editor() if easel.canvas.hole.any() else gr.skip()
+
+    def again(self, request: gr.Request) -> Opening:
+        """Goes back to the choice of a photo."""
+        self.searches.stop(str(request.session_hash))
+        return Opening(None, None, "", _seen(True), _seen(False), "", None, "", html.NOTHING_YET, _seen(False))
+
+    async def complete(
+        self,
+        easel: Easel | None,
+        paint: dict[str, Any] | None,
+        model: str,
+        search: str,
+        answers: int,
+        align: str,
+        seed: float | None,
+        request: gr.Request,
+    ) -> AsyncIterator[Turn]:
+        """Searches, and tells how far it is until it is done."""
+        if easel is None:
+            yield Turn(said=html.message("there is no photo: choose one first"))
+            return
+        hole = easel.canvas.read(paint["layers"] if paint else [])
+        if not hole.any():
+            yield Turn(said=html.message("nothing is painted over: paint over what shall be filled"))
+            return
+
+        def work(watch: Watch) -> result_files.Results:
+            photo = self._photo(easel)
+            order = Order(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
+            filled = self.service.complete(order, watch)
+            return result_files.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
+
+        yield Turn(_seen(False), _seen(True), "", html.progress(0, None), _seen(False))
+        running = self.searches.start(str(request.session_hash), work)
+        try:
+            told = None
+            while not running.done:
+                if told != (told := (running.share, running.picture is not None)):
+                    waiting = not running.share and len(self.service.line) > 1
+                    yield Turn(progress=html.progress(running.share, running.picture, waiting))
+                await asyncio.sleep(PAUSE)
+            end = self._show(running.result())
+        except Cancelled:
+            end = Turn(said=html.message("cancelled"), progress=html.NOTHING_YET)
+        except UserError as error:
+            end = Turn(said=html.message(str(error)), progress=html.NOTHING_YET)
+        except Exception:
+            log.exception("a search failed")
+            words = "this went wrong, and it is not your fault; the server's log tells what happened"
+            end = Turn(said=html.message(words), progress=html.NOTHING_YET)
+        finally:
+            running.stop()  # of a visitor who has left
+        yield end._replace(go=_seen(True), stop=_seen(False))
+
+    def cancel(self, request: gr.Request) -> None:
+        """Ends the visitor's search."""
+        self.searches.stop(str(request.session_hash))
+
+    def pick(self, chosen: gr.SelectData, found: result_files.Results) -> tuple[tuple[str, str], str]:
+        """Shows another answer, and hands it out."""
+        answer = found.answers[chosen.index]
+        return (str(found.before), str(answer.shown)), str(answer.full)
+
+    def _show(self, found: result_files.Results) -> Turn:
+        self.kept.update(map(str, found.files()))
+        best = found.answers[0]
+        return Turn(
+            progress="",
+            outcome=_seen(True),
+            slider=(str(found.before), str(best.shown)),
+            remarks=html.remarks(found.remarks),
+            gallery=[(str(answer.shown), answer.caption) for answer in found.answers],
+            download=str(best.full),
+            how=_seen(bool(found.gif or found.extras)),
+            gif=gr.update(value=found.gif and str(found.gif), visible=bool(found.gif)),
+            extras=gr.update(
+                value=[(str(path), caption) for path, caption in found.extras], visible=bool(found.extras)
+            ),
+            found=found,
+        )
+
+    def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> Opening:
+        """Puts a photo on an easel."""
+        handy = _folder() / "shown.png"
+        save(shown(photo.pixels), handy)
+        self.kept.add(str(handy))
+        easel = Easel(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
+        return Opening(
+            easel=easel,
+            start=_seen(False),
+            work=_seen(True),
+            hint=html.hint(hole),
+            editor=easel.editor(),
+            progress=html.NOTHING_YET,
+            outcome=_seen(False),
+        )
+
+    def _decode(self, upload: dict[str, Any]) -> tuple[Path, Photo]:
+        path = Path(upload["path"])
+        return path, self.service.decode(path.read_bytes(), path.name)
+
+    def _photo(self, easel: Easel) -> Photo:
+        """The photo on an easel.
+
+        Raises:
+            UserError: its file has been deleted in the meantime.
+        """
+        if not easel.path.exists():
+            raise UserError("this photo has been here for so long that it was deleted: choose it again")
+        return self.service.decode(easel.path.read_bytes(), easel.path.name)
+
+
+def _folder() -> Path:
+    """A new one among the files that Gradio hands out."""
+    return Path(tempfile.mkdtemp(dir=get_upload_folder()))
+
+
+def _seen(visible: bool) -> dict[str, Any]:
+    return gr.update(visible=visible)
