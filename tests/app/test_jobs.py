@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ganfill.app.errors import Cancelled
-from ganfill.app.jobs import Running, Searches
+from ganfill.app.jobs import Job, Searches
 
 
 def wait(condition):
@@ -30,7 +30,7 @@ def test_work_tells_how_far_it_is_and_gives_its_result():
         go_on.wait(5)
         return "found"
 
-    running = Running(work)
+    running = Job(work)
     wait(lambda: running.share == 0.5)
     assert not running.done and running.picture.sum() == 12
     go_on.set()
@@ -39,7 +39,7 @@ def test_work_tells_how_far_it_is_and_gives_its_result():
 
 
 def test_stopped_work_is_cancelled():
-    running = Running(endless)
+    running = Job(endless)
     running.stop()
     with pytest.raises(Cancelled):
         running.result()
@@ -47,7 +47,7 @@ def test_stopped_work_is_cancelled():
 
 def test_what_work_raises_is_raised():
     with pytest.raises(ZeroDivisionError):
-        Running(lambda watch: 1 / 0).result()
+        Job(lambda watch: 1 / 0).result()
 
 
 def test_a_visitor_has_one_search_and_others_have_their_own():

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from ganfill.benchmark.cache import Kept, Shelf
+from ganfill.benchmark.cache import CachedResult, ResultCache
 
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf(tmp_path / "shelf")
+    return ResultCache(tmp_path / "shelf")
 
 
 class Made:
@@ -19,7 +19,7 @@ class Made:
 
     def __call__(self):
         self.calls += 1
-        return Kept({"x": np.full(3, self.value)}, {"seconds": 0.1, "nothing": None})
+        return CachedResult({"x": np.full(3, self.value)}, {"seconds": 0.1, "nothing": None})
 
 
 def test_what_was_made_is_found(shelf):

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from ganfill.benchmark import cells
-from ganfill.benchmark.cache import Shelf
-from ganfill.benchmark.cells import Scene, find_cell
-from ganfill.benchmark.contestants import Contestant, find
+from ganfill.benchmark.cache import ResultCache
+from ganfill.benchmark.cells import EvalCase, find_cell
+from ganfill.benchmark.contestants import SearchEntry, parse_search
 from ganfill.data.store import ImageStore
 from ganfill.data.subsets import choose
 from ganfill.images import pixels
@@ -18,12 +18,12 @@ from ganfill.search.latent_search import Completion
 @pytest.fixture
 def scene(model, store_path):
     store = ImageStore.open(store_path)
-    return Scene(model, choose(store, "test", ["a/"], 4, 0), "center", 2, 0, store.digest)
+    return EvalCase(model, choose(store, "test", ["a/"], 4, 0), "center", 2, 0, store.digest)
 
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf(tmp_path / "cells")
+    return ResultCache(tmp_path / "cells")
 
 
 class Spy:
@@ -53,7 +53,7 @@ class Spy:
 
 
 def spied(spy):
-    return Contestant("spy", spy, {"search": "spy"})
+    return SearchEntry("spy", spy, {"search": "spy"})
 
 
 def quiet(pictures):
@@ -86,7 +86,7 @@ def test_noise_in_the_true_picture_behind_the_hole_changes_no_answer(scene, shel
     noisy = scene.pictures.images.copy()
     noisy[scene.holes] = np.random.default_rng(0).integers(0, 256, (scene.holes.sum(), 3))
     other = replace(scene, pictures=replace(scene.pictures, images=noisy))
-    contestant = find(word, None)
+    contestant = parse_search(word, None)
     assert contestant is not None
     cell, again = (find_cell(each, contestant, shelf, quiet) for each in (scene, other))
     assert cell.digest != again.digest
@@ -115,7 +115,7 @@ def test_the_batch_alone_moves_the_bar(scene, shelf):
 def test_a_cell_is_computed_once_and_again_if_anything_changes(scene, shelf):
     def calls(scene, settings=None):
         spy = Spy()
-        find_cell(scene, Contestant("spy", spy, settings or {"search": "spy"}), shelf, quiet)
+        find_cell(scene, SearchEntry("spy", spy, settings or {"search": "spy"}), shelf, quiet)
         return len(spy.seen)
 
     assert calls(scene) > 0 and calls(scene) == 0

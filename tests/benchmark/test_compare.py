@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ganfill.benchmark.cache import Shelf
-from ganfill.benchmark.cells import Scene
+from ganfill.benchmark.cache import ResultCache
+from ganfill.benchmark.cells import EvalCase
 from ganfill.benchmark.compare import Measures, evaluate
-from ganfill.benchmark.contestants import Contestant, find
-from ganfill.benchmark.feature_distances import Yardstick
+from ganfill.benchmark.contestants import SearchEntry, parse_search
+from ganfill.benchmark.feature_distances import FeatureDistances
 from ganfill.data.store import ImageStore
 from ganfill.data.subsets import choose, reference
 from ganfill.errors import UserError
@@ -28,7 +28,7 @@ def compare(model, store, tmp_path):
     def refuse(*arguments, **options):
         raise UserError("it needs an encoder")
 
-    words = [find("mean", None), Contestant("refusing", refuse, {}), find("telea", None)]  # pyright: ignore
+    words = [parse_search("mean", None), SearchEntry("refusing", refuse, {}), parse_search("telea", None)]  # pyright: ignore
     bars: dict[str, float] = {}
 
     @contextmanager
@@ -41,8 +41,8 @@ def compare(model, store, tmp_path):
         yield advance
 
     def run(measures=None, against="mean"):
-        scenes = [Scene(model, chosen, mask) for mask in ("center", "box")]
-        shelf = Shelf(tmp_path / "cells")
+        scenes = [EvalCase(model, chosen, mask) for mask in ("center", "box")]
+        shelf = ResultCache(tmp_path / "cells")
         return evaluate(scenes, words, shelf, measures or Measures(), against, 3, progress), shelf, bars
 
     return run
@@ -95,7 +95,7 @@ def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path)
     network = FeatureNetwork("colours", lambda batch: batch.float().mean((2, 3)), "1")
     real = reference(store, choose(store, "test", ["a/", "b/"], 6, 0), 0)
     assert real is not None
-    yardstick = Yardstick(real, [network], torch.device("cpu"), Shelf(tmp_path / "cells"))
+    yardstick = FeatureDistances(real, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
     lpips_calls = []
 
     def lpips(finished, truth):

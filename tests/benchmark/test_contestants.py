@@ -1,7 +1,7 @@
 import pytest
 
 from ganfill.benchmark.baselines import BASELINES
-from ganfill.benchmark.contestants import find
+from ganfill.benchmark.contestants import parse_search
 from ganfill.errors import UserError
 from ganfill.images.blend import Paste
 from ganfill.search.latent_search import LatentSearch
@@ -10,27 +10,27 @@ from ganfill.search.presets import PRESETS
 
 @pytest.mark.parametrize("name", [*PRESETS, *BASELINES])
 def test_every_preset_and_baseline_has_its_name(name):
-    found = find(name, None)
+    found = parse_search(name, None)
     assert found is not None and found.word == found.settings["search"] == name
 
 
 def test_settings_arrive():
-    found = find("yeh2017:steps=16:rate=1:blend=paste:precision=fp32", None)
+    found = parse_search("yeh2017:steps=16:rate=1:blend=paste:precision=fp32", None)
     assert found is not None and isinstance(found.search, LatentSearch)
     assert found.search.steps == 16 and found.search.optimizer.rate == 1
     assert found.search.blend == Paste() and found.search.precision == "fp32"
 
 
 def test_a_default_written_out_is_the_same_search():
-    written, bare = find("amos2016:steps=1000", None), find("amos2016", None)
+    written, bare = parse_search("amos2016:steps=1000", None), parse_search("amos2016", None)
     assert written is not None and bare is not None and written.settings == bare.settings
-    other = find("amos2016:steps=999", None)
+    other = parse_search("amos2016:steps=999", None)
     assert other is not None and other.settings != bare.settings
 
 
 def test_nearest_is_there_if_training_pictures_are():
-    assert find("nearest", None) is None
-    found = find("nearest", BASELINES["mean"])
+    assert parse_search("nearest", None) is None
+    found = parse_search("nearest", BASELINES["mean"])
     assert found is not None and found.search is BASELINES["mean"]
 
 
@@ -52,5 +52,5 @@ def test_nearest_is_there_if_training_pictures_are():
 )
 def test_a_mistake_is_told(word, message):
     with pytest.raises(UserError) as caught:
-        find(word, None)
+        parse_search(word, None)
     assert message in str(caught.value)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganfill.benchmark.cache import Shelf
-from ganfill.benchmark.feature_distances import Yardstick
+from ganfill.benchmark.cache import ResultCache
+from ganfill.benchmark.feature_distances import FeatureDistances
 from ganfill.data.store import ImageStore
 from ganfill.data.subsets import choose
 from ganfill.metrics import distances
@@ -24,7 +24,9 @@ def make(store_path, tmp_path):
         return FeatureNetwork(name, colours, name)
 
     def yardstick(*names):
-        return Yardstick(real, [network(name) for name in names], torch.device("cpu"), Shelf(tmp_path / "cells"))
+        return FeatureDistances(
+            real, [network(name) for name in names], torch.device("cpu"), ResultCache(tmp_path / "cells")
+        )
 
     return yardstick, calls
 

@@ -3,8 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from ganfill.benchmark.cache import Kept
-from ganfill.benchmark.table import compare, judge, summarise
+from ganfill.benchmark.cache import CachedResult
+from ganfill.benchmark.table import compare, compute_metrics, summarise
 from ganfill.report.table_files import columns, markdown, write_csv
 
 
@@ -24,17 +24,17 @@ def answered(truth, holes, *levels):
     """A cell whose answers are off by so many levels."""
     answers = [np.where(holes[..., None], truth.astype(int) + level, truth).astype(np.uint8) for level in levels]
     scores = np.tile(np.arange(len(levels), dtype=float), (len(truth), 1))
-    return Kept({"finished": np.stack(answers, 1), "scores": scores}, {})
+    return CachedResult({"finished": np.stack(answers, 1), "scores": scores}, {})
 
 
 def test_the_first_answer_is_judged(truth, holes):
-    figures = judge(answered(truth, holes, 10), truth, holes)
+    figures = compute_metrics(answered(truth, holes, 10), truth, holes)
     assert set(figures) == {"psnr", "ssim", "l1", "seam"}
     assert figures["l1"] == pytest.approx(10) and figures["seam"] == pytest.approx(10)
 
 
 def test_several_answers_are_judged_together(truth, holes):
-    figures = judge(answered(truth, holes, 10, -10, 40), truth, holes)
+    figures = compute_metrics(answered(truth, holes, 10, -10, 40), truth, holes)
     assert figures["l1"] == pytest.approx(10)
     assert figures["psnr_best_of_k"] == pytest.approx(figures["psnr"])
     assert figures["psnr_mean_of_k"] == pytest.approx(20 * np.log10(255 / 13), abs=0.05)  # (10 - 10 + 40) / 3
@@ -46,7 +46,7 @@ def test_several_answers_are_judged_together(truth, holes):
 def test_estimates_are_judged_if_there_are_any(truth, holes):
     cell = answered(truth, holes, 10)
     cell.arrays.update(mean=truth, low=truth - 1, high=truth + 1)
-    figures = judge(cell, truth, holes)
+    figures = compute_metrics(cell, truth, holes)
     assert (figures["psnr_mean"] > 100).all() and (figures["coverage"] == 1).all()
 
 

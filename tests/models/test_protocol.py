@@ -72,16 +72,16 @@ def test_shapes(pair):
 def test_the_generator_can_be_taken_apart_at_any_stage(pair):
     generator, _ = pair.evaluated()
     images = generator(pair.z)
-    assert torch.equal(generator.early(pair.z, 0).flatten(1), pair.z)
-    assert torch.equal(generator.late(generator.early(pair.z, 1), 1), images)
+    assert torch.equal(generator.forward_until(pair.z, 0).flatten(1), pair.z)
+    assert torch.equal(generator.forward_from(generator.forward_until(pair.z, 1), 1), images)
     levels = 2 if pair.name in MAPPED else pair.resolution.bit_length() - 2
-    assert generator.early(pair.z, 1).ndim == (3 if pair.name in MAPPED else 4)
+    assert generator.forward_until(pair.z, 1).ndim == (3 if pair.name in MAPPED else 4)
     for level in range(levels):
-        features = generator.early(pair.z, level)
+        features = generator.forward_until(pair.z, level)
         assert len(features) == 4
-        torch.testing.assert_close(generator.late(features, level), images)
+        torch.testing.assert_close(generator.forward_from(features, level), images)
         for since in range(level + 1):
-            again = generator.early(generator.early(pair.z, since), level, since)
+            again = generator.forward_until(generator.forward_until(pair.z, since), level, since)
             torch.testing.assert_close(again, features)
 
 

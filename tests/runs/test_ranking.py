@@ -6,7 +6,7 @@ import pytest
 
 from ganfill.errors import UserError
 from ganfill.runs.ranking import columns, measured, rank, times
-from ganfill.runs.reader import Cell
+from ganfill.runs.reader import RunRecord
 
 
 def _cell(loss, seed=0, fd=(), state="finished", kimg=40.0, figures=None, name=None, **more):
@@ -16,7 +16,7 @@ def _cell(loss, seed=0, fd=(), state="finished", kimg=40.0, figures=None, name=N
     metrics = {"kimg": np.array([1.0, 2.0, 3.0]), "images_per_second": np.array([50.0, math.nan, 70.0])}
     figures = {"kimg": kimg} | (figures or {})
     name = name or f"{loss},{seed}"
-    return Cell(name, Path(name), config, metrics, distances if fd else {}, figures, state, ())
+    return RunRecord(name, Path(name), config, metrics, distances if fd else {}, figures, state, ())
 
 
 def test_best_and_last_values_of_a_cell():

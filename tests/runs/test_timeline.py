@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.runs.timeline import LONGEST, encode, open_reel, pick
+from ganfill.runs.timeline import LONGEST, encode, open_timeline, pick
 
 KINDS = {"ema": "averaged", "raw": "raw"}
 
@@ -15,7 +15,7 @@ def _sheet(path, shade=0, size=(12, 8)):
 
 
 def _open(directory, problems=None, kinds=KINDS, budget=10**6):
-    return open_reel("Samples", directory, kinds, budget, [] if problems is None else problems)
+    return open_timeline("Samples", directory, kinds, budget, [] if problems is None else problems)
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 76, 5000])

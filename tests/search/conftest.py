@@ -31,13 +31,13 @@ class Linear(nn.Module):
         self.first, self.second = fixed(8, 3), fixed(48, 8, seed=1)
 
     def forward(self, z):
-        return self.late(self.early(z, 1), 1)
+        return self.forward_from(self.forward_until(z, 1), 1)
 
-    def early(self, features, level, since=0):
-        return features @ self.first.T if since < 1 <= level else features
+    def forward_until(self, features, stage, since=0):
+        return features @ self.first.T if since < 1 <= stage else features
 
-    def late(self, features, level):
-        return (self.early(features, 1, since=level) @ self.second.T).unflatten(1, (3, 4, 4))
+    def forward_from(self, features, stage):
+        return (self.forward_until(features, 1, since=stage) @ self.second.T).unflatten(1, (3, 4, 4))
 
 
 class Mapped(nn.Module):
@@ -48,13 +48,13 @@ class Mapped(nn.Module):
         self.mapping, self.synthesis = fixed(5, 3), fixed(2, 24, 5, seed=1)
 
     def forward(self, z):
-        return self.late(z, 0)
+        return self.forward_from(z, 0)
 
-    def early(self, features, level, since=0):
-        return (features @ self.mapping.T).tanh()[:, None].expand(-1, 2, -1) if since < 1 <= level else features
+    def forward_until(self, features, stage, since=0):
+        return (features @ self.mapping.T).tanh()[:, None].expand(-1, 2, -1) if since < 1 <= stage else features
 
-    def late(self, features, level):
-        halves = torch.einsum("lpd,nld->nlp", self.synthesis, self.early(features, 1, since=level))
+    def forward_from(self, features, stage):
+        halves = torch.einsum("lpd,nld->nlp", self.synthesis, self.forward_until(features, 1, since=stage))
         return torch.cat([half.unflatten(1, (3, 2, 4)) for half in halves.unbind(1)], 2)
 
 

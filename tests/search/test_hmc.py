@@ -8,9 +8,9 @@ from ganfill.models.latent import Normal, Uniform
 from ganfill.search.hmc import PosteriorSampling, prior_energy
 from ganfill.search.initialization import from_prior
 from ganfill.search.latent_search import LatentSearch
-from ganfill.search.parametrization import Typical
+from ganfill.search.parametrization import TypicalSet
 
-BEGIN = LatentSearch(rounds=((4, 0),), start=from_prior, parametrise=Typical(width=100), precision="fp32")
+BEGIN = LatentSearch(rounds=((4, 0),), start=from_prior, parametrise=TypicalSet(width=100), precision="fp32")
 SAMPLING = PosteriorSampling(BEGIN, chains=4, burn_in=60, samples=400, leaps=6, correlated=8.0, precision="fp32")
 
 

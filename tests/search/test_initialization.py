@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganfill.models.latent import Normal
-from ganfill.search.initialization import FromPool, Proposals, expect, from_prior, guess_latents, pool
+from ganfill.search.initialization import EncoderStart, FromPool, expect, from_prior, guess_latents, pool
 from ganfill.search.networks import Networks
 from ganfill.search.objective import Objective
 from ganfill.search.target import Target
@@ -105,12 +105,12 @@ def guided(networks):
 
 
 def test_without_an_encoder_proposals_come_from_the_pool(networks, target):
-    assert torch.equal(start(Proposals(pool=FromPool(32)), networks, target), start(FromPool(32), networks, target))
+    assert torch.equal(start(EncoderStart(pool=FromPool(32)), networks, target), start(FromPool(32), networks, target))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_encoders_guess_comes_first_as_it_is(guided, target, count):
-    z = start(Proposals(pool=FromPool(32)), guided, target, count)
+    z = start(EncoderStart(pool=FromPool(32)), guided, target, count)
     assert z.shape == (3, count, 8) and torch.equal(z[:, 0], guess_latents(guided, target))
     assert all(len(candidates.unique(dim=0)) == count for candidates in z)
 
@@ -122,9 +122,9 @@ def test_a_guess_is_moved_to_where_the_prior_is(guided, target):
 
 def test_variations_mix_the_guess_with_draws_from_the_prior(guided, target):
     draws = start(from_prior, guided, target, 3)
-    z = start(Proposals(jitter=0.6), guided, target)
+    z = start(EncoderStart(jitter=0.6), guided, target)
     torch.testing.assert_close(z[:, 1:], 0.8 * z[:, :1] + 0.6 * draws)
-    torch.testing.assert_close(start(Proposals(jitter=0), guided, target)[:, 1:], z[:, :1].expand(-1, 3, -1))
+    torch.testing.assert_close(start(EncoderStart(jitter=0), guided, target)[:, 1:], z[:, :1].expand(-1, 3, -1))
 
 
 def test_variations_of_a_normal_prior_stay_as_far_from_the_origin_as_it_does(linear):
@@ -132,12 +132,12 @@ def test_variations_of_a_normal_prior_stay_as_far_from_the_origin_as_it_does(lin
     guess = Normal(400).sample(1, torch.Generator().manual_seed(0))
     linear.encoder = lambda image, known: guess.expand(len(image), -1)
     target = Target.of(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool))
-    z = start(Proposals(), Networks(linear, "fp32"), target, 50)
+    z = start(EncoderStart(), Networks(linear, "fp32"), target, 50)
     assert z.norm(dim=2).mean().item() == pytest.approx(20, rel=0.03)
 
 
 def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
-    how = Proposals(pool=FromPool(32))
+    how = EncoderStart(pool=FromPool(32))
     z = start(how, guided, target)
     assert torch.equal(start(how, guided, target.pick(1, 2)), z[1:2])
     turned = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])
@@ -149,12 +149,12 @@ def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
 def test_missing_and_hidden_pixels_do_not_reach_the_encoder(guided, target):
     held = torch.zeros_like(target.known)
     held[:, :, :4] = 1
-    start(Proposals(), guided, target.hide(held))
+    start(EncoderStart(), guided, target.hide(held))
     ((image, known),) = guided.model.encoder.seen
     hidden = (target.known == 0) | (held == 1)
     assert torch.equal(known[:3], 1 - hidden.float()) and not image[:3][hidden.expand(-1, 3, -1, -1)].any()
     louder = Target(torch.where(hidden, 9.0, target.image), target.known * (1 - held), target.keys)
-    assert torch.equal(start(Proposals(), guided, louder), start(Proposals(), guided, target.hide(held)))
+    assert torch.equal(start(EncoderStart(), guided, louder), start(EncoderStart(), guided, target.hide(held)))
 
 
 def test_the_expectation_is_the_mean_of_a_guess_and_of_the_mirrored_one(guided, target):

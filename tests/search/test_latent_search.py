@@ -7,9 +7,9 @@ from ganfill.search.initialization import from_prior
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.objective import Objective
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import Clip, Typical
-from ganfill.search.refinement import Cut, Polish
-from ganfill.search.selection import Selection, judge
+from ganfill.search.parametrization import Clip, TypicalSet
+from ganfill.search.refinement import FeatureOptimization, Polish
+from ganfill.search.selection import Selection, masked_l1
 
 
 def same(one, two, rows=slice(None)):
@@ -63,7 +63,7 @@ def test_successive_halving_keeps_the_best(model, images, holes):
     z = model.latent.sample(5 * 8, torch.Generator().manual_seed(0)).view(5, 8, 8)
     search = LatentSearch(rounds=((8, 0), (4, 0), (1, 0)), start=lambda *_: z, parametrise=Clip(), precision="fp32")
     found = search(model, images, holes)
-    errors = judge(model.generator(z.flatten(0, 1)).view(5, 8, 3, 32, 32), images, (~holes).float())
+    errors = masked_l1(model.generator(z.flatten(0, 1)).view(5, 8, 3, 32, 32), images, (~holes).float())
     assert torch.equal(found.latents[:, 0], z[torch.arange(5), errors.argmin(1)])
     torch.testing.assert_close(found.scores[:, 0], errors.min(1).values)
 
@@ -141,7 +141,7 @@ def solvable(linear):
     return images, holes, torch.stack(solutions)
 
 
-FREE = Typical(width=100)
+FREE = TypicalSet(width=100)
 
 
 def test_adam_finds_the_least_squares(linear, solvable):
@@ -169,7 +169,7 @@ def test_passes_by_hand(model, images, holes):
     search = LatentSearch(rounds=((8, 2), (4, 1), (2, 3)), start=from_prior, refit=1, precision="fp32")
     steps, looks = 8 * 2 + 4 + 2 * 3 + 1, 8 + 4 + 2 + 1  # a look before each halving, at the end, and after the refit
     assert search(model, images, holes).passes == pytest.approx(steps + looks / 3)
-    finished = replace(search, finish=[Cut(1, 5), Polish(4)], refit=0)
+    finished = replace(search, finish=[FeatureOptimization(1, 5), Polish(4)], refit=0)
     expected = 8 * 2 + 4 * 1 + 3 * 3 + (8 + 4 + 3) / 3 + 3 * (5 + 5)  # three answers to the end
     assert finished(model, images, holes, answers=3).passes == pytest.approx(expected)
 
@@ -190,5 +190,5 @@ def test_coordinates_of_a_uniform_prior_do_not_stick_at_its_edge(model, holes):
         rounds=((1, 150),), start=lambda *_: torch.ones(4, 1, 8), optimizer=Adam(0.1, decay=0.3), precision="fp32"
     )
     found = search(model, images, holes[:4])
-    start = judge(model.generator(torch.ones(4, 8))[:, None], images, (~holes[:4]).float())
+    start = masked_l1(model.generator(torch.ones(4, 8))[:, None], images, (~holes[:4]).float())
     assert (found.latents.abs() < 0.999).any(2).all() and (found.scores < 0.5 * start).all()

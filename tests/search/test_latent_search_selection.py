@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 
 from ganfill.search.batching import Recorder
-from ganfill.search.initialization import FromPool, Proposals
+from ganfill.search.initialization import EncoderStart, FromPool
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
 from ganfill.search.parametrization import Clip
-from ganfill.search.selection import Selection, hold_out, judge
+from ganfill.search.selection import Selection, hold_out, masked_l1
 from ganfill.search.target import Target
 
 
@@ -20,7 +20,7 @@ def test_agreement_decides_between_candidates_that_fit_alike(model, images, hole
     found = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
     pictures = model.generator(z[0]).expand(5, -1, -1, -1, -1)
     expected = (pictures[:, 2] + pictures[:, 2].flip(3)) / 2
-    scores = judge(pictures, images, (~holes).float()) + 100 * judge(pictures, expected, holes.float())
+    scores = masked_l1(pictures, images, (~holes).float()) + 100 * masked_l1(pictures, expected, holes.float())
     torch.testing.assert_close(found.scores[:, 0], scores.amin(1))
     assert torch.equal(found.latents[:, 0], z[torch.arange(5), scores.argmin(1)])
     assert not torch.equal(found.latents, search(model, images, holes).latents)
@@ -70,7 +70,7 @@ def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, 
 
     model.encoder = encoder
     selection = Selection(held_out=0.3, agreement=0.5)
-    LatentSearch(rounds=((2, 1),), start=Proposals(), selection=selection, precision="fp32")(model, images, holes)
+    LatentSearch(rounds=((2, 1),), start=EncoderStart(), selection=selection, precision="fp32")(model, images, holes)
     expected = target.known * (1 - hold_out(target, 0.3, 0))
     assert len(seen) == 3 and expected.sum() < target.known.sum()  # the start, the expectation, and the mirrored one
     turns = [torch.equal(known, expected.flip(3)) for _, known in seen]
@@ -82,7 +82,7 @@ def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, 
 
 def test_several_answers_are_chosen_from_those_considered_and_one_is_not(model, images, holes):
     sizes = []
-    search = LatentSearch(rounds=((1, 0),), start=FromPool(32), considered=8, precision="fp32")
+    search = LatentSearch(rounds=((1, 0),), start=FromPool(32), num_candidates=8, precision="fp32")
     model.generator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     search(model, images[:1], holes[:1])
     assert set(sizes[1:]) == {1}

@@ -5,11 +5,11 @@ import torch
 
 from ganfill.search.networks import Networks
 from ganfill.search.objective import (
-    Critic,
+    ContextualWeights,
     Decay,
-    Neighbourhood,
+    DiscriminatorPrior,
+    EncoderPrior,
     Objective,
-    Trust,
     distance_to,
     features,
     log_fake,
@@ -27,19 +27,19 @@ def test_weights_of_yeh_equation_4_by_hand():
     known = known_from([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 0]])
     # Shares of missing pixels in 3 x 3, the border counted as known.
     ninths = [[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 2, 1], [0, 0, 1, 0]]
-    torch.testing.assert_close(Neighbourhood(3)(known), torch.tensor(ninths)[None, None] / 9)
+    torch.testing.assert_close(ContextualWeights(3)(known), torch.tensor(ninths)[None, None] / 9)
 
 
 def test_a_floor_lifts_far_pixels_and_the_hole_stays_0():
     known = known_from([[0, 1, 1, 1, 1, 1]])
     expected = [[0, 0.2 + 0.8 / 9, 0.2, 0.2, 0.2, 0.2]]
-    torch.testing.assert_close(Neighbourhood(3, 0.2)(known), known_from(expected))
+    torch.testing.assert_close(ContextualWeights(3, 0.2)(known), known_from(expected))
 
 
 def test_a_wide_window_is_that_of_the_paper():
     known = torch.ones(1, 1, 15, 15)
     known[..., 7, 7] = 0
-    weights = Neighbourhood()(known)
+    weights = ContextualWeights()(known)
     assert (weights > 0).sum() == 48 and weights[0, 0, 4, 4] == pytest.approx(1 / 49)
 
 
@@ -90,11 +90,11 @@ def test_distances_of_a_king_by_hand():
 def test_trust_by_hand():
     known = known_from([[1, 0, 0, 0]])
     one, two = 1 - math.exp(-1 / 4), 1 - math.exp(-1)  # a pixel and two beyond the edge, over a length of two
-    torch.testing.assert_close(Trust(9.0, 2.0)(known), known_from([[0, 0, one, two]]) * 9 / (3 * 3))
+    torch.testing.assert_close(EncoderPrior(9.0, 2.0)(known), known_from([[0, 0, one, two]]) * 9 / (3 * 3))
 
 
 def test_trust_where_all_or_nothing_is_known():
-    weights = Trust(6.0)(torch.stack([torch.ones(1, 4, 4), torch.zeros(1, 4, 4)]))
+    weights = EncoderPrior(6.0)(torch.stack([torch.ones(1, 4, 4), torch.zeros(1, 4, 4)]))
     assert not weights[0].any() and torch.equal(weights[1], torch.full((1, 4, 4), 6 / 48))
 
 
@@ -131,12 +131,12 @@ def test_the_loss_is_the_weighted_sum_plus_lambda_times_the_prior(model, scene):
     contextual = (weights * (pictures - image).abs()).sum((1, 2, 3))
     torch.testing.assert_close(Objective().error(pictures, image, weights), contextual)
     for penalty, term in ((log_fake, lambda p: (1 - p).log()), (minus_log_real, lambda p: -p.log())):
-        loss = Objective(prior=Critic(penalty), prior_weight=0.1)(Networks(model, "fp32"), *scene)
+        loss = Objective(prior=DiscriminatorPrior(penalty), prior_weight=0.1)(Networks(model, "fp32"), *scene)
         probability = model.discriminator(pictures).sigmoid()
         torch.testing.assert_close(loss, contextual + 0.1 * term(probability))
 
 
-@pytest.mark.parametrize("prior", [Critic(), Critic(centred=True), shell, features])
+@pytest.mark.parametrize("prior", [DiscriminatorPrior(), DiscriminatorPrior(centred=True), shell, features])
 def test_any_prior_term_is_added_as_it_is(model, scene, prior):
     networks = Networks(model, "fp32")
     loss = Objective(prior=prior, prior_weight=0.7)(networks, *scene)
@@ -149,15 +149,15 @@ def test_without_a_prior_no_discriminator_runs(model):
     networks = Networks(model, "fp32")
     zeros = torch.zeros(1, 3, 32, 32)
     assert math.isclose(Objective()(networks, torch.zeros(1, 8), zeros, zeros, zeros[:, :1]).item(), 0)
-    unweighted = Objective(prior=Critic(), prior_weight=0)
+    unweighted = Objective(prior=DiscriminatorPrior(), prior_weight=0)
     assert math.isclose(unweighted(networks, torch.zeros(1, 8), zeros, zeros, zeros[:, :1]).item(), 0)
 
 
 def test_a_centred_critic_counts_from_the_mean_logit_of_real_pictures(model, scene):
     networks, logits = Networks(model, "fp32"), model.discriminator(scene[1])
     assert model.logit_centre == 1.5
-    torch.testing.assert_close(Critic(log_fake, centred=True)(networks, *scene), log_fake(logits - 1.5))
-    torch.testing.assert_close(Critic(log_fake)(networks, *scene), log_fake(logits))
+    torch.testing.assert_close(DiscriminatorPrior(log_fake, centred=True)(networks, *scene), log_fake(logits - 1.5))
+    torch.testing.assert_close(DiscriminatorPrior(log_fake)(networks, *scene), log_fake(logits))
 
 
 def test_the_shell_is_the_square_of_the_distance_to_it(scene):

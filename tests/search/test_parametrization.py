@@ -5,7 +5,7 @@ import torch
 
 from ganfill.models.latent import Normal, Uniform, typical
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import EDGE, Clip, Typical
+from ganfill.search.parametrization import EDGE, Clip, TypicalSet
 
 Z = 3 * torch.randn(50, 16, generator=torch.Generator().manual_seed(0))
 
@@ -40,8 +40,8 @@ def test_typical_leaves_what_is_typical_alone():
 def test_projecting_twice_is_projecting_once(latent):
     once = typical(Z, latent)
     torch.testing.assert_close(typical(once, latent), once)
-    u = Typical().project(Z * 9, latent)
-    torch.testing.assert_close(Typical().project(u, latent), u)
+    u = TypicalSet().project(Z * 9, latent)
+    torch.testing.assert_close(TypicalSet().project(u, latent), u)
 
 
 def test_the_origin_stays_a_number():
@@ -49,7 +49,7 @@ def test_the_origin_stays_a_number():
 
 
 def test_a_normal_prior_is_searched_in_z_near_its_shell():
-    parametrise, latent = Typical(width=0.5), Normal(16)
+    parametrise, latent = TypicalSet(width=0.5), Normal(16)
     assert torch.equal(parametrise.enter(Z, latent), typical(Z, latent, 0.5))
     assert torch.equal(parametrise.project(Z, latent), typical(Z, latent, 0.5))
     assert torch.equal(parametrise.leave(Z, latent), Z)
@@ -57,28 +57,28 @@ def test_a_normal_prior_is_searched_in_z_near_its_shell():
 
 def test_vectors_of_any_batch_shape_are_moved_one_by_one():
     for latent in (Normal(16), Uniform(16)):
-        for move in (Typical().enter, Typical().leave, Typical().project):
+        for move in (TypicalSet().enter, TypicalSet().leave, TypicalSet().project):
             assert torch.equal(move(Z.view(5, 10, 16), latent), move(Z, latent).view(5, 10, 16))
 
 
 def test_coordinates_of_a_uniform_prior_there_and_back():
     z = torch.linspace(-EDGE, EDGE, 201)[:, None]
-    u = Typical().enter(z, Uniform(1))
-    torch.testing.assert_close(Typical().leave(u, Uniform(1)), z, atol=1e-5, rtol=0)
+    u = TypicalSet().enter(z, Uniform(1))
+    torch.testing.assert_close(TypicalSet().leave(u, Uniform(1)), z, atol=1e-5, rtol=0)
     torch.testing.assert_close(u, z.atanh())
 
 
 @pytest.mark.parametrize("z", [1.0, -1.0, 7.0])
 def test_the_edge_of_a_uniform_prior_still_has_a_slope(z):
-    u = Typical().enter(torch.tensor([[z]]), Uniform(1)).requires_grad_()
-    left = Typical().leave(u, Uniform(1))
+    u = TypicalSet().enter(torch.tensor([[z]]), Uniform(1)).requires_grad_()
+    left = TypicalSet().leave(u, Uniform(1))
     (slope,) = torch.autograd.grad(left.sum(), u)
     assert left.abs() < 1 and left.sign() == math.copysign(1, z)
     assert slope.item() == pytest.approx(1 - EDGE**2, rel=0.01)
 
 
 def test_a_coordinate_at_the_edge_comes_back():
-    latent, parametrise, wanted = Uniform(2), Typical(), torch.tensor([[0.2, -0.7]])
+    latent, parametrise, wanted = Uniform(2), TypicalSet(), torch.tensor([[0.2, -0.7]])
     run = Adam(0.1).begin(parametrise.enter(torch.tensor([[1.0, 1.0]]), latent), 200)
     for _ in range(200):
         u = run.point.detach().requires_grad_()
@@ -90,5 +90,5 @@ def test_a_coordinate_at_the_edge_comes_back():
 
 
 def test_however_far_it_is_pushed_it_stays_where_there_is_a_slope():
-    u = Typical().project(torch.tensor([[50.0, -50.0, 1.0]]), Uniform(3))
-    torch.testing.assert_close(Typical().leave(u, Uniform(3)), torch.tensor([[EDGE, -EDGE, math.tanh(1)]]))
+    u = TypicalSet().project(torch.tensor([[50.0, -50.0, 1.0]]), Uniform(3))
+    torch.testing.assert_close(TypicalSet().leave(u, Uniform(3)), torch.tensor([[EDGE, -EDGE, math.tanh(1)]]))

@@ -10,7 +10,7 @@ from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.models.latent import Normal
 from ganfill.search.initialization import from_prior
 from ganfill.search.networks import Networks
-from ganfill.search.objective import Neighbourhood
+from ganfill.search.objective import ContextualWeights
 from ganfill.search.presets import PRESETS, amos2016, auto, best, fast, from_pool, posterior, preset, standard, yeh2017
 from ganfill.search.target import Target
 
@@ -64,7 +64,7 @@ def test_amos2016_is_the_published_loop(model, images, holes):
 
 
 def test_yeh2017_is_the_published_loop(model, images, holes):
-    weights = Neighbourhood(7)((~holes).float())
+    weights = ContextualWeights(7)((~holes).float())
     found = yeh2017(steps=8, rate=0.2, prior_weight=5.0, precision="fp32")(model, images, holes).latents
     expected = by_the_paper(model, images, holes, weights, log_of_rest, 5.0, 0.2, 8)
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
@@ -89,7 +89,7 @@ def error(completion, images, where):
 
 def test_standard_finds_pictures_of_the_generator_itself(model, images, holes):
     search = standard(steps=40, starts=4, pool=64, precision="fp32")
-    start = replace(search.otherwise, rounds=((1, 0),), refit=0, finish=())(model, images, holes)
+    start = replace(search.fallback, rounds=((1, 0),), refit=0, finish=())(model, images, holes)
     found = search(model, images, holes)
     assert (error(found, images, ~holes) < error(start, images, ~holes)).all()
     assert error(found, images, holes).mean() < 0.8 * error(start, images, holes).mean()
@@ -110,9 +110,9 @@ def test_with_an_encoder_standard_cuts_where_fast_only_guesses(model, images, ho
 @pytest.mark.parametrize("make", [fast, standard, best])
 def test_without_an_encoder_the_pool_is_searched(model, images, holes, make):
     search = make(steps=8, starts=2, pool=32, precision="fp32")
-    assert equal(bits(search(model, images, holes)), bits(search.otherwise(model, images, holes)))
+    assert equal(bits(search(model, images, holes)), bits(search.fallback(model, images, holes)))
     assert sum(steps for _, steps in search.rounds) == 0 and search.refit == 0
-    assert sum(steps for _, steps in search.otherwise.rounds) + search.otherwise.refit == 8
+    assert sum(steps for _, steps in search.fallback.rounds) + search.fallback.refit == 8
 
 
 def test_by_name():
@@ -137,7 +137,7 @@ def test_the_blends_of_the_command_line():
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 100])
 def test_a_search_spends_the_steps_it_is_given(steps):
-    assert from_pool(steps=steps, cut_steps=0).steps == standard(steps=steps, cut_steps=0).otherwise.steps == steps
+    assert from_pool(steps=steps, cut_steps=0).steps == standard(steps=steps, cut_steps=0).fallback.steps == steps
     assert from_pool(steps=steps, cut_steps=7).steps == steps + 7
     assert all(count >= 1 for count, _ in from_pool(steps=steps, starts=1).rounds)
 
@@ -215,8 +215,10 @@ def test_stylegan2_is_searched_like_any_other(make, encoder, styled, holes):
 def test_stylegan2_shows_by_w_plus_what_no_z_gives(styled, holes):
     """Pictures by a w of each layer's own; what is known settles what is not."""
     random = torch.Generator().manual_seed(7)
-    ws = torch.stack([styled.generator.early(torch.randn(4, 8, generator=random), 1)[:, 0] for _ in range(8)], 1)
-    images = styled.generator.late(ws, 1)
+    ws = torch.stack(
+        [styled.generator.forward_until(torch.randn(4, 8, generator=random), 1)[:, 0] for _ in range(8)], 1
+    )
+    images = styled.generator.forward_from(ws, 1)
     by_z, by_w = (
         from_pool(64, 8, 256, cut_steps=steps, cut_rate=0.1, precision="fp32")(styled, images, holes)
         for steps in (0, 100)

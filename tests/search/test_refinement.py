@@ -9,12 +9,12 @@ from torch import nn
 from ganfill.errors import UserError
 from ganfill.search.networks import Networks
 from ganfill.search.objective import Objective
-from ganfill.search.parametrization import Typical
-from ganfill.search.refinement import Adapt, Answers, Cut, Polish
+from ganfill.search.parametrization import TypicalSet
+from ganfill.search.refinement import Adapt, Answers, FeatureOptimization, Polish
 from ganfill.search.selection import hold_out
 from ganfill.search.target import Target
 
-FREE = Typical(width=100)
+FREE = TypicalSet(width=100)
 
 
 @dataclass(frozen=True)
@@ -89,34 +89,34 @@ def test_a_polish_of_a_uniform_prior_never_ends_worse(model):
 
 def test_a_cut_fits_what_z_cannot_and_ends_at_the_only_solution(linear, holes, z):
     features = torch.randn(4, 8, generator=torch.Generator().manual_seed(6))
-    images = linear.generator.late(features, 1)
+    images = linear.generator.forward_from(features, 1)
     by_z = finish(Polish(60, parametrise=FREE), linear, images, holes, z)
-    cut = finish(Cut(1, 400, 0.1), linear, images, holes, z)
+    cut = finish(FeatureOptimization(1, 400, 0.1), linear, images, holes, z)
     assert (error(by_z.pictures, images, ~holes) > 0.1).all()
     # 36 known values settle 8 features, and these the hole.
     torch.testing.assert_close(cut.features, features, atol=0.02, rtol=0)
     torch.testing.assert_close(cut.pictures, images, atol=0.02, rtol=0)
     assert cut.level == 1 and torch.equal(cut.z, z)
-    torch.testing.assert_close(cut.pictures, linear.generator.late(cut.features, 1))
+    torch.testing.assert_close(cut.pictures, linear.generator.forward_from(cut.features, 1))
 
 
 def test_a_cut_of_no_steps_changes_nothing(linear, holes, z):
-    cut = finish(Cut(1, 0), linear, torch.zeros(4, 3, 4, 4), holes, z)
+    cut = finish(FeatureOptimization(1, 0), linear, torch.zeros(4, 3, 4, 4), holes, z)
     torch.testing.assert_close(cut.pictures, linear.generator(z))
-    torch.testing.assert_close(cut.features, linear.generator.early(z, 1))
+    torch.testing.assert_close(cut.features, linear.generator.forward_until(z, 1))
 
 
 def test_cutting_a_mapping_network_frees_a_w_for_every_layer(mapped, holes, z):
     w = torch.randn(4, 2, 5, generator=torch.Generator().manual_seed(7))
-    images = mapped.generator.late(w, 1)
+    images = mapped.generator.forward_from(w, 1)
     by_z = finish(Polish(60, parametrise=FREE), mapped, images, holes, z)
-    cut = finish(Cut(1, 400, 0.1), mapped, images, holes, z)
+    cut = finish(FeatureOptimization(1, 400, 0.1), mapped, images, holes, z)
     assert cut.features.shape == (4, 2, 5) and not torch.allclose(cut.features[:, 0], cut.features[:, 1], atol=0.1)
     torch.testing.assert_close(cut.features, w, atol=0.02, rtol=0)
     assert (error(cut.pictures, images, ~holes) < 0.02).all() and (error(by_z.pictures, images, ~holes) > 0.2).all()
 
 
-@pytest.mark.parametrize("before", [Cut(1, 3), Cut(1, 0)], ids=str)
+@pytest.mark.parametrize("before", [FeatureOptimization(1, 3), FeatureOptimization(1, 0)], ids=str)
 def test_stylegan2_is_cut_open_and_adapted(styled, before):
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     holes, z = (
@@ -139,9 +139,9 @@ def test_stylegan2_is_cut_open_and_adapted(styled, before):
 def test_a_level_that_a_generator_does_not_have_is_refused_in_one_line(styled):
     images, holes = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     with pytest.raises(
-        UserError, match=r"search.cut_level=2 does not suit this model: .* levels 0 \(z\) and 1 .* use 1"
+        UserError, match=r"search.cut_level=2 does not suit this model: .* stages 0 \(z\) and 1 .* use 1"
     ):
-        finish(Cut(2, 1), styled, images, holes, torch.ones(1, 8))
+        finish(FeatureOptimization(2, 1), styled, images, holes, torch.ones(1, 8))
 
 
 def test_a_second_cut_goes_on_from_the_first(model):
@@ -153,15 +153,17 @@ def test_a_second_cut_goes_on_from_the_first(model):
     errors = [error(answers.pictures, images, ~holes)]
     for level in (1, 2, 3):
         before = answers
-        answers = Cut(level, 10, 0.1)(networks, target, Objective(), weights, held, answers)
+        answers = FeatureOptimization(level, 10, 0.1)(networks, target, Objective(), weights, held, answers)
         errors.append(error(answers.pictures, images, ~holes))
         assert answers.level == level and answers.features.shape[2] == 2 ** (level + 1)
-        untouched = Cut(level, 0)(networks, target, Objective(), weights, held, before)
+        untouched = FeatureOptimization(level, 0)(networks, target, Objective(), weights, held, before)
         torch.testing.assert_close(untouched.pictures, before.pictures, atol=1e-5, rtol=0)
     assert all((after < before).all() for before, after in pairwise(errors))
 
 
-@pytest.mark.parametrize("how", [Polish(6), Cut(1, 6), Cut(2, 6, 0.2), Adapt(3)], ids=str)
+@pytest.mark.parametrize(
+    "how", [Polish(6), FeatureOptimization(1, 6), FeatureOptimization(2, 6, 0.2), Adapt(3)], ids=str
+)
 def test_items_know_neither_order_nor_mates(how, model):
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(4, 3, 32, 32, generator=generator) * 2 - 1
@@ -177,7 +179,7 @@ def test_items_know_neither_order_nor_mates(how, model):
     assert torch.equal(nothing.pictures, together.pictures)
 
 
-@pytest.mark.parametrize("before", [None, Cut(1, 2)])
+@pytest.mark.parametrize("before", [None, FeatureOptimization(1, 2)])
 def test_adapting_leaves_the_model_as_it_was_to_the_bit(model, before):
     state = copy.deepcopy(model.generator.state_dict())
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -205,12 +207,12 @@ class Shift(nn.Module):
         self.shift = nn.Parameter(torch.zeros(()))
 
     def forward(self, z):
-        return self.late(z, 0)
+        return self.forward_from(z, 0)
 
-    def early(self, features, level, since=0):
+    def forward_until(self, features, stage, since=0):
         return features
 
-    def late(self, features, level):
+    def forward_from(self, features, stage):
         return (features[:, :1, None, None] + self.shift).expand(-1, 3, 4, 4)
 
 
@@ -255,4 +257,4 @@ def test_held_out_pixels_judge_but_are_never_fitted(shift):
 
 
 def test_passes_are_what_each_step_costs():
-    assert [how.passes for how in (Polish(7), Cut(1, 9), Adapt(5))] == [8, 9, 5]
+    assert [how.passes for how in (Polish(7), FeatureOptimization(1, 9), Adapt(5))] == [8, 9, 5]

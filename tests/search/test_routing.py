@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from ganfill.search.presets import auto, standard
-from ganfill.search.routing import Routed, fill
+from ganfill.search.routing import RoutedSearch, fill
 
 SEARCH = standard(steps=4, starts=2, pool=16, cut_steps=2, precision="fp32")
-ROUTED = Routed(SEARCH, tiny=0.01, scattered=0.6)
+ROUTED = RoutedSearch(SEARCH, tiny=0.01, scattered=0.6)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def holes():
 
 def test_what_is_wide(holes):
     assert ROUTED.is_wide(holes).tolist() == [True, False, False, False]
-    assert Routed(SEARCH, tiny=0.0, scattered=0.8).is_wide(holes).tolist() == [True, True, True, False]
+    assert RoutedSearch(SEARCH, tiny=0.0, scattered=0.8).is_wide(holes).tolist() == [True, True, True, False]
     most = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.8
     assert ROUTED.is_wide(most).all() and ROUTED.is_wide(torch.ones_like(most)).all()
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.search.selection import Selection, best, far_apart, hold_out, judge
+from ganfill.search.selection import Selection, best, far_apart, hold_out, masked_l1
 from ganfill.search.target import Target
 
 
@@ -48,7 +48,7 @@ def test_the_judge_takes_the_mean_of_what_counts():
     pictures[0, :, :, 1] = 9
     judged = torch.zeros(2, 1, 2, 2)
     judged[0, :, 0] = 1
-    scores = judge(pictures, image, judged)
+    scores = masked_l1(pictures, image, judged)
     torch.testing.assert_close(scores, torch.tensor([[0.15, 0.1], [0.0, 0.0]]))
 
 

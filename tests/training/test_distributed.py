@@ -100,12 +100,13 @@ def scenarios(device, out):
     torch.set_num_threads(1)
     rank = distributed.rank()
     mean = torch.tensor([1.0 + 2 * rank, 5.0]), torch.full((2, 2), float(rank)).t()
-    distributed.average_(mean)
+    distributed.all_reduce_mean_(mean)
     first = torch.tensor([float(rank)])
-    distributed.spread_([first])
+    distributed.broadcast_([first])
     seen = {
         "mean": mean, "first": first, "gathered": distributed.gather(torch.arange(2) + 10 * rank),
-        "decided": distributed.of_first(rank == 0), "share": distributed.share(6), "uneven": message(distributed.share, 7),
+        "decided": distributed.broadcast_flag(rank == 0),
+        "share": distributed.local_slice(6), "uneven": message(distributed.local_slice, 7),
     }  # fmt: skip
     torch.save(seen, out / f"rank{rank}.pt")
     train(make_plain(), out / "plain", 0.256)
@@ -174,11 +175,11 @@ def test_averages_rows_and_decisions(out):
 def test_one_process_alone_changes_nothing():
     tensor = torch.rand(3)
     before = tensor.clone()
-    distributed.average_([tensor])
-    distributed.spread_([tensor])
+    distributed.all_reduce_mean_([tensor])
+    distributed.broadcast_([tensor])
     assert torch.equal(tensor, before) and torch.equal(distributed.gather(tensor), before)
-    assert (distributed.world(), distributed.rank(), distributed.of_first(False)) == (1, 0, False)
-    assert distributed.share(7) == slice(0, 7)
+    assert (distributed.world(), distributed.rank(), distributed.broadcast_flag(False)) == (1, 0, False)
+    assert distributed.local_slice(7) == slice(0, 7)
 
 
 @pytest.mark.parametrize("other", ["plain", "continued_by_one", "continued_by_two"])
@@ -236,7 +237,7 @@ def mistake(device):
     if distributed.rank() == 0:
         atexit.register(time.sleep, 1)
         raise UserError("fd_samples=7 is wrong")
-    distributed.of_first(False)
+    distributed.broadcast_flag(False)
 
 
 def test_a_mistake_that_one_finds_is_told_and_a_defect_keeps_its_traceback(jobs):

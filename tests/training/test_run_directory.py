@@ -3,34 +3,34 @@ import torch
 import yaml
 
 from ganfill.errors import UserError
-from ganfill.training.run_directory import compare, last_metrics, read_checkpoint, settle
+from ganfill.training.run_directory import check_resumable, init_run_dir, last_metrics, read_checkpoint
 
 CONFIG = {"kimg": 1, "loss": {"_target_": "a"}, "data": {"path": "x", "mirror": False}, "device": "auto"}
 
 
 def test_free_keys_may_change_and_the_new_ones_are_kept(tmp_path):
-    settle(tmp_path / "run", CONFIG)
-    settle(tmp_path / "run", CONFIG | {"kimg": 2, "device": "cpu", "data": {"path": "y", "mirror": False}})
+    init_run_dir(tmp_path / "run", CONFIG)
+    init_run_dir(tmp_path / "run", CONFIG | {"kimg": 2, "device": "cpu", "data": {"path": "y", "mirror": False}})
     assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["kimg"] == 2
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
 
 
 def test_other_keys_may_not_appear_or_vanish_either(tmp_path):
-    settle(tmp_path, CONFIG)
+    init_run_dir(tmp_path, CONFIG)
     (tmp_path / "last.ckpt").touch()
     with pytest.raises(UserError, match=r"data\.mirror \(there False, now None\), gamma \(there None, now 3\)"):
-        settle(tmp_path, CONFIG | {"gamma": 3, "data": {"path": "x"}})
+        init_run_dir(tmp_path, CONFIG | {"gamma": 3, "data": {"path": "x"}})
 
 
 def test_comparing_writes_nothing(tmp_path):
-    compare(tmp_path / "run", CONFIG)
+    check_resumable(tmp_path / "run", CONFIG)
     assert not (tmp_path / "run").exists()
-    settle(tmp_path, CONFIG)
+    init_run_dir(tmp_path, CONFIG)
     (tmp_path / "last.ckpt").touch()
     before = (tmp_path / "config.yaml").read_bytes()
-    compare(tmp_path, CONFIG | {"kimg": 2})
+    check_resumable(tmp_path, CONFIG | {"kimg": 2})
     with pytest.raises(UserError, match="gamma"):
-        compare(tmp_path, CONFIG | {"gamma": 3})
+        check_resumable(tmp_path, CONFIG | {"gamma": 3})
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 

@@ -16,7 +16,7 @@ from ganfill.app.service import Service, Watch
 Found = TypeVar("Found")
 
 
-class Running(Generic[Found]):
+class Job(Generic[Found]):
     """Work in a thread of its own.
 
     Args:
@@ -62,12 +62,12 @@ class Searches:
     """The searches that run, one for each visitor at most."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, Job] = {}
 
-    def start(self, visitor: str, work: Callable[[Watch], Found]) -> Running[Found]:
+    def start(self, visitor: str, work: Callable[[Watch], Found]) -> Job[Found]:
         """Starts a visitor's work, in place of what is running for the same one."""
         self.stop(visitor)
-        self._running[visitor] = running = Running(work)
+        self._running[visitor] = running = Job(work)
         return running
 
     def stop(self, visitor: str) -> None:
@@ -79,7 +79,7 @@ class Searches:
 Found = TypeVar("Found")
 
 
-class Desk:
+class RequestPool:
     """Serves the requests of one event loop.
 
     Args:
@@ -88,7 +88,7 @@ class Desk:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._inside: list[Running] = []
+        self._inside: list[Job] = []
 
     async def serve(self, request: Request, work: Callable[[Watch], Found]) -> Found:
         """What ``work`` gives, called in a thread; its ``watch`` ends it when the client has gone.
@@ -99,8 +99,8 @@ class Desk:
         """
         self._inside = [each for each in self._inside if not each.done]
         if len(self._inside) > self.service.limits.waiting:
-            raise self.service.line.busy()
-        running = Running(work)
+            raise self.service.queue.busy()
+        running = Job(work)
         self._inside.append(running)
         found = asyncio.wrap_future(running.future)
         found.add_done_callback(_look)

@@ -12,7 +12,7 @@ from ganfill.app.errors import Busy
 PAUSE = 0.25  # seconds after which one who waits is asked again
 
 
-class Line:
+class FifoQueue:
     """A line of threads in front of one that is served.
 
     Args:
@@ -30,7 +30,7 @@ class Line:
         return len(self._tickets)
 
     @contextmanager
-    def turn(self, ask: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def slot(self, ask: Callable[[], object] = lambda: None) -> Iterator[None]:
         """Waits for the turn, which lasts as long as the block.
 
         Args:

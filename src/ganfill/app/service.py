@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ganfill.app.errors import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
-from ganfill.app.queue import Line
+from ganfill.app.queue import FifoQueue
 from ganfill.completion.pipeline import Filled, fill, place
 from ganfill.errors import UserError
 from ganfill.images import masks
@@ -23,7 +23,7 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
 
-__all__ = ["Cancelled", "Limits", "Order", "Refused", "Service"]
+__all__ = ["Cancelled", "CompletionRequest", "Limits", "Refused", "Service"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # of uploads; Pillow hands others to outside programs
 EMPTY = "nothing is missing, the picture stays as it is"
@@ -56,7 +56,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Order:
+class CompletionRequest:
     """A picture to complete.
 
     Args:
@@ -99,7 +99,7 @@ class Service:
 
     def __init__(self, models: Sequence[str], device: torch.device | str, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.line = Line(self.limits.waiting)
+        self.queue = FifoQueue(self.limits.waiting)
         self.models: dict[str, Model] = {}
         self._decoding = threading.Lock()  # Pillow's warnings are caught for the whole process; and memory is bounded
         for word in models:
@@ -164,7 +164,7 @@ class Service:
             raise Unusable(f"hole={kind} is no kind of hole: use {', '.join(masks.KINDS)}, or send a mask")
         return Drawn(masks.KINDS[kind], self._find(model).resolution, seed)(photo, photo.digest)
 
-    def complete(self, order: Order, watch: Watch | None = None) -> Filled:
+    def complete(self, order: CompletionRequest, watch: Watch | None = None) -> Filled:
         """Completes a picture when its turn has come; the answers are those of ``Model.complete``.
 
         Args:
@@ -188,7 +188,7 @@ class Service:
         except UserError as error:
             raise Unusable(str(error)) from None
         tell = watch or (lambda share, picture: None)
-        with self.line.turn(lambda: tell(0.0, None)):
+        with self.queue.slot(lambda: tell(0.0, None)):
             progress = _Progress(tell, limits.seconds)
             filled = fill(
                 model,

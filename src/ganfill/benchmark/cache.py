@@ -17,7 +17,7 @@ UNSAFE = re.compile(r"[^\w.=-]+")  # in a file's name
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedResult:
     """A result.
 
     Attributes:
@@ -32,7 +32,7 @@ class Kept:
 
 
 @dataclass
-class Shelf:
+class ResultCache:
     """A directory of results, each an ``.npz`` and a ``.json`` that vouches for it and is written last.
 
     Args:
@@ -47,7 +47,7 @@ class Shelf:
     computed: int = field(default=0, init=False)
     found: int = field(default=0, init=False)
 
-    def get(self, name: str, depends: dict[str, Any], compute: Callable[[], Kept]) -> Kept:
+    def get(self, name: str, depends: dict[str, Any], compute: Callable[[], CachedResult]) -> CachedResult:
         """The result of that name that depends on just this; computed, and kept, unless it is there in full.
 
         Args:
@@ -62,22 +62,22 @@ class Shelf:
             self.found += 1
             return result
         made = compute()
-        result = Kept(made.arrays, made.facts, digest)
+        result = CachedResult(made.arrays, made.facts, digest)
         self._write(stem, result, depends)
         self.computed += 1
         return result
 
-    def _read(self, stem: str, digest: str) -> Kept | None:
+    def _read(self, stem: str, digest: str) -> CachedResult | None:
         try:
             content = json.loads((self.path / f"{stem}.json").read_text("utf-8"))
             if content["digest"] != digest:
                 return None
             with (self.path / f"{stem}.npz").open("rb") as file, np.load(file) as arrays:
-                return Kept(dict(arrays), content["facts"], digest)
+                return CachedResult(dict(arrays), content["facts"], digest)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None  # not there, or not in full: made anew
 
-    def _write(self, stem: str, result: Kept, depends: dict[str, Any]) -> None:
+    def _write(self, stem: str, result: CachedResult, depends: dict[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         content = {"digest": result.digest, "facts": result.facts, "depends": depends}
         # The JSON file comes last: its digest vouches for the arrays.

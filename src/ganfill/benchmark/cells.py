@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from ganfill.benchmark.baselines import Search
-from ganfill.benchmark.cache import Kept, Shelf
-from ganfill.benchmark.contestants import Contestant
+from ganfill.benchmark.cache import CachedResult, ResultCache
+from ganfill.benchmark.contestants import SearchEntry
 from ganfill.data.subsets import Pictures, sha256
 from ganfill.devices import describe
 from ganfill.images import masks, pixels
@@ -26,7 +26,7 @@ SLOW = 2.0  # seconds a picture, from which one timing is enough
 
 
 @dataclass(frozen=True)
-class Scene:
+class EvalCase:
     """Pictures with one kind of hole, and what every search on them is given.
 
     Attributes:
@@ -71,7 +71,9 @@ class Scene:
         }
 
 
-def find_cell(scene: Scene, contestant: Contestant, shelf: Shelf, advance: Callable[[float], object]) -> Kept:
+def find_cell(
+    scene: EvalCase, contestant: SearchEntry, shelf: ResultCache, advance: Callable[[float], object]
+) -> CachedResult:
     """The cell, from the shelf if it is there.
 
     Args:
@@ -89,7 +91,7 @@ def find_cell(scene: Scene, contestant: Contestant, shelf: Shelf, advance: Calla
     return shelf.get(f"{scene.mask}-{contestant.word}", depends, lambda: _compute(scene, contestant.search, advance))
 
 
-def _compute(scene: Scene, search: Search, advance: Callable[[float], object]) -> Kept:
+def _compute(scene: EvalCase, search: Search, advance: Callable[[float], object]) -> CachedResult:
     _complete(scene, search, WARM_UP)
     found, finished, seconds = _complete(scene, search, len(scene.pictures), advance)
     singles: list[float] = []
@@ -108,11 +110,11 @@ def _compute(scene: Scene, search: Search, advance: Callable[[float], object]) -
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    return Kept(arrays, facts)
+    return CachedResult(arrays, facts)
 
 
 def _complete(
-    scene: Scene, search: Search, count: int, advance: Callable[[float], object] | None = None
+    scene: EvalCase, search: Search, count: int, advance: Callable[[float], object] | None = None
 ) -> tuple[Completion, np.ndarray, float]:
     """Completes the first ``count`` pictures: what was found, finished uint8 (N, k, R, R, 3), and seconds in all."""
     images = pixels.to_float(torch.from_numpy(scene.damaged[:count]))
@@ -123,7 +125,7 @@ def _complete(
     return found, finished, time.perf_counter() - started
 
 
-def _blend(scene: Scene, search: Search, pictures: torch.Tensor) -> np.ndarray:
+def _blend(scene: EvalCase, search: Search, pictures: torch.Tensor) -> np.ndarray:
     """Answers, float (M, 3, R, R), for the first M pictures, blended: uint8 (M, R, R, 3)."""
     answers = pixels.to_uint8(pictures).numpy()
     return np.stack([search.blend(*three) for three in zip(answers, scene.damaged, scene.holes, strict=False)])

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from ganfill.benchmark.cache import Kept, Shelf
-from ganfill.benchmark.cells import Scene, find_cell
-from ganfill.benchmark.contestants import Contestant
-from ganfill.benchmark.feature_distances import Yardstick
-from ganfill.benchmark.table import Figures, compare, judge, summarise
+from ganfill.benchmark.cache import CachedResult, ResultCache
+from ganfill.benchmark.cells import EvalCase, find_cell
+from ganfill.benchmark.contestants import SearchEntry
+from ganfill.benchmark.feature_distances import FeatureDistances
+from ganfill.benchmark.table import Figures, compare, compute_metrics, summarise
 from ganfill.data.subsets import sha256
 from ganfill.errors import UserError
 from ganfill.metrics.pretrained import Lpips
@@ -51,14 +51,14 @@ class Measures:
         lpips: the perceptual distance of whole finished pictures from the true ones.
     """
 
-    yardstick: Yardstick | None = None
+    yardstick: FeatureDistances | None = None
     lpips: Lpips | None = None
 
 
 def evaluate(
-    scenes: Sequence[Scene],
-    contestants: Sequence[Contestant],
-    shelf: Shelf,
+    scenes: Sequence[EvalCase],
+    contestants: Sequence[SearchEntry],
+    shelf: ResultCache,
     measures: Measures,
     against: str,
     sheet: int,
@@ -103,17 +103,17 @@ def evaluate(
     return result
 
 
-def _figures(scene: Scene, cell: Kept, shelf: Shelf, measures: Measures) -> Figures:
+def _figures(scene: EvalCase, cell: CachedResult, shelf: ResultCache, measures: Measures) -> Figures:
     """The figures of a cell, each (N,)."""
-    figures = judge(cell, scene.pictures.images, scene.holes)
+    figures = compute_metrics(cell, scene.pictures.images, scene.holes)
     if measures.lpips is None:
         return figures
     compute = partial(measures.lpips, cell.arrays["finished"][:, 0], scene.pictures.images)
     depends = {"cell": cell.digest, "lpips": LPIPS_VERSION}
-    return figures | shelf.get("lpips", depends, lambda: Kept({"lpips": compute()}, {})).arrays
+    return figures | shelf.get("lpips", depends, lambda: CachedResult({"lpips": compute()}, {})).arrays
 
 
-def _row(scene: Scene, word: str, cell: Kept, figures: Figures, measures: Measures) -> Row:
+def _row(scene: EvalCase, word: str, cell: CachedResult, figures: Figures, measures: Measures) -> Row:
     """The cell's row of the table."""
     row = {"search": word, "mask": scene.mask, "n": len(scene.pictures)} | summarise(figures)
     if measures.yardstick is not None:
@@ -124,5 +124,5 @@ def _row(scene: Scene, word: str, cell: Kept, figures: Figures, measures: Measur
     return row | times | {"answers": answers} | _provenance(scene) | measured_on | {"cell": cell.digest[:12]}
 
 
-def _provenance(scene: Scene) -> Row:
+def _provenance(scene: EvalCase) -> Row:
     return {"model": scene.model.digest[:12], "seed": scene.seed, "device": str(scene.model.device)}

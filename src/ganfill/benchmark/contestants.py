@@ -14,7 +14,7 @@ BLENDS: dict[str, Callable[[], Blend]] = {"paste": Paste, "feather": Feather, "p
 
 
 @dataclass(frozen=True)
-class Contestant:
+class SearchEntry:
     """What is compared.
 
     Attributes:
@@ -28,7 +28,7 @@ class Contestant:
     settings: dict[str, Any]
 
 
-def find(word: str, nearest: Search | None) -> Contestant | None:
+def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
     """The contestant that a word means.
 
     Args:
@@ -47,11 +47,11 @@ def find(word: str, nearest: Search | None) -> Contestant | None:
         given = dict(_setting(word, pair, inspect.signature(PRESETS[name]).parameters) for pair in pairs)
         defaults = {key: p.default for key, p in inspect.signature(PRESETS[name]).parameters.items()}
         settings = {key: repr(value) for key, value in (defaults | given).items()}
-        return Contestant(word, PRESETS[name](**given), {"search": name} | settings)
+        return SearchEntry(word, PRESETS[name](**given), {"search": name} | settings)
     if pairs and name in (*BASELINES, NEAREST):
         raise UserError(f"search={word}: {name} has no settings, write search={name}")
     if name in baselines:
-        return Contestant(word, baselines[name], {"search": name})
+        return SearchEntry(word, baselines[name], {"search": name})
     if name == NEAREST:
         return None
     raise UserError(f"search={word}: there is no {name}: choose from {', '.join((*PRESETS, *BASELINES, NEAREST))}")

@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from ganfill.benchmark.cache import Kept, Shelf
+from ganfill.benchmark.cache import CachedResult, ResultCache
 from ganfill.data.subsets import Pictures
 from ganfill.metrics import distances
 from ganfill.metrics.features import FeatureNetwork, extract
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class FeatureDistances:
     """Real pictures, and the networks in which others are compared with them.
 
     There are no bootstrap intervals: pictures drawn twice shrink a covariance, so that every resample lies farther off
@@ -30,7 +30,7 @@ class Yardstick:
     reference: Pictures
     networks: Sequence[FeatureNetwork]
     device: torch.device
-    shelf: Shelf
+    shelf: ResultCache
 
     def measure(self, pictures: np.ndarray, name: str, digest: str) -> dict[str, float | None]:
         """Distances from the reference: ``fd_face`` and ``kd_face`` in a network ``face``, ``fid`` and ``kid`` in Inception.
@@ -48,14 +48,14 @@ class Yardstick:
             found |= dict(zip(network.distance_names, (kept.facts["frechet"], kept.facts["kernel"]), strict=True))
         return found
 
-    def _compare(self, network: FeatureNetwork, pictures: np.ndarray) -> Kept:
+    def _compare(self, network: FeatureNetwork, pictures: np.ndarray) -> CachedResult:
         if len(pictures) < 2:
-            return Kept({}, {"frechet": None, "kernel": None})
+            return CachedResult({}, {"frechet": None, "kernel": None})
         ours, real = self._features(network, pictures).arrays["features"], self._real(network)
-        return Kept({}, {"frechet": distances.frechet(ours, real), "kernel": distances.kernel(ours, real)})
+        return CachedResult({}, {"frechet": distances.frechet(ours, real), "kernel": distances.kernel(ours, real)})
 
-    def _features(self, network: FeatureNetwork, pictures: np.ndarray) -> Kept:
-        return Kept({"features": extract(network, pictures, self.device)}, {})
+    def _features(self, network: FeatureNetwork, pictures: np.ndarray) -> CachedResult:
+        return CachedResult({"features": extract(network, pictures, self.device)}, {})
 
     def _real(self, network: FeatureNetwork) -> np.ndarray:
         depends = {"network": network.digest, "reference": self.reference.digests}

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ganfill.benchmark.cache import Kept
+from ganfill.benchmark.cache import CachedResult
 from ganfill.metrics import image
 from ganfill.metrics.bootstrap import mean
 from ganfill.report.table_files import Row
@@ -15,7 +15,7 @@ SMALLER_IS_BETTER = ("l1", "seam", "lpips")
 Figures = dict[str, np.ndarray]
 
 
-def judge(cell: Kept, truth: np.ndarray, holes: np.ndarray) -> Figures:
+def compute_metrics(cell: CachedResult, truth: np.ndarray, holes: np.ndarray) -> Figures:
     """All figures of a cell that need the true pictures alone, each (N,), one for a picture; see ``metrics``.
 
     Args:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganfill.benchmark.cells import Scene
+from ganfill.benchmark.cells import EvalCase
 from ganfill.benchmark.compare import Evaluation
 from ganfill.benchmark.generator import GeneratorReport
 from ganfill.files import write_atomically
@@ -29,7 +29,7 @@ EXPLANATIONS = (
 )
 
 
-def write(out: Path, result: Evaluation, scenes: Sequence[Scene], sheet: int, facts: Mapping[str, str]) -> None:
+def write(out: Path, result: Evaluation, scenes: Sequence[EvalCase], sheet: int, facts: Mapping[str, str]) -> None:
     """Writes ``table.csv``, ``table.md``, ``paired.csv``, ``sheets/MASK.png`` and ``report.html``.
 
     Args:
@@ -86,7 +86,7 @@ def write_generator(out: Path, report: GeneratorReport, skipped: Mapping[str, st
     _write(out / "report.html", page)
 
 
-def _write_sheet(path: Path, scene: Scene, answers: Mapping[str, np.ndarray], count: int) -> None:
+def _write_sheet(path: Path, scene: EvalCase, answers: Mapping[str, np.ndarray], count: int) -> None:
     """Originals, what was damaged, and the first answer of every search, a row for each picture."""
     columns = {"original": scene.pictures.images[:count], "damaged": scene.damaged[:count], **answers}
     rows = list(zip(*columns.values(), strict=True))

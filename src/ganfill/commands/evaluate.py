@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from ganfill.benchmark import write_report
 from ganfill.benchmark.baselines import NEAREST, nearest
-from ganfill.benchmark.cache import Shelf
-from ganfill.benchmark.cells import Scene
+from ganfill.benchmark.cache import ResultCache
+from ganfill.benchmark.cells import EvalCase
 from ganfill.benchmark.compare import Measures, evaluate
-from ganfill.benchmark.contestants import Contestant, find
-from ganfill.benchmark.feature_distances import Yardstick
+from ganfill.benchmark.contestants import SearchEntry, parse_search
+from ganfill.benchmark.feature_distances import FeatureDistances
 from ganfill.benchmark.generator import count_steps, evaluate_generator
 from ganfill.commands.complete import BAR
 from ganfill.commands.summary import commit, write_summary
@@ -79,8 +79,8 @@ def _compare_searches(
         raise UserError(f"against={against} is not compared: give one of the words of search=")
     masks = as_words(config.mask)
     digest = "" if store is None else store.digest
-    scenes = [Scene(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
-    shelf = Shelf(out / "cells")
+    scenes = [EvalCase(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
+    shelf = ResultCache(out / "cells")
     reference = None if store is None else subsets.reference(store, chosen, config.seed)
     measures = _measures(config, model, networks, reference, shelf, skipped)
     result = evaluate(scenes, contestants, shelf, measures, against, config.sheet, _bar)
@@ -167,13 +167,13 @@ def _choose(config: DictConfig, model: Model, store: ImageStore | None) -> Pictu
 
 def _contestants(
     config: DictConfig, store: ImageStore | None, chosen: Pictures, skipped: dict[str, str]
-) -> list[Contestant]:
+) -> list[SearchEntry]:
     baseline = None
     if store is not None and len(rows := subsets.training_rows(store, chosen)):
         baseline = nearest(store.images, rows)
     found = []
     for word in as_words(config.search):
-        contestant = find(word, baseline)
+        contestant = parse_search(word, baseline)
         if contestant is None:
             skipped[NEAREST] = "there are no training pictures"
         else:
@@ -188,7 +188,7 @@ def _measures(
     model: Model,
     networks: list[FeatureNetwork],
     reference: Pictures | None,
-    shelf: Shelf,
+    shelf: ResultCache,
     skipped: dict[str, str],
 ) -> Measures:
     """LPIPS and distances, as far as there are weights and pictures for them."""
@@ -203,7 +203,7 @@ def _measures(
         names = ", ".join(name for network in networks for name in network.distance_names)
         skipped[names] = "there are no training pictures of the same sources to compare with"
         return Measures(None, perceptual)
-    return Measures(Yardstick(reference, networks, model.device, shelf), perceptual)
+    return Measures(FeatureDistances(reference, networks, model.device, shelf), perceptual)
 
 
 def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ganfill.training.callbacks.samples import Samples
 from ganfill.training.callbacks.wandb_artifact import ModelArtifact
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
-from ganfill.training.run_directory import read_checkpoint, settle
+from ganfill.training.run_directory import init_run_dir, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def train(device: torch.device, config: DictConfig) -> None:
     precision = choose_precision(config.precision, device)
     judges = load_networks(as_words(config.features))
     if distributed.rank() == 0:
-        settle(out, plain)
+        init_run_dir(out, plain)
     gan = build_gan(config)
     trained = fit(
         gan,

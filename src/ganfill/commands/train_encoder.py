@@ -16,7 +16,7 @@ from ganfill.model_io import model_file
 from ganfill.training.encoder_module import EncoderTraining
 from ganfill.training.export import part
 from ganfill.training.fit import fit
-from ganfill.training.run_directory import last_metrics, read_checkpoint, settle
+from ganfill.training.run_directory import init_run_dir, last_metrics, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
 
@@ -28,7 +28,7 @@ def run(config: DictConfig) -> Path:
     model = model_file.load(config.model)
     config.resolution, config.latent_dim = model.resolution, model.latent.dim
     plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
-    settle(out, plain)
+    init_run_dir(out, plain)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         encoder = build(config.encoder)

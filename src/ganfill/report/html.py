@@ -52,7 +52,7 @@ class Table:
         return [any(worded.number(row.get(column)) is not None for row in self.rows) for column in self._shown()]
 
     @property
-    def groups(self) -> dict[str, list[list[worded.Cell]]]:
+    def groups(self) -> dict[str, list[list[worded.TableCell]]]:
         """The rows' cells by group, in the order in which groups first come; "" is the one group of a plain table."""
         shown = self._shown()
         names = [str(row.get(GROUP, "")) if GROUP in self.columns else "" for row in self.rows]
@@ -60,7 +60,7 @@ class Table:
         rivals = [None if limit else name for name, limit in zip(names, limits, strict=True)]
         alone = [None] * len(rivals)
         columns = [worded.cells(name, self.rows, alone if name in self.settings else rivals) for name in shown]
-        grouped: dict[str, list[list[worded.Cell]]] = {}
+        grouped: dict[str, list[list[worded.TableCell]]] = {}
         for index, name in enumerate(names):
             grouped.setdefault(name, []).append([column[index] for column in columns])
         return grouped

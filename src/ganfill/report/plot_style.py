@@ -24,7 +24,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How one of many is drawn; sixty-three differ in more than the colour."""
 
     colour: str
@@ -32,12 +32,12 @@ class Look:
     dashes: str | tuple[float, tuple[float, ...]]
 
 
-def choose_looks(names: Iterable[str]) -> dict[str, Look]:
+def choose_looks(names: Iterable[str]) -> dict[str, LineStyle]:
     """A look for each name, in the order in which they first come."""
     looks = {}
     for index, name in enumerate(dict.fromkeys(names)):
         dashes = DASHES[index // len(COLOURS) % len(DASHES)]
-        looks[name] = Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], dashes)
+        looks[name] = LineStyle(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], dashes)
     return looks
 
 

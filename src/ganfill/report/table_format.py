@@ -23,7 +23,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """What is shown in a table's cell, its interval or "", by what it is sorted, and whether it is its group's best."""
 
     text: str
@@ -66,7 +66,7 @@ def shown(columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in small]
 
 
-def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[object]) -> list[Cell]:
+def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[object]) -> list[TableCell]:
     """A column's cells, row by row.
 
     Args:
@@ -81,12 +81,12 @@ def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[ob
     made = []
     for row, value, group in zip(rows, values, groups, strict=True):
         if value is None:
-            made.append(Cell(_words(row.get(column))))
+            made.append(TableCell(_words(row.get(column))))
             continue
         low, high, deviation = (number(row.get(f"{column}_{end}")) for end in ("low", "high", "sd"))
         interval = "" if deviation is None else f"± {digits(deviation, None)}"
         interval = interval if low is None or high is None else f"{write(low)} to {write(high)}"
-        made.append(Cell(write(value), interval, value, group in best and write(value) == best[group]))
+        made.append(TableCell(write(value), interval, value, group in best and write(value) == best[group]))
     return made
 
 

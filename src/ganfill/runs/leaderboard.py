@@ -8,7 +8,7 @@ import numpy as np
 from ganfill.files import write_atomically
 from ganfill.report import table_files
 from ganfill.runs.ranking import DISTANCES, TIMES, Entry, columns, measured, rank
-from ganfill.runs.reader import Cell
+from ganfill.runs.reader import RunRecord
 from ganfill.report.table_format import heading, number
 from ganfill.report.png_curves import Line, curves
 from ganfill.images.sheets import captioned, read, save
@@ -27,7 +27,7 @@ EXPLANATIONS = (
 SEEDS = "Cells that differ in the seed alone are one row: means over those that are finished, with standard deviations."
 
 
-def write(out: Path, name: str, cells: Sequence[Cell], entries: Sequence[Entry], by: str | None) -> list[str]:
+def write(out: Path, name: str, cells: Sequence[RunRecord], entries: Sequence[Entry], by: str | None) -> list[str]:
     """Writes ``leaderboard.csv``, ``_speed.csv``, ``.md``, ``.html``, ``_distances.png``, ``_losses.png``, ``_samples.png``.
 
     The same cells give the same ``leaderboard.csv``, whenever and wherever they were trained; ``leaderboard_speed.csv``
@@ -68,7 +68,7 @@ def write(out: Path, name: str, cells: Sequence[Cell], entries: Sequence[Entry],
     return problems
 
 
-def samples(cell: Cell, problems: list[str]) -> list[np.ndarray]:
+def samples(cell: RunRecord, problems: list[str]) -> list[np.ndarray]:
     """The first pictures, uint8 (R, R, 3), of a cell's last grid of the averaged generator.
 
     There are none without a grid, or where it is damaged, about which ``problems`` gets a line.
@@ -135,7 +135,7 @@ def _samples(out: Path, entries: Sequence[Entry], by: str | None, problems: list
     return Figure("What the averaged generator of every cell draws, as it comes", path.read_bytes())
 
 
-def _caption(entry: Entry, cell: Cell, label: str, by: str | None) -> str:
+def _caption(entry: Entry, cell: RunRecord, label: str, by: str | None) -> str:
     """Rank, settings, the cell's own figure of those that rank the rows, and what is wrong."""
     value = number(measured(cell).get(by)) if by else None
     place = "" if entry.row["rank"] is None else f"{entry.row['rank']}. "

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganfill.errors import UserError
 from ganfill.runs.config_diff import differences, without_seed
-from ganfill.runs.reader import Cell, Curve
+from ganfill.runs.reader import RunRecord, Curve
 from ganfill.report.table_format import number
 
 DISTANCES = ("fd_", "kd_")
@@ -33,12 +33,12 @@ class Entry:
 
     label: str
     settings: dict[str, Any]
-    cells: tuple[Cell, ...]
+    cells: tuple[RunRecord, ...]
     labels: tuple[str, ...]
     row: Row
 
 
-def rank(cells: Sequence[Cell], by: str | None, seeds_together: bool) -> tuple[list[Entry], str | None]:
+def rank(cells: Sequence[RunRecord], by: str | None, seeds_together: bool) -> tuple[list[Entry], str | None]:
     """The rows of a leaderboard, the smallest value of a figure first, and the figure's name.
 
     Args:
@@ -74,7 +74,7 @@ def rank(cells: Sequence[Cell], by: str | None, seeds_together: bool) -> tuple[l
     return entries, by
 
 
-def measured(cell: Cell) -> Row:
+def measured(cell: RunRecord) -> Row:
     """What was measured of a cell: kimg, parameters, best and last value of each distance, the last diversity."""
     row: Row = {"kimg": cell.kimg}
     row |= {name: value for name, value in cell.figures.items() if name.startswith("parameters") and number(value)}
@@ -90,7 +90,7 @@ def measured(cell: Cell) -> Row:
     return row
 
 
-def times(cell: Cell) -> Row:
+def times(cell: RunRecord) -> Row:
     """Seconds of training, and the median of the images per second."""
     speeds = cell.metrics.get("images_per_second", np.empty(0))
     speeds = speeds[np.isfinite(speeds)]
@@ -110,7 +110,7 @@ def columns(entries: Sequence[Entry]) -> list[str]:
     return ["rank", *settings, *(["n"] if "n" in names else []), *figures, *TIMES, "state", "cells"]
 
 
-def state(cells: Sequence[Cell], labels: Sequence[str]) -> str:
+def state(cells: Sequence[RunRecord], labels: Sequence[str]) -> str:
     """How far the cells of a row are; those that are not finished are named if there are several."""
     if len(cells) == 1:
         return cells[0].state
@@ -119,7 +119,7 @@ def state(cells: Sequence[Cell], labels: Sequence[str]) -> str:
     return "; ".join([f"{len(cells) - len(late)} of {len(cells)} finished", *late]) if late else "finished"
 
 
-def _group(cell: Cell, before: Sequence[Cell]) -> object:
+def _group(cell: RunRecord, before: Sequence[RunRecord]) -> object:
     """What cells that differ in the seed alone share; a cell that repeats another's seed too belongs to another group."""
     if cell.config is None:
         return cell.name
@@ -132,7 +132,7 @@ def _label(settings: Mapping[str, Any], name: str) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items()) or name
 
 
-def _row(members: Sequence[Cell], several: bool) -> Row:
+def _row(members: Sequence[RunRecord], several: bool) -> Row:
     """The mean of the members' figures, with standard deviations of what the seeds let vary."""
     counted = [cell for cell in members if cell.finished] or list(members)
     found = [measured(cell) for cell in counted]

@@ -20,7 +20,7 @@ Curve = dict[str, np.ndarray]  # a CSV's columns, float64 (rows,) each, with ris
 
 
 @dataclass(frozen=True)
-class Cell:
+class RunRecord:
     """A run directory of a training.
 
     Args:
@@ -54,7 +54,7 @@ class Cell:
         return _reached(self.figures if self.finished else {}, self.metrics)
 
 
-def read(runs: Path) -> list[Cell]:
+def read(runs: Path) -> list[RunRecord]:
     """The cells below ``runs`` at any depth, in the order of their names.
 
     A cell is a directory with a ``config.yaml`` or a ``failed.txt``, or one that the last plan of a sweep (``cells.txt``)
@@ -78,7 +78,7 @@ def _planned(sweep: Path, runs: Path) -> set[Path]:
     return {runs / place for place in places if ".." not in place.parts}
 
 
-def read_cell(directory: Path, runs: Path) -> Cell:
+def read_cell(directory: Path, runs: Path) -> RunRecord:
     """One cell; whatever of it cannot be read is left out and told in ``problems``."""
     name = directory.relative_to(runs).as_posix() if directory != runs else directory.resolve().name
     problems: list[str] = []
@@ -89,7 +89,7 @@ def read_cell(directory: Path, runs: Path) -> Cell:
     figures = figures if isinstance(figures, dict) else {}
     over = summary and _is_over(config or {}, summary, _reached(figures, {}))
     state = "finished" if over else _state(directory, config or {}, metrics)  # whatever went wrong before the end
-    return Cell(name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems))
+    return RunRecord(name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems))
 
 
 def read_curve(path: Path, problems: list[str]) -> Curve:

@@ -15,11 +15,11 @@ from ganfill.errors import UserError
 from ganfill.metrics.collapse import remarks
 from ganfill.runs.config_diff import leaves
 from ganfill.runs.ranking import DISTANCES
-from ganfill.runs.reader import Cell, Curve, read_cell, read_mapping
+from ganfill.runs.reader import RunRecord, Curve, read_cell, read_mapping
 from ganfill.runs import charts, summary_text
 from ganfill.report.table_format import heading
 from ganfill.report.html import Table, render
-from ganfill.runs.timeline import Reel, open_reel, pick
+from ganfill.runs.timeline import Timeline, open_timeline, pick
 
 TRACES = ("config.yaml", "metrics.csv", "failed.txt", "last.ckpt")  # a training has left one of these
 SAMPLES = {"ema": "averaged", "raw": "raw"}
@@ -33,12 +33,12 @@ WATCHED = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradie
 class Training:
     """What a run directory holds, as far as it can be read; ``problems`` has a line about each file that cannot."""
 
-    cell: Cell
+    cell: RunRecord
     summary: Mapping[str, Any]
     floor: Mapping[str, Any]
     scores: charts.Scores
-    samples: Reel | None
-    completions: Reel | None
+    samples: Timeline | None
+    completions: Timeline | None
     log: Sequence[str]
     problems: Sequence[str]
 
@@ -63,8 +63,8 @@ def read(run: Path) -> Training:
     summary = read_mapping(run / "summary.json", []) or {}  # what is wrong with it, the cell says
     floor = (read_mapping(run / "distances_floor.json", problems) or {}).get("floor")
     scores = charts.read_scores(run / "completions.csv", problems)
-    samples = open_reel("Samples", run / "samples", SAMPLES, BUDGET, problems)
-    completions = open_reel("Completions", run / "completions", {"": "completed"}, BUDGET, problems)
+    samples = open_timeline("Samples", run / "samples", SAMPLES, BUDGET, problems)
+    completions = open_timeline("Completions", run / "completions", {"": "completed"}, BUDGET, problems)
     log = (run / "train.log").read_text("utf-8", "replace").splitlines() if (run / "train.log").is_file() else []
     log = [line.strip() for line in log if line.strip()]
     floor = floor if isinstance(floor, Mapping) else {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganfill.runs.ranking import measured, times
-from ganfill.runs.reader import Cell
+from ganfill.runs.reader import RunRecord
 from ganfill.report.table_format import digits, duration, heading, number
 from ganfill.runs.charts import Scores, mean
 
@@ -13,7 +13,7 @@ SETTINGS = {"batch_size": "batch", "seed": "seed", "precision": "precision"}
 UNKNOWN = "not recorded"
 
 
-def lead(cell: Cell, summary: Mapping[str, Any], scores: Scores) -> str:
+def lead(cell: RunRecord, summary: Mapping[str, Any], scores: Scores) -> str:
     """What was trained, how long, and how good it is, in a few sentences."""
     config = cell.config or {}
     generator, discriminator, loss = (part(config, key) for key in ("model.generator", "model.discriminator", "loss"))
@@ -27,7 +27,7 @@ def lead(cell: Cell, summary: Mapping[str, Any], scores: Scores) -> str:
     return " ".join([", ".join(told) + f": {_length(cell, summary)}.", *_quality(cell, scores)])
 
 
-def state(cell: Cell) -> str | None:
+def state(cell: RunRecord) -> str | None:
     """What is to be said of a training that has not come to its end; None of one that has."""
     if cell.finished:
         return None
@@ -38,7 +38,7 @@ def state(cell: Cell) -> str | None:
     return f"This training is not finished: it is {cell.state}, running or interrupted. All of this is as of then."
 
 
-def trained(cell: Cell) -> dict[str, str]:
+def trained(cell: RunRecord) -> dict[str, str]:
     """The parts and settings that a reader looks for first; the rest is in the configuration."""
     config, facts = cell.config or {}, {}
     for key in PARTS:
@@ -54,7 +54,7 @@ def trained(cell: Cell) -> dict[str, str]:
     return facts
 
 
-def cost(cell: Cell, summary: Mapping[str, Any]) -> dict[str, str]:
+def cost(cell: RunRecord, summary: Mapping[str, Any]) -> dict[str, str]:
     """What it took: images, time, speed, and on what."""
     taken, whole = times(cell), number(summary.get("seconds"))
     speed, steps = taken["images_per_second"], taken["seconds"]
@@ -106,7 +106,7 @@ def _data(config: Mapping[str, Any]) -> str | None:
     return str(path) if path else part(config, "data")
 
 
-def _length(cell: Cell, summary: Mapping[str, Any]) -> str:
+def _length(cell: RunRecord, summary: Mapping[str, Any]) -> str:
     if cell.kimg is None:
         return "no images seen yet"
     seconds = times(cell)["seconds"]
@@ -114,7 +114,7 @@ def _length(cell: Cell, summary: Mapping[str, Any]) -> str:
     return f"{cell.kimg:,.6g} thousand images seen" + ("" if seconds is None else f" in {duration(seconds)}")
 
 
-def _quality(cell: Cell, scores: Scores) -> list[str]:
+def _quality(cell: RunRecord, scores: Scores) -> list[str]:
     row, told = measured(cell), []
     name = next((name.removesuffix("_best") for name in row if name.startswith("fd_") and name.endswith("_best")), None)
     if name:

@@ -35,7 +35,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Reel:
+class Timeline:
     """Sheets to be looked at one after the other.
 
     Args:
@@ -58,7 +58,7 @@ class Reel:
         return max(self.frames, key=lambda frame: (frame.moment, -self.kinds.index(frame.kind)))
 
 
-def open_reel(title: str, directory: Path, kinds: Mapping[str, str], budget: int, problems: list[str]) -> Reel | None:
+def open_timeline(title: str, directory: Path, kinds: Mapping[str, str], budget: int, problems: list[str]) -> Timeline | None:
     """The reel of a directory's files ``kimg000120_SUFFIX.png``, or ``kimg000120.png``; None if it has none to be read.
 
     Args:
@@ -90,7 +90,7 @@ def open_reel(title: str, directory: Path, kinds: Mapping[str, str], budget: int
     widest = max(image.width for image in sheets.values())
     small = f", made smaller (from {widest} pixels in width)" if max(size[0] for _, size in encoded) < widest else ""
     told = f"{len(moments)} of {len(every)} moments, encoded anew as WebP{small}; all are in {directory.name}/"
-    return Reel(
+    return Timeline(
         title, [kind for kind in kinds.values() if any(frame.kind == kind for frame in frames)], moments, frames, told
     )
 

@@ -14,13 +14,13 @@ from ganfill.models.model import Model
 from ganfill.search.batching import Recorder, in_chunks
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
-from ganfill.search.parametrization import Typical
+from ganfill.search.parametrization import TypicalSet
 from ganfill.search.result import Completion, Preview
-from ganfill.search.selection import Selection, best, judge
+from ganfill.search.selection import Selection, best, masked_l1
 from ganfill.search.target import Target
 
 ACCEPTANCE = 0.7  # the share of accepted proposals that step sizes aim at
-COORDINATES = Typical(width=torch.inf)  # all of a normal prior; tanh for a uniform one
+COORDINATES = TypicalSet(width=torch.inf)  # all of a normal prior; tanh for a uniform one
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class PosteriorSampling:
             pictures[rows, chosen].cpu(),
             z[rows, chosen].cpu(),
             scores[rows, chosen].cpu(),
-            judge(pictures[rows, chosen], target.image, target.known).cpu(),
+            masked_l1(pictures[rows, chosen], target.image, target.known).cpu(),
             recorder.frames,
             pictures.mean(1).cpu(),
             chains.interval(pictures),

@@ -62,7 +62,7 @@ class FromPool:
 
 
 @dataclass(frozen=True)
-class Proposals:
+class EncoderStart:
     """The encoder's guess and variations of it; the best of a pool if the model has no encoder.
 
     Args:

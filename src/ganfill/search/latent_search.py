@@ -17,12 +17,12 @@ from ganfill.search.batching import Recorder, in_chunks
 from ganfill.search.candidates import Fit
 from ganfill.search.initialization import FromPool, expect
 from ganfill.search.networks import Networks
-from ganfill.search.objective import Objective, Trust
+from ganfill.search.objective import EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import Parametrisation, Typical
+from ganfill.search.parametrization import Parametrisation, TypicalSet
 from ganfill.search.refinement import Answers, Finish
 from ganfill.search.result import Completion, Preview
-from ganfill.search.selection import Selection, best, hold_out, judge
+from ganfill.search.selection import Selection, best, hold_out, masked_l1
 from ganfill.search.target import Target
 
 Start = Callable[[Networks, Target, torch.Tensor, int, int], torch.Tensor]
@@ -44,31 +44,31 @@ class LatentSearch:
         selection: which candidates are the answers.
         refit: steps at the end in which the answers are fitted to all known pixels; the ranking stays.
         finish: what follows for the answers, in this order.
-        considered: candidates at least that the first round begins with when several answers are wanted, so that they can
-            be chosen to differ.
+        num_candidates: minimum number of candidates in the first round when several answers are wanted, so that answers
+            can be chosen to differ.
         average: gives a mean answer as well, which follows the encoder's expectation of the hole, an average, and is
             finished as the others are; none without an encoder or without trust.
         blend: how an answer becomes a finished picture, unless the caller chooses.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: items (pictures times candidates) on the device at once; bounds the memory.
-        otherwise: the search to make instead if the model has no encoder.
+        fallback: the search to make instead if the model has no encoder.
     """
 
     rounds: Sequence[tuple[int, int]]
     start: Start = field(default_factory=FromPool)
     objective: Objective = field(default_factory=Objective)
-    trust: Trust | None = None
+    trust: EncoderPrior | None = None
     optimizer: Adam = field(default_factory=Adam)
-    parametrise: Parametrisation = field(default_factory=Typical)
+    parametrise: Parametrisation = field(default_factory=TypicalSet)
     selection: Selection = field(default_factory=Selection)
     refit: int = 0
     finish: Sequence[Finish] = ()
-    considered: int = 1
+    num_candidates: int = 1
     average: bool = False
     blend: Blend = field(default_factory=Paste)
     precision: str = "auto"
     batch: int = 256
-    otherwise: "LatentSearch | None" = None
+    fallback: "LatentSearch | None" = None
 
     @property
     def steps(self) -> int:
@@ -110,8 +110,8 @@ class LatentSearch:
         """
         if answers < 1:
             raise ValueError(f"answers must be at least 1, not {answers}")
-        if model.encoder is None and self.otherwise is not None:
-            return self.otherwise(model, images, holes, answers, seed, deterministic, frames, advance, preview)
+        if model.encoder is None and self.fallback is not None:
+            return self.fallback(model, images, holes, answers, seed, deterministic, frames, advance, preview)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
 
@@ -123,7 +123,7 @@ class LatentSearch:
 
     def _begin_with(self, answers: int) -> int:
         """Candidates of the first round."""
-        return max(self.rounds[0][0], answers, self.considered if answers > 1 else 1)
+        return max(self.rounds[0][0], answers, self.num_candidates if answers > 1 else 1)
 
     def search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
         """Searches for one chunk of pictures."""
@@ -169,7 +169,7 @@ class LatentSearch:
             pictures = fit.pictures()
         if not recorder.steps:
             recorder(pictures, scores)
-        errors = judge(pictures, target.image, target.known)
+        errors = masked_l1(pictures, target.image, target.known)
         pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image, recorder)
         mean = None
         if self.average and trust is not None and expected is not None:

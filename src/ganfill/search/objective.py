@@ -23,7 +23,7 @@ def uniform(known: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class ContextualWeights:
     """Known pixels count by the share of missing ones around them (Yeh et al. 2017, arXiv 1607.07539, equation 4).
 
     Pixels beyond the border count as known. With ``floor=0`` all but the ring around the hole is ignored, 86 % of the
@@ -62,7 +62,7 @@ class Decay:
 
 
 @dataclass(frozen=True)
-class Trust:
+class EncoderPrior:
     """How far a start is followed in the hole: not beside known pixels, and the more the deeper inside.
 
     Fitting known pixels alone says little of what is far from them; there, the encoder knows better.
@@ -105,7 +105,7 @@ def minus_log_real(logits: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Critic:
+class DiscriminatorPrior:
     """The discriminator's opinion of the whole generated picture.
 
     Args:
@@ -158,7 +158,7 @@ class Objective:
             one prior weight serves every mask; the published searches take the plain sum.
         smooth: differences up to about this count as squares, so that a start which shows what is wanted already is at
             rest there, instead of being thrown about by rounding; 0 for the plain absolute difference.
-        prior: the prior term, such as ``Critic()``, ``shell`` or ``features``; None adds none.
+        prior: the prior term, such as ``DiscriminatorPrior()``, ``shell`` or ``features``; None adds none.
         prior_weight: its factor, lambda in the papers.
     """
 

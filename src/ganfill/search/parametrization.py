@@ -52,7 +52,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Typical:
+class TypicalSet:
     """Where the prior's mass is: see ``typical``; a uniform prior is searched in u with z = tanh u.
 
     With tanh every coordinate stays inside by itself, where the objective has a gradient in it.

@@ -5,14 +5,14 @@ from dataclasses import replace
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Poisson
 from ganfill.search.hmc import PosteriorSampling
-from ganfill.search.initialization import FromPool, Proposals
+from ganfill.search.initialization import EncoderStart, FromPool
 from ganfill.search.latent_search import LatentSearch, is_number, refuse_unusable
-from ganfill.search.objective import Neighbourhood, Objective, Trust
+from ganfill.search.objective import ContextualWeights, EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
 from ganfill.search.published import amos2016, yeh2017
-from ganfill.search.refinement import Cut
+from ganfill.search.refinement import FeatureOptimization
 from ganfill.search.result import Search
-from ganfill.search.routing import Routed
+from ganfill.search.routing import RoutedSearch
 from ganfill.search.selection import Selection
 
 SMOOTH = 0.1  # of the range [-1, 1], for searches that begin where they trust
@@ -38,11 +38,11 @@ def fast(
     """
     return LatentSearch(
         rounds=((1, 0),),
-        start=Proposals(),
+        start=EncoderStart(),
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
-        otherwise=from_pool(steps, starts, pool, blend=blend, precision=precision, batch=batch),
+        fallback=from_pool(steps, starts, pool, blend=blend, precision=precision, batch=batch),
     )
 
 
@@ -58,7 +58,7 @@ def standard(
     window: int = 7,
     jitter: float = 0.5,
     agreement: float = 0.5,
-    considered: int = 32,
+    num_candidates: int = 32,
     spread: float = 0.2,
     blend: Blend | None = None,
     precision: str = "auto",
@@ -75,12 +75,12 @@ def standard(
         cut_level: the stage of the generator whose features are freed.
         cut_steps: of Adam on them; 0 frees none.
         cut_rate: step size of the features.
-        trust: weight of what the start shows in the hole, see ``Trust``; 0 follows known pixels alone.
+        trust: weight of what the start shows in the hole, see ``EncoderPrior``; 0 follows known pixels alone.
         floor: contextual weight of known pixels far from the hole.
         window: neighbourhood of the contextual weights, in pixels.
         jitter: how far the answers after the first begin from the encoder's guess, 0 to 1.
         agreement: weight of the encoder's expectation in the ranking.
-        considered: candidates that several answers are chosen from.
+        num_candidates: candidates that several answers are chosen from.
         spread: how much worse than the best the other answers may score, so that they differ; 0 takes the best.
         blend: Poisson unless given.
         precision: ``auto``, ``bf16`` or ``fp32``.
@@ -90,20 +90,20 @@ def standard(
         raise UserError(
             f"search: trust={trust} jitter={jitter} cannot be used: give trust from 0, and jitter from 0 to 1"
         )
-    otherwise = from_pool(
+    fallback = from_pool(
         *(steps, starts, pool, cut_level, cut_steps, cut_rate),
         *(floor, window, blend, precision, batch),
     )
     return replace(
-        otherwise,
-        objective=Objective(Neighbourhood(window, floor), smooth=SMOOTH),
+        fallback,
+        objective=Objective(ContextualWeights(window, floor), smooth=SMOOTH),
         rounds=((1, 0),),
-        start=Proposals(jitter=jitter),
-        trust=Trust(trust) if trust else None,
+        start=EncoderStart(jitter=jitter),
+        trust=EncoderPrior(trust) if trust else None,
         selection=Selection(agreement=agreement, spread=spread),
-        considered=considered,
+        num_candidates=num_candidates,
         refit=0,
-        otherwise=otherwise,
+        fallback=fallback,
     )
 
 
@@ -166,11 +166,11 @@ def from_pool(
     return LatentSearch(
         rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * eighth - quarter)),
         start=FromPool(pool),
-        objective=Objective(Neighbourhood(window, floor)),
+        objective=Objective(ContextualWeights(window, floor)),
         optimizer=Adam(0.15, warmup=0.05, decay=0.5, noise=0.05),
         selection=Selection(held_out=0.1),
         refit=quarter,
-        finish=[Cut(cut_level, cut_steps, cut_rate)] if cut_steps else [],
+        finish=[FeatureOptimization(cut_level, cut_steps, cut_rate)] if cut_steps else [],
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
@@ -183,7 +183,7 @@ def auto(
     blend: Blend | None = None,
     precision: str = "auto",
     batch: int = 256,
-) -> Routed:
+) -> RoutedSearch:
     """``standard`` for wide holes, biharmonic filling for tiny and thinly scattered ones; it says how many.
 
     Args:
@@ -193,7 +193,7 @@ def auto(
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures at once.
     """
-    return Routed(standard(precision=precision, batch=batch), tiny, scattered, blend or Poisson())
+    return RoutedSearch(standard(precision=precision, batch=batch), tiny, scattered, blend or Poisson())
 
 
 def posterior(
@@ -232,7 +232,7 @@ def posterior(
         )
     begin = LatentSearch(
         rounds=((chains, steps),),
-        start=Proposals(),
+        start=EncoderStart(),
         optimizer=Adam(0.1, decay=0.5),
         selection=Selection(agreement=agreement),
     )

@@ -3,7 +3,7 @@
 from ganfill.images.blend import Blend, Paste, Poisson
 from ganfill.search.initialization import from_prior
 from ganfill.search.latent_search import LatentSearch, refuse_unusable
-from ganfill.search.objective import Critic, Neighbourhood, Objective, log_fake, minus_log_real, uniform
+from ganfill.search.objective import ContextualWeights, DiscriminatorPrior, Objective, log_fake, minus_log_real, uniform
 from ganfill.search.optimizers import Adam
 from ganfill.search.parametrization import Clip
 
@@ -25,7 +25,9 @@ def amos2016(
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
-        objective=Objective(uniform, normalise=False, prior=Critic(minus_log_real), prior_weight=prior_weight),
+        objective=Objective(
+            uniform, normalise=False, prior=DiscriminatorPrior(minus_log_real), prior_weight=prior_weight
+        ),
         optimizer=Adam(rate),
         parametrise=Clip(),
         blend=blend or Paste(),
@@ -54,7 +56,9 @@ def yeh2017(
     return LatentSearch(
         rounds=((1, steps),),
         start=from_prior,
-        objective=Objective(Neighbourhood(window), normalise=False, prior=Critic(log_fake), prior_weight=prior_weight),
+        objective=Objective(
+            ContextualWeights(window), normalise=False, prior=DiscriminatorPrior(log_fake), prior_weight=prior_weight
+        ),
         optimizer=Adam(rate),
         parametrise=Clip(),
         blend=blend or Poisson(),

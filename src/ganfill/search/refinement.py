@@ -1,9 +1,8 @@
-"""What may follow the search of z: a polish, and steps out of the generator's range.
+"""Refinement of answers after the search of z.
 
-Each is ``(networks, target, objective, weights, held, answers) -> answers`` with the items of a batch independent of one
-another, and says by ``passes`` how many forward and backward runs it costs for each answer. The generator shows how it
-can be taken apart: ``early(features, level, since)`` and ``late(features, level)``, see ``ganfill.models.dcgan``; a model
-with a mapping network gives at level 1 its w for every layer, (N, layers, d), and so W+ is what ``Cut(1)`` frees.
+A refinement leaves the range of the generator a little: it optimizes features inside the generator. It needs a generator
+that can be split, with ``forward_until(features, stage, since)`` and ``forward_from(features, stage)``; see
+``ganfill.models.dcgan``. In a StyleGAN2, stage 1 is W+: one w for each layer, (N, layers, w_dim).
 """
 
 import copy
@@ -19,7 +18,7 @@ from ganfill.search import optimizers
 from ganfill.search.networks import Networks
 from ganfill.search.objective import Objective
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import Parametrisation, Typical
+from ganfill.search.parametrization import Parametrisation, TypicalSet
 from ganfill.search.target import Target
 
 Watch = Callable[[torch.Tensor, torch.Tensor], object]
@@ -86,7 +85,7 @@ class Polish:
 
     steps: int = 20
     history: int = 8
-    parametrise: Parametrisation = field(default_factory=Typical)
+    parametrise: Parametrisation = field(default_factory=TypicalSet)
 
     @property
     def passes(self) -> int:
@@ -124,7 +123,7 @@ class Polish:
 
 
 @dataclass(frozen=True)
-class Cut:
+class FeatureOptimization:
     """Frees what the generator makes of z at some stage (Daras et al. 2021, arXiv 2102.07364; Generator Surgery).
 
     Args:
@@ -154,11 +153,13 @@ class Cut:
     ) -> Answers:
         """Fits the features of ``level`` to the known pixels; raises ``UserError`` if the generator has no such level."""
         generator: Any = networks.model.generator
-        if not hasattr(generator, "early"):
-            raise UserError("the model's generator cannot be taken apart (it has no early): give search.cut_steps=0")
-        late = partial(generator.late, level=self.level)
+        if not hasattr(generator, "forward_until"):
+            raise UserError(
+                "the model's generator cannot be taken apart (it has no forward_until): give search.cut_steps=0"
+            )
+        late = partial(generator.forward_from, stage=self.level)
         with torch.no_grad():
-            early = partial(generator.early, level=self.level, since=answers.level)
+            early = partial(generator.forward_until, stage=self.level, since=answers.level)
             try:
                 features = networks.run(early, answers.features)
             except ValueError as error:
@@ -227,10 +228,12 @@ class Adapt:
     ) -> torch.Tensor:
         """The picture (1, 3, R, R) of the answer ``row``."""
         generator: Any = copy.deepcopy(networks.model.generator).requires_grad_(True)
-        late = partial(generator.late, level=answers.level)
+        late = partial(generator.forward_from, stage=answers.level)
         with torch.no_grad():
             start = answers.features[row : row + 1]
-            features = (start if answers.level else networks.run(partial(generator.early, level=0), start)).clone()
+            features = (
+                start if answers.level else networks.run(partial(generator.forward_until, stage=0), start)
+            ).clone()
         features.requires_grad_(True)
         optimizer = torch.optim.Adam(
             [{"params": generator.parameters()}, {"params": [features], "lr": 10 * self.rate}], self.rate

@@ -53,7 +53,7 @@ class Completion:
 
 
 class Search(Protocol):
-    """What finds answers: ``LatentSearch``, ``PosteriorSampling``, ``Routed``."""
+    """What finds answers: ``LatentSearch``, ``PosteriorSampling``, ``RoutedSearch``."""
 
     @property
     def blend(self) -> Blend:

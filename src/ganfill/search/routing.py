@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Routed:
+class RoutedSearch:
     """A latent search for wide holes, biharmonic filling for those that their neighbours tell more of.
 
     Args:

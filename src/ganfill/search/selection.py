@@ -35,15 +35,15 @@ class Selection:
         Args:
             pictures: (N, k, 3, R, R).
             target: N pictures.
-            judged: weights of the known pixels that judge, (N, 1, R, R).
+            judged: weights of the known pixels that masked_l1, (N, 1, R, R).
             expected: the encoder's expectation, (N, 3, R, R).
 
         Returns:
             float (N, k), in units of [-1, 1].
         """
-        scores = judge(pictures, target.image, judged)
+        scores = masked_l1(pictures, target.image, judged)
         if expected is not None and self.agreement:
-            scores = scores + self.agreement * judge(pictures, expected, 1 - target.known)
+            scores = scores + self.agreement * masked_l1(pictures, expected, 1 - target.known)
         return scores
 
     def choose(self, scores: torch.Tensor, pictures: torch.Tensor, target: Target, count: int) -> torch.Tensor:
@@ -71,7 +71,7 @@ def hold_out(target: Target, share: float, seed: int) -> torch.Tensor:
     return blocks[:, :, :height, :width].to(target.known) * target.known
 
 
-def judge(pictures: torch.Tensor, image: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
+def masked_l1(pictures: torch.Tensor, image: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
     """Weighted mean absolute error on the judged pixels.
 
     Args:

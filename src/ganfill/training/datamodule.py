@@ -137,7 +137,7 @@ class FFHQDataModule(pl.LightningDataModule):
         if trainer.strategy.root_device.type == "cuda":
             pictures = torch.from_numpy(np.asarray(pictures[rows])).to(trainer.strategy.root_device)
             rows = np.arange(len(rows))
-        seen, share = trainer.lightning_module.images_seen, distributed.share(self.batch_size)
+        seen, share = trainer.lightning_module.images_seen, distributed.local_slice(self.batch_size)
         return Batches(pictures, rows, self.batch_size, self.seed, self.mirror, seen, share)
 
     def held_out(self, n: int) -> Pictures | None:

@@ -36,7 +36,7 @@ def rank() -> int:
     return dist.get_rank() if world() > 1 else 0
 
 
-def share(batch: int) -> slice:
+def local_slice(batch: int) -> slice:
     """The rows of a batch that are this process's.
 
     Raises:
@@ -51,7 +51,7 @@ def share(batch: int) -> slice:
 
 
 @torch.no_grad()
-def average_(tensors: Sequence[torch.Tensor]) -> None:
+def all_reduce_mean_(tensors: Sequence[torch.Tensor]) -> None:
     """Replaces floating-point tensors by their averages over the processes, bit for bit the same in all, at one go."""
     if world() > 1:
         flat, parts = _flat(tensors)
@@ -61,7 +61,7 @@ def average_(tensors: Sequence[torch.Tensor]) -> None:
 
 
 @torch.no_grad()
-def spread_(tensors: Sequence[torch.Tensor]) -> None:
+def broadcast_(tensors: Sequence[torch.Tensor]) -> None:
     """Replaces floating-point tensors by those of the first process."""
     if world() > 1:
         flat, parts = _flat(tensors)
@@ -78,7 +78,7 @@ def gather(rows: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def of_first(decision: bool) -> bool:
+def broadcast_flag(decision: bool) -> bool:
     """What the first process decides. The others wait for it, but none for its accelerator."""
     if world() == 1:
         return decision
@@ -87,7 +87,7 @@ def of_first(decision: bool) -> bool:
     return bool(decided)
 
 
-def statistics(networks: Iterable[nn.Module], penalty: nn.Module | None) -> list[torch.Tensor]:
+def running_stats(networks: Iterable[nn.Module], penalty: nn.Module | None) -> list[torch.Tensor]:
     """Buffers that each process moves by what it sees: those of batch norm, and a penalty's. None with one process."""
     if world() == 1:
         return []

@@ -13,13 +13,13 @@ from ganfill.images import masks
 from ganfill.images.pixels import to_float
 from ganfill.models.latent import typical
 from ganfill.models.model import Model
-from ganfill.training.training_module import Clocked, MakeOptimizer, crossed
+from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
 
 KINDS = (masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform)
 WARMUP = 0.02
 
 
-class EncoderTraining(Clocked):
+class EncoderTraining(GanfillModule):
     """Teaches ``encoder`` to find z from what is known of a picture.
 
     A step takes N real pictures, draws N / 2 from the generator, and hides a hole of a random kind in each. For the real

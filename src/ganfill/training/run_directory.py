@@ -21,7 +21,7 @@ FREE_KEYS = (
 )
 
 
-def compare(out: Path, config: dict[str, Any]) -> None:
+def check_resumable(out: Path, config: dict[str, Any]) -> None:
     """Checks that a training in ``out``, if there is one, can be continued with ``config``; writes nothing.
 
     Raises:
@@ -43,13 +43,13 @@ def compare(out: Path, config: dict[str, Any]) -> None:
             )
 
 
-def settle(out: Path, config: dict[str, Any]) -> None:
-    """Makes ``out`` the run directory of ``config``: writes ``config.yaml``, in place of one that ``compare`` lets pass.
+def init_run_dir(out: Path, config: dict[str, Any]) -> None:
+    """Makes ``out`` the run directory of ``config`` and writes ``config.yaml``.
 
     Raises:
         UserError: another configuration was trained in ``out``.
     """
-    compare(out, config)
+    check_resumable(out, config)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "config.yaml"
     write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

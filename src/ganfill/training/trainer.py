@@ -90,18 +90,18 @@ class DDP:
         return count
 
 
-class Ranks(DDPStrategy):
+class ManualDDPStrategy(DDPStrategy):
     """Lightning's strategy for several processes, without its wrapper around the module.
 
     ``DistributedDataParallel`` waits for the gradients of all parameters, but a step of this game has those of one
-    network. The module averages them itself, see ``distributed.average_``.
+    network. The module averages them itself, see ``distributed.all_reduce_mean_``.
     """
 
     def configure_ddp(self) -> None:
         """Gives all processes the weights of the first, instead of wrapping the module."""
         assert self.model is not None
         tensors = [*self.model.parameters(), *self.model.buffers()]
-        distributed.spread_([tensor for tensor in tensors if tensor.is_floating_point()])
+        distributed.broadcast_([tensor for tensor in tensors if tensor.is_floating_point()])
 
     def on_train_start(self) -> None:
         """Lets SIGTERM end the process, as files are whole at any time.
@@ -140,5 +140,5 @@ def _processes(device: torch.device) -> dict[str, Any]:
     if distributed.world() == 1:
         return {"devices": [device.index or 0] if device.type == "cuda" else 1}
     here = int(os.environ["LOCAL_WORLD_SIZE"])
-    strategy = Ranks(cluster_environment=TorchElasticEnvironment())
+    strategy = ManualDDPStrategy(cluster_environment=TorchElasticEnvironment())
     return {"devices": here, "num_nodes": distributed.world() // here, "strategy": strategy}

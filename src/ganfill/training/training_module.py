@@ -29,7 +29,7 @@ def crossed(before: int, after: int, interval_kimg: float) -> bool:
     return interval > 0 and after // interval > before // interval
 
 
-class Clocked(pl.LightningModule):
+class GanfillModule(pl.LightningModule):
     """A module with manual optimization that counts the images it has seen and notices when it goes astray.
 
     Attributes:
@@ -106,4 +106,4 @@ class Clocked(pl.LightningModule):
 
 def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
     """Whether a training has come to its end by either of its clocks; of several processes' seconds the first's count."""
-    return images_seen >= kimg * 1000 or (minutes is not None and distributed.of_first(seconds >= minutes * 60))
+    return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))

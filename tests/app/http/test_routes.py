@@ -163,12 +163,12 @@ def test_a_search_ends_when_its_client_goes_and_a_full_line_is_told(path):
     service = Service([str(path)], "cpu", Limits(waiting=0))
     app = routes.build(service)
     body = form(picture=content(PICTURE), mask=content(HOLE), options='{"search": "yeh2017", "align": "center"}')
-    with service.line.turn():
+    with service.queue.slot():
         answer = send(TestClient(app))
         assert refused(answer, 503, "0 pictures are waiting already") and answer.headers["retry-after"] == "1"
     messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
     assert call(app, messages) == 499 and not messages
-    assert len(service.line) == 0
+    assert len(service.queue) == 0
     assert send(TestClient(app)).status_code == 200
 
 

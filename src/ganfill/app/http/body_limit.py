@@ -9,7 +9,7 @@ from ganfill.app.http.problem_details import problem
 FORM = "multipart/form-data"
 
 
-class Intake:
+class BodyLimitMiddleware:
     """Middleware that refuses other bodies than forms, and stops reading where one becomes too large.
 
     Args:

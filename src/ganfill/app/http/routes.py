@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 
 from ganfill.app.errors import Unusable
 from ganfill.app.http import problem_details
-from ganfill.app.http.body_limit import Intake
+from ganfill.app.http.body_limit import BodyLimitMiddleware
 from ganfill.app.http.docs_page import reference
 from ganfill.app.http.schemas import Completed, Health, Models, Options, ServedModel
-from ganfill.app.jobs import Desk
-from ganfill.app.service import Order, Service, Watch
+from ganfill.app.jobs import RequestPool
+from ganfill.app.service import CompletionRequest, Service, Watch
 from ganfill.images.photo import to_png
 from ganfill.version import __version__
 
@@ -48,8 +48,8 @@ def build(service: Service) -> FastAPI:
     """The application; the page can be mounted at its root."""
     app = FastAPI(title="ganfill", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
     problem_details.install(app)
-    app.add_middleware(Intake, prefix="/v1/", limit=int(2e6 * service.limits.megabytes) + ROOM)
-    desk = Desk(service)
+    app.add_middleware(BodyLimitMiddleware, prefix="/v1/", limit=int(2e6 * service.limits.megabytes) + ROOM)
+    desk = RequestPool(service)
 
     @app.post(
         "/v1/complete",
@@ -76,7 +76,7 @@ def build(service: Service) -> FastAPI:
 
     @app.get("/healthz", summary="Whether the server is alive", responses=problem_details.documented(500))
     async def healthz() -> Health:
-        return Health(status="ok", waiting=max(len(service.line) - 1, 0))
+        return Health(status="ok", waiting=max(len(service.queue) - 1, 0))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -105,7 +105,7 @@ def answer(
         hole = service.draw(photo, options.hole, model, options.seed)
     else:
         photo, hole = service.read(picture.read(), mask.read() if mask else None)
-    order = Order(photo, hole, model, options.search, options.answers, options.seed, options.align)
+    order = CompletionRequest(photo, hole, model, options.search, options.answers, options.seed, options.align)
     filled = service.complete(order, watch)
     if as_png:
         return Response(to_png(filled.pictures[0], photo, hole), media_type=PNG)

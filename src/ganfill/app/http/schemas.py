@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ganfill.app.service import Order
+from ganfill.app.service import CompletionRequest
 from ganfill.completion.pipeline import Filled
 from ganfill.images.alignment import ALIGNMENTS
 from ganfill.images.masks import KINDS
@@ -52,7 +52,7 @@ class Completed(BaseModel):
     seconds: float = Field(description="from the upload to the answer, with the time in line")
 
     @classmethod
-    def of(cls, order: Order, filled: Filled, seconds: float) -> "Completed":
+    def of(cls, order: CompletionRequest, filled: Filled, seconds: float) -> "Completed":
         """What the service made of an order."""
 
         def png(picture: np.ndarray) -> str:

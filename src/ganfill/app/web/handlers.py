@@ -14,7 +14,7 @@ from gradio.utils import get_upload_folder
 
 from ganfill.app.errors import Cancelled
 from ganfill.app.jobs import Searches
-from ganfill.app.service import Order, Service, Watch
+from ganfill.app.service import CompletionRequest, Service, Watch
 from ganfill.app.web import html, result_files
 from ganfill.app.web.canvas import Canvas, shown
 from ganfill.errors import UserError
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Easel:
+class EditorState:
     """A photo on its easel: what a visitor is working on.
 
     Attributes:
@@ -53,7 +53,7 @@ class Easel:
         return {"background": str(self.shown), "layers": layers, "composite": None}
 
 
-class Opening(NamedTuple):
+class UploadUpdate(NamedTuple):
     """The page's parts that an opened photo changes, or what becomes of them."""
 
     easel: Any = gr.skip()
@@ -68,7 +68,7 @@ class Opening(NamedTuple):
     outcome: Any = gr.skip()
 
 
-class Turn(NamedTuple):
+class SearchUpdate(NamedTuple):
     """The page's parts that a search changes, or what becomes of them."""
 
     go: Any = gr.skip()
@@ -97,48 +97,48 @@ class Events:
     def __init__(self, service: Service, kept: set[str]) -> None:
         self.service, self.kept, self.searches = service, kept, Searches()
 
-    def choose(self, upload: dict[str, Any] | None) -> Opening:
+    def choose(self, upload: dict[str, Any] | None) -> UploadUpdate:
         """Opens an uploaded photo; what is transparent counts as painted over."""
         if upload is None:
-            return Opening()
+            return UploadUpdate()
         try:
             path, photo = self._decode(upload)
         except UserError as error:
-            return Opening(refusal=html.message(str(error)))
+            return UploadUpdate(refusal=html.message(str(error)))
         hole = np.zeros(photo.pixels.shape[:2], bool) if photo.alpha is None else photo.alpha == 0
         return self._open(path, photo, hole)
 
-    def example(self, chosen: gr.SelectData) -> Opening:
+    def example(self, chosen: gr.SelectData) -> UploadUpdate:
         """Opens an example, with a hole to begin with."""
         photo = Photo.read(path := EXAMPLES[chosen.index])
         return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
 
-    def mask(self, upload: dict[str, Any] | None, easel: Easel | None) -> Opening:
+    def mask(self, upload: dict[str, Any] | None, easel: EditorState | None) -> UploadUpdate:
         """Paints an uploaded mask, in place of what is painted."""
         if upload is None or easel is None:
-            return Opening()
+            return UploadUpdate()
         try:
             hole = to_hole(self._decode(upload)[1], easel.canvas.hole.shape)
         except UserError as error:
-            return Opening(said=html.message(str(error)))
+            return UploadUpdate(said=html.message(str(error)))
         painted = replace(easel, canvas=replace(easel.canvas, hole=hole))
-        return Opening(painted, hint=html.hint(hole), editor=painted.editor())
+        return UploadUpdate(painted, hint=html.hint(hole), editor=painted.editor())
 
-    def paint(self, easel: Easel | None) -> tuple[Any, Any]:
+    def paint(self, easel: EditorState | None) -> tuple[Any, Any]:
         """Paints the hole that a photo begins with, when the editor is ready."""
         if easel is None or not easel.waiting:
             return gr.skip(), gr.skip()
         ready = replace(easel, waiting=False)
         return ready, ready.editor() if easel.canvas.hole.any() else gr.skip()
 
-    def again(self, request: gr.Request) -> Opening:
+    def again(self, request: gr.Request) -> UploadUpdate:
         """Goes back to the choice of a photo."""
         self.searches.stop(str(request.session_hash))
-        return Opening(None, None, "", _seen(True), _seen(False), "", None, "", html.NOTHING_YET, _seen(False))
+        return UploadUpdate(None, None, "", _seen(True), _seen(False), "", None, "", html.NOTHING_YET, _seen(False))
 
     async def complete(
         self,
-        easel: Easel | None,
+        easel: EditorState | None,
         paint: dict[str, Any] | None,
         model: str,
         search: str,
@@ -146,40 +146,40 @@ class Events:
         align: str,
         seed: float | None,
         request: gr.Request,
-    ) -> AsyncIterator[Turn]:
+    ) -> AsyncIterator[SearchUpdate]:
         """Searches, and tells how far it is until it is done."""
         if easel is None:
-            yield Turn(said=html.message("there is no photo: choose one first"))
+            yield SearchUpdate(said=html.message("there is no photo: choose one first"))
             return
         hole = easel.canvas.read(paint["layers"] if paint else [])
         if not hole.any():
-            yield Turn(said=html.message("nothing is painted over: paint over what shall be filled"))
+            yield SearchUpdate(said=html.message("nothing is painted over: paint over what shall be filled"))
             return
 
         def work(watch: Watch) -> result_files.Results:
             photo = self._photo(easel)
-            order = Order(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
+            order = CompletionRequest(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
             filled = self.service.complete(order, watch)
             return result_files.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
 
-        yield Turn(_seen(False), _seen(True), "", html.progress(0, None), _seen(False))
+        yield SearchUpdate(_seen(False), _seen(True), "", html.progress(0, None), _seen(False))
         running = self.searches.start(str(request.session_hash), work)
         try:
             told = None
             while not running.done:
                 if told != (told := (running.share, running.picture is not None)):
-                    waiting = not running.share and len(self.service.line) > 1
-                    yield Turn(progress=html.progress(running.share, running.picture, waiting))
+                    waiting = not running.share and len(self.service.queue) > 1
+                    yield SearchUpdate(progress=html.progress(running.share, running.picture, waiting))
                 await asyncio.sleep(PAUSE)
             end = self._show(running.result())
         except Cancelled:
-            end = Turn(said=html.message("cancelled"), progress=html.NOTHING_YET)
+            end = SearchUpdate(said=html.message("cancelled"), progress=html.NOTHING_YET)
         except UserError as error:
-            end = Turn(said=html.message(str(error)), progress=html.NOTHING_YET)
+            end = SearchUpdate(said=html.message(str(error)), progress=html.NOTHING_YET)
         except Exception:
             log.exception("a search failed")
             words = "this went wrong, and it is not your fault; the server's log tells what happened"
-            end = Turn(said=html.message(words), progress=html.NOTHING_YET)
+            end = SearchUpdate(said=html.message(words), progress=html.NOTHING_YET)
         finally:
             running.stop()  # of a visitor who has left
         yield end._replace(go=_seen(True), stop=_seen(False))
@@ -193,10 +193,10 @@ class Events:
         answer = found.answers[chosen.index]
         return (str(found.before), str(answer.shown)), str(answer.full)
 
-    def _show(self, found: result_files.Results) -> Turn:
+    def _show(self, found: result_files.Results) -> SearchUpdate:
         self.kept.update(map(str, found.files()))
         best = found.answers[0]
-        return Turn(
+        return SearchUpdate(
             progress="",
             outcome=_seen(True),
             slider=(str(found.before), str(best.shown)),
@@ -211,13 +211,13 @@ class Events:
             found=found,
         )
 
-    def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> Opening:
+    def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> UploadUpdate:
         """Puts a photo on an easel."""
         handy = _folder() / "shown.png"
         save(shown(photo.pixels), handy)
         self.kept.add(str(handy))
-        easel = Easel(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
-        return Opening(
+        easel = EditorState(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
+        return UploadUpdate(
             easel=easel,
             start=_seen(False),
             work=_seen(True),
@@ -231,7 +231,7 @@ class Events:
         path = Path(upload["path"])
         return path, self.service.decode(path.read_bytes(), path.name)
 
-    def _photo(self, easel: Easel) -> Photo:
+    def _photo(self, easel: EditorState) -> Photo:
         """The photo on an easel.
 
         Raises:

@@ -9,7 +9,7 @@ from gradio.components import Component
 from ganfill.app.service import Service
 from ganfill.app.web import html, theme
 from ganfill.app.web.canvas import BRUSH, PAINT
-from ganfill.app.web.handlers import EXAMPLES, Events, Opening, Turn
+from ganfill.app.web.handlers import EXAMPLES, Events, SearchUpdate, UploadUpdate
 from ganfill.images.alignment import ALIGNMENTS
 from ganfill.search.presets import PRESETS
 
@@ -83,9 +83,9 @@ def build(service: Service) -> gr.Blocks:
                         extras = gr.Gallery(columns=2, elem_id="extras", **BARE, **TO_CLICK)
         gr.HTML(html.FOOT.format(resolution=max(model.resolution for model in service.models.values())))
 
-        opening = list(Opening(easel, drop, refusal, start, work, hint, editor, said, progress, outcome))
+        opening = list(UploadUpdate(easel, drop, refusal, start, work, hint, editor, said, progress, outcome))
         turn = list(
-            Turn(go, stop, said, progress, outcome, slider, remarks, gallery, download, how, gif, extras, found)
+            SearchUpdate(go, stop, said, progress, outcome, slider, remarks, gallery, download, how, gif, extras, found)
         )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         drop.upload(events.choose, drop, opening, preprocess=False, show_progress_on=drop, api_visibility="private")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ganfill.training import distributed
 from ganfill.training.loggers import key, log_row
 from ganfill.training.run_directory import cut_back, save_checkpoint
-from ganfill.training.training_module import Clocked, crossed, is_over
+from ganfill.training.training_module import GanfillModule, crossed, is_over
 
 
 class Metrics(pl.Callback):
@@ -128,6 +128,6 @@ class Progress(pl.Callback):
             self.bar.close()
 
 
-def _clocked(module: pl.LightningModule) -> Clocked:
-    assert isinstance(module, Clocked)
+def _clocked(module: pl.LightningModule) -> GanfillModule:
+    assert isinstance(module, GanfillModule)
     return module

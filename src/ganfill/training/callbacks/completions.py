@@ -18,7 +18,7 @@ from ganfill.images.sheets import damaged, fit, grid
 from ganfill.metrics.image import l1, psnr
 from ganfill.models.model import Model
 from ganfill.search.presets import from_pool
-from ganfill.training.callbacks.periodic import Moments, own_randomness
+from ganfill.training.callbacks.periodic import PeriodicCallback, own_randomness
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures, log_row, log_table
@@ -33,7 +33,7 @@ FIGURES = ("psnr_hole", "l1_hole", "score")
 COLUMNS = ("kimg", "picture", *FIGURES)
 
 
-class Completions(Moments):
+class Completions(PeriodicCallback):
     """Completes the same few pictures, which are not trained on, by a small search in the averaged generator.
 
     The hole is the middle half of each side. ``completions/kimg000120.png`` has a row for each picture: original, damaged,
@@ -46,7 +46,7 @@ class Completions(Moments):
 
     Args:
         out: the run directory.
-        every_kimg, kimg, minutes: see ``Moments``; the untrained generator is tried too.
+        every_kimg, kimg, minutes: see ``PeriodicCallback``; the untrained generator is tried too.
     """
 
     def __init__(self, out: Path, every_kimg: float, kimg: float, minutes: float | None = None) -> None:

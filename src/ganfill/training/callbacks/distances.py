@@ -20,7 +20,7 @@ from ganfill.images.pixels import to_uint8
 from ganfill.metrics.distances import SUBSET_SIZE, frechet, kernel
 from ganfill.metrics.diversity import CHUNK, spread
 from ganfill.metrics.features import PIXELS, FeatureNetwork, extract
-from ganfill.training.callbacks.periodic import Moments, own_randomness
+from ganfill.training.callbacks.periodic import PeriodicCallback, own_randomness
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import key, log_row
@@ -32,7 +32,7 @@ FEWEST = 4  # training pictures: two in each of two sets
 THUMBNAIL = 8
 
 
-class Distances(Moments):
+class Distances(PeriodicCallback):
     """Appends Frechet and kernel distances to training pictures to ``distances.csv`` and keeps ``best.ckpt``.
 
     The samples are of the averaged generator in float32, as in ``ganfill evaluate``, from z that never change; the real

@@ -11,7 +11,7 @@ from ganfill.training.gan import GAN
 from ganfill.training.training_module import crossed, is_over
 
 
-class Moments(pl.Callback, ABC):
+class PeriodicCallback(pl.Callback, ABC):
     """Acts at every multiple of an interval and at the end; the training's clock stands still meanwhile.
 
     Goes before ``Checkpoint``, so that nothing is missing after a kill: what was done after the checkpoint that a training

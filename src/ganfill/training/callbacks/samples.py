@@ -12,7 +12,7 @@ from ganfill import seeding
 from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
 from ganfill.models.latent import Normal, Uniform
-from ganfill.training.callbacks.periodic import Moments
+from ganfill.training.callbacks.periodic import PeriodicCallback
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures
 
@@ -20,7 +20,7 @@ COLUMNS = 8
 WAYS = 4  # of the interpolation, one a row
 
 
-class Samples(Moments):
+class Samples(PeriodicCallback):
     """Grids of pictures: files, and to the loggers.
 
     ``kimg000120_ema.png`` and ``kimg000120_raw.png`` are by the averaged and by the raw generator;
@@ -28,7 +28,7 @@ class Samples(Moments):
 
     Args:
         directory: where they go.
-        every_kimg, kimg, minutes: see ``Moments``; the untrained generator is drawn too.
+        every_kimg, kimg, minutes: see ``PeriodicCallback``; the untrained generator is drawn too.
         n: pictures of the first two, eight to a row.
     """
 
