@@ -20,10 +20,11 @@ from benchmarks.provenance import provenance
 from PIL import Image
 
 import ganfill
-from ganfill.completion import fill, masks
-from ganfill.completion.presets import preset
+from ganfill.completion.pipeline import fill
 from ganfill.data.store import ImageStore
-from ganfill.report.figures import damaged, grid, save
+from ganfill.images import masks
+from ganfill.images.sheets import damaged, grid, save
+from ganfill.search.presets import preset
 
 SETTINGS = {
     "name": "faces64",
@@ -118,7 +119,7 @@ def main() -> None:
         "loss": model.card["config"]["loss"]["_target_"].rsplit(".", 1)[-1],
         "images_per_second_median": float(np.median([float(row["images_per_second"]) for row in rows])),
         "last_row": rows[-1],
-        "model_bytes": ganfill.modelfile.locate(settings["model"]).stat().st_size,
+        "model_bytes": ganfill.model_io.model_file.locate(settings["model"]).stat().st_size,
         "model_sha256_of_content": model.digest,
         "training_seed": model.card["config"]["seed"],
         "search": "standard",

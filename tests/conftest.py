@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganfill import modelfile, seeding
+from ganfill import seeding
+from ganfill.api import Model
 from ganfill.data.store import FORMAT
+from ganfill.model_io import model_file
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Uniform
@@ -67,7 +69,7 @@ def model():
     networks = Generator(32, 8, 4).eval(), Discriminator(32, 4).eval()
     for network in networks:
         network.requires_grad_(False)
-    return modelfile.Model(*networks, Uniform(8), 32, 1.5, torch.rand(3, 32, 32), card)
+    return Model(*networks, Uniform(8), 32, 1.5, torch.rand(3, 32, 32), card)
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def model_with_encoder(model):
 @pytest.fixture
 def model_path(tmp_path, model):
     """The same model as a file."""
-    modelfile.save(tmp_path / "model.safetensors", model)
+    model_file.save(tmp_path / "model.safetensors", model)
     return tmp_path / "model.safetensors"
 
 

@@ -5,7 +5,7 @@ import pytest
 from ganfill import cli, config
 from ganfill.config import compose, options
 from ganfill.errors import UserError
-from ganfill.grammar import take_config_dir
+from ganfill.overrides import take_config_dir
 
 
 @pytest.fixture

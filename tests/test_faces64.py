@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 import ganfill
-from ganfill import pixels, seeding
-from ganfill.completion import masks
-from ganfill.completion.presets import from_pool
+from ganfill import seeding
+from ganfill.images import masks, pixels
+from ganfill.search.presets import from_pool
 
 DEMO = Path(ganfill.__file__).parent / "packaged/demo"
 

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 import ganfill
-from ganfill import cli, modelfile, pixels
+from ganfill import cli
 from ganfill.commands.train import build_gan
-from ganfill.completion import masks, standard
 from ganfill.config import compose
+from ganfill.images import masks, pixels
+from ganfill.model_io import model_file
+from ganfill.search.presets import standard
 from ganfill.training.datamodule import Batches
 
 pytestmark = [
@@ -81,9 +83,9 @@ def test_compiled_networks_train(tmp_path):
 
 
 def test_both_devices_draw_the_same_pictures(model_path):
-    z = modelfile.load(model_path).latent.sample(4, torch.Generator().manual_seed(0))
+    z = model_file.load(model_path).latent.sample(4, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        here, there = (modelfile.load(model_path, device).generator(z.to(device)).cpu() for device in ("cpu", "cuda"))
+        here, there = (model_file.load(model_path, device).generator(z.to(device)).cpu() for device in ("cpu", "cuda"))
     torch.testing.assert_close(here, there, atol=1e-2, rtol=0)
 
 

@@ -10,11 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from ganfill import cli, modelfile, plugins, sweep
-from ganfill.completion.presets import standard
+from ganfill import cli, plugins, sweep
+from ganfill.api import Model, load
 from ganfill.config import build
 from ganfill.errors import UserError
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
+from ganfill.search.presets import standard
 
 NAME = "outside_nets"
 CODE = """
@@ -112,7 +114,7 @@ def test_an_installed_package_is_trained_exported_loaded_and_completed_with(site
         cli.run(["train", "-cd", str(own), "model=outside", "loss=margin", "loss.margin=2", *TINY, f"out={run}"]) == 0
     )
     assert cli.run(["export", f"run={run}", f"out={file}"]) == 0
-    assert modelfile.load(file).card["generator"]["class"] == f"{NAME}.Generator"
+    assert model_file.load(file).card["generator"]["class"] == f"{NAME}.Generator"
     words = ["complete", str(picture), "mask=center", f"model={file}", "search.steps=8", "search.pool=16"]
     path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
     finished = in_a_fresh_process(*words, f"out={tmp_path / 'filled'}", PYTHONPATH=path)
@@ -159,7 +161,7 @@ def save(path, generator):
         "resolution": 32,
     }
     networks = getattr(home, generator)(32, 8).eval(), home.Discriminator(32).eval()
-    modelfile.save(path, modelfile.Model(*networks, Normal(8), 32, 0.0, torch.zeros(3, 32, 32), card))
+    model_file.save(path, Model(*networks, Normal(8), 32, 0.0, torch.zeros(3, 32, 32), card))
 
 
 def test_a_file_lets_nothing_in(site, tmp_path, monkeypatch):
@@ -169,14 +171,14 @@ def test_a_file_lets_nothing_in(site, tmp_path, monkeypatch):
     for named in ("", "outside", f"{NAME}s"):
         monkeypatch.setenv(plugins.VARIABLE, named)
         with pytest.raises(UserError, match=rf"outside\.safetensors: it names {NAME}\..*GANFILL_PLUGINS={NAME}"):
-            modelfile.load(file)
+            model_file.load(file)
     assert NAME not in sys.modules
     monkeypatch.setenv(plugins.VARIABLE, NAME)
-    assert type(modelfile.load(file).generator).__module__ == NAME
+    assert type(model_file.load(file).generator).__module__ == NAME
     del sys.modules[NAME]
     (site / f"{NAME}.py").unlink()
     with pytest.raises(UserError, match=f"it needs {NAME} .No module named.* put its folder on PYTHONPATH"):
-        modelfile.load(file)
+        model_file.load(file)
     with pytest.raises(UserError, match=rf"{NAME}\.Margin cannot be built with these settings: No module named"):
         build({"_target_": f"{NAME}.Margin"})
 
@@ -185,13 +187,13 @@ def test_only_networks_are_built_of_what_was_let_in(site, monkeypatch):
     monkeypatch.setenv(plugins.VARIABLE, NAME)
     for name in (f"{NAME}.relu", f"{NAME}.Margin"):
         with pytest.raises(ValueError, match="not of the right kind"):
-            modelfile.build_part(part(name), torch.nn.Module)
+            model_file.build_part(part(name), torch.nn.Module)
 
 
 def test_a_generator_that_cannot_be_taken_apart_is_searched_without(site, tmp_path, monkeypatch):
     monkeypatch.setenv(plugins.VARIABLE, NAME)
     save(tmp_path / "whole.safetensors", "Whole")
-    model = modelfile.load(tmp_path / "whole.safetensors")
+    model = load(tmp_path / "whole.safetensors")
     image, hole = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     hole[..., 8:24, 8:24] = True
     with pytest.raises(UserError, match=r"cannot be taken apart.*search\.cut_steps=0"):

@@ -15,7 +15,7 @@ from ganfill import cli, launchers, sweep
 from ganfill.commands import train
 from ganfill.config import options
 from ganfill.errors import UserError
-from ganfill.training.rundir import read_checkpoint
+from ganfill.training.run_directory import read_checkpoint
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 SWEEPS = ["architectures", "ema", "latent", "learning_rates", "losses", "regularizers"]
@@ -83,7 +83,7 @@ def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbe
     killed, undisturbed = outcome(tmp_path / "killed"), outcome(tmp_path / "undisturbed")
     assert len(undisturbed) == 4 and all(len(cell[1]) == 16 and len(cell[2]) == 5 for cell in undisturbed.values())
     assert same(killed, undisturbed)
-    monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly
+    monkeypatch.setattr("ganfill.report.plot_style.DPI", 30)  # plots are drawn quickly
     assert [cli.run(["leaderboard", str(tmp_path / name)]) for name in ("killed", "undisturbed")] == [0, 0]
     tables = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("killed", "undisturbed")]
     assert tables[0] == tables[1] and b"fd_pixels_best" in tables[0]
@@ -156,10 +156,10 @@ def test_a_reason_is_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
         path.touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "write_text", killed_while_writing)
+    monkeypatch.setattr(Path, "write_bytes", killed_while_writing)
     with pytest.raises(KeyboardInterrupt):
         sweep._fail(tmp_path, "no luck")
-    assert not (tmp_path / "failed.txt").exists()
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("launcher", ["launcher=joblib", "hydra/launcher=submitit_local"])

@@ -23,7 +23,7 @@ from provenance import append_row
 from served import served
 
 import ganfill
-from ganfill.modelfile import PACKAGED
+from ganfill.model_io.model_file import PACKAGED
 
 SETTINGS = {
     "model": "faces64",

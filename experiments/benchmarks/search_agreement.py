@@ -15,12 +15,11 @@ import torch
 from provenance import append_row
 
 import ganfill
-from ganfill import pixels
-from ganfill.completion import masks
-from ganfill.completion.presets import preset
 from ganfill.data.store import ImageStore
-from ganfill.evaluation.metrics import psnr
-from ganfill.evaluation.pictures import choose
+from ganfill.data.subsets import choose
+from ganfill.images import masks, pixels
+from ganfill.metrics.image import psnr
+from ganfill.search.presets import preset
 
 SETTINGS = {
     "store": "data/faces64",

@@ -22,11 +22,10 @@ from PIL import Image
 from provenance import append_row
 
 import ganfill
-from ganfill import pixels
-from ganfill.completion import masks
-from ganfill.completion.presets import preset
 from ganfill.data.store import ImageStore
 from ganfill.devices import choose_device
+from ganfill.images import masks, pixels
+from ganfill.search.presets import preset
 
 SETTINGS = {
     "store": "data/faces64",

@@ -24,9 +24,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.devices import choose_device
+from ganfill.images.pixels import to_float
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
-from ganfill.pixels import to_float
 from ganfill.training.datamodule import Batches, SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN

@@ -1,23 +1,18 @@
 """Train a GAN on your pictures, then fill the holes in damaged ones by searching its latent space."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from ganfill.completion.search import LatentSearch
-    from ganfill.modelfile import Model, load
+from ganfill.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from ganfill.api import LatentSearch, Model, load
+
 __all__ = ["LatentSearch", "Model", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports torch and the rest only when they are asked for."""
-    if name in ("Model", "load"):
-        from ganfill import modelfile
-
-        return getattr(modelfile, name)
-    if name == "LatentSearch":
-        from ganfill.completion.search import LatentSearch
-
-        return LatentSearch
+    """Imports torch only when a name that needs it is used."""
+    if name in __all__:
+        return getattr(import_module("ganfill.api"), name)
     raise AttributeError(f"module 'ganfill' has no attribute {name!r}")

@@ -5,11 +5,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from ganfill import __version__
 from ganfill.commands import load
 from ganfill.config import commands, compose, help_text, nearest
 from ganfill.errors import Incomplete, UserError
-from ganfill.grammar import LISTS, take_config_dir
+from ganfill.overrides import LISTS, take_config_dir
+from ganfill.version import __version__
 
 # The key that a word without one belongs to, if it is the path of something.
 PATH_KEYS = {

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hydra
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganfill import plugins
 from ganfill.errors import UserError
-from ganfill.grammar import literal, quote, search_path, split_options, take_config_dir
+from ganfill.overrides import literal, quote, search_path, split_options, take_config_dir
 
 PACKAGE = "ganfill.conf"
 TEXTS = ("out", "run", "file", "landmarks", "runs")  # keys whose value is one path, whatever it looks like
@@ -151,22 +151,18 @@ def _own_logging() -> Iterator[None]:
 
 
 @contextmanager
-def _config_path(command: str) -> Iterator[str | None]:
-    """Where Hydra finds the command's configuration, and nothing that it would take for a part of it.
+def _config_path(command: str) -> Iterator[str]:
+    """Where Hydra finds the command's configuration.
 
-    A command without groups must not see those of others: Hydra would take evaluate's ``model=FILE`` for an option of
-    train's group ``model``. It gets its file alone, from Hydra's store of configurations in memory.
+    A command without groups gets a directory with its own file alone. Otherwise Hydra would take evaluate's
+    ``model=FILE`` for an option of train's group ``model``.
     """
-    content = _content(command)
-    if "defaults" in content:
+    if "defaults" in _content(command):
         yield f"pkg://{PACKAGE}"
         return
-    store = ConfigStore.instance()
-    store.store(command, content)
-    try:
-        yield None
-    finally:
-        del store.repo[f"{command}.yaml"]
+    with TemporaryDirectory() as directory:
+        Path(directory, f"{command}.yaml").write_text(_source(command), "utf-8")
+        yield directory
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

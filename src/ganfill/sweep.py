@@ -17,14 +17,15 @@ from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, run_as_hydra_application, to_plain
 from ganfill.errors import Incomplete, UserError
-from ganfill.evaluation.trainings import PLANNED
-from ganfill.grammar import quote
-from ganfill.training.callbacks import is_over, write_atomically
-from ganfill.training.rundir import compare, read_checkpoint
+from ganfill.files import write_atomically
+from ganfill.overrides import quote
+from ganfill.runs.reader import PLANNED
+from ganfill.training.run_directory import check_resumable, read_checkpoint
+from ganfill.training.training_module import is_over
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepJob:
     """One combination of a sweep: where it trains, its configuration, and what Hydra knows of it."""
 
     out: Path
@@ -76,13 +77,13 @@ def sweep(command: str, words: list[str]) -> int:
     return 1 if failed else 0
 
 
-def plan(command: str, words: list[str]) -> list[Cell]:
+def plan(command: str, words: list[str]) -> list[SweepJob]:
     """The cells that ``words`` ask for, without running them.
 
     Raises:
         UserError: a cell's configuration is mistaken, uses several devices, or two trainings would share a directory.
     """
-    cells, mistakes = list[Cell](), list[UserError]()
+    cells, mistakes = list[SweepJob](), list[UserError]()
 
     def look(config: Any, hydra: Any) -> None:
         try:
@@ -90,7 +91,7 @@ def plan(command: str, words: list[str]) -> list[Cell]:
         except UserError as error:
             mistakes.append(error)
             return
-        cells.append(Cell(Path(str(config.out)), config, to_plain(config), hydra))
+        cells.append(SweepJob(Path(str(config.out)), config, to_plain(config), hydra))
 
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
     run_as_hydra_application(command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], look)
@@ -108,12 +109,12 @@ def plan(command: str, words: list[str]) -> list[Cell]:
     return cells
 
 
-def _tell_plan(cells: list[Cell]) -> None:
+def _tell_plan(cells: list[SweepJob]) -> None:
     """Writes which cells there will be, relative to the sweep's directory, so that those not started are known too."""
     directory = Path(cells[0].hydra.sweep.dir)
     directory.mkdir(parents=True, exist_ok=True)
     lines = [f"{Path(os.path.relpath(cell.out, directory)).as_posix()}\n" for cell in cells]
-    write_atomically(directory / PLANNED, lambda path: path.write_text("".join(lines), "utf-8"))
+    write_atomically(directory / PLANNED, "".join(lines))
 
 
 def refuse_ddp() -> None:
@@ -168,7 +169,7 @@ def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
     """
     if not ((out / "summary.json").exists() and (out / "last.ckpt").exists()):
         return None
-    compare(out, plain)
+    check_resumable(out, plain)
     checkpoint = read_checkpoint(out / "last.ckpt")
     same_pictures = checkpoint["ganfill"]["config"]["data"] == plain["data"]  # otherwise the training compares them
     over = is_over(checkpoint["images_seen"], checkpoint["seconds"], plain["kimg"], plain["minutes"])
@@ -180,14 +181,14 @@ def _place(command: str, config: Any, hydra: Any) -> Path:
     return Path(str(config.out)) if command == "train" else Path(hydra.runtime.output_dir)
 
 
-def _finished(cell: Cell) -> float | None:
+def _finished(cell: SweepJob) -> float | None:
     try:
         return finished_kimg(cell.out, cell.plain)
     except UserError:  # the cell itself will tell
         return None
 
 
-def _failure(command: str, cell: Cell, gave_up: str | None) -> str | None:
+def _failure(command: str, cell: SweepJob, gave_up: str | None) -> str | None:
     """Why a cell failed; None if it did not."""
     told = _place(command, cell.config, cell.hydra) / "failed.txt"
     if told.exists():
@@ -198,7 +199,7 @@ def _failure(command: str, cell: Cell, gave_up: str | None) -> str | None:
 
 
 def _fail(place: Path, reason: str, details: str = "") -> None:
-    write_atomically(place / "failed.txt", lambda path: path.write_text(f"{reason}\n{details}"))
+    write_atomically(place / "failed.txt", f"{reason}\n{details}")
     _say(f"{place}: {reason}")
 
 

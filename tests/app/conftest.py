@@ -4,13 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ganfill import modelfile
+from ganfill.model_io import model_file
 
 
 @pytest.fixture
 def path(tmp_path, model, enliven):
     """A model file whose pictures differ."""
-    modelfile.save(tmp_path / "tiny.safetensors", enliven(model))
+    model_file.save(tmp_path / "tiny.safetensors", enliven(model))
     return tmp_path / "tiny.safetensors"
 
 

@@ -8,10 +8,11 @@ import requests
 import uvicorn
 from fastapi.testclient import TestClient
 
-from ganfill.app import connection, intake, server
+from ganfill.app import connection, server
+from ganfill.app.http import body_limit
 from ganfill.app.service import Service
 
-pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
+pytest.importorskip("ganfill.app.web.layout", reason="the extra app is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
 PATHS = ["/", "/healthz", "/v1/models", "/docs", "/openapi.json", "/nothing", "/v1/nothing", "/theme.css"]
 
@@ -173,7 +174,7 @@ def test_a_connection_is_kept_for_the_next_request_and_a_long_answer(address, mo
 @pytest.mark.parametrize("path", ["/v1/complete", "/gradio_api/upload", "/gradio_api/queue/join"])
 @pytest.mark.parametrize("begun", [b"", b"--x\r\n"])
 def test_a_body_that_does_not_come_is_not_waited_for(address, monkeypatch, path, begun):
-    monkeypatch.setattr(intake, "PATIENCE", 0.4)
+    monkeypatch.setattr(body_limit, "PATIENCE", 0.4)
     kind = "application/json" if path.endswith("join") else "multipart/form-data; boundary=x"
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: 900\r\n\r\n"
     began = time.monotonic()

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 import ganfill
-from ganfill import modelfile
-from ganfill.app.refused import Busy, NoModel, NoPicture, TooLarge, TooLong, Unusable
-from ganfill.app.service import EMPTY, FULL, Cancelled, Limits, Order, Service
-from ganfill.completion.photo import Photo
+from ganfill.app.errors import Busy, NoModel, NoPicture, TooLarge, TooLong, Unusable
+from ganfill.app.service import EMPTY, FULL, Cancelled, CompletionRequest, Limits, Service
 from ganfill.errors import UserError
+from ganfill.images.photo import Photo
+from ganfill.model_io import model_file
 
 HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
@@ -34,7 +34,7 @@ def content(pixels, suffix="PNG", **options):
 
 def order(hole=HOLE, **options):
     options = {"model": "tiny", "search": "from_pool", "align": "center"} | options
-    return Order(Photo(picture(0, hole.shape)), hole, **options)
+    return CompletionRequest(Photo(picture(0, hole.shape)), hole, **options)
 
 
 def test_answers_are_those_of_complete(service, path):
@@ -87,15 +87,15 @@ def test_turns_come_in_the_order_of_arrival(service):
     threads[0].start()
     assert begun.wait(20)
     for name in ("second", "third", "fourth"):
-        there = len(service.line)
+        there = len(service.queue)
         threads.append(threading.Thread(target=run, args=(name, None)))
         threads[-1].start()
-        while len(service.line) == there:
+        while len(service.queue) == there:
             time.sleep(0.005)
     entered.set()
     for thread in threads:
         thread.join(20)
-    assert finished == ["first", "second", "third", "fourth"] and len(service.line) == 0
+    assert finished == ["first", "second", "third", "fourth"] and len(service.queue) == 0
 
 
 def test_cancelled_in_line_and_in_the_search_and_refused_when_full(path):
@@ -136,13 +136,13 @@ def test_a_search_that_takes_too_long_is_ended(path):
     service = Service([str(path)], "cpu", Limits(seconds=1e-6))
     with pytest.raises(TooLong, match=r"took more than 1e-06 s: use search=fast, or fewer answers"):
         service.complete(order())
-    assert len(service.line) == 0
+    assert len(service.queue) == 0
 
 
 def test_two_models_are_told_apart_and_unknown_ones_refused(path, tmp_path, model):
     for weight in model.generator.parameters():
         weight.data.mul_(-1)
-    modelfile.save(tmp_path / "other.safetensors", model)
+    model_file.save(tmp_path / "other.safetensors", model)
     service = Service([str(path), str(tmp_path / "other.safetensors")], "cpu")
     assert list(service.models) == ["tiny", "other"]
     found = [service.complete(order(model=name)).pictures[0] for name in ("tiny", "other")]
@@ -171,7 +171,7 @@ def test_options_out_of_range_are_refused(service, options, message):
 
 def test_a_hole_of_another_size_is_a_mistake_of_ours(service):
     with pytest.raises(ValueError, match=r"the hole is \(3, 3\)"):
-        service.complete(Order(Photo(picture()), np.ones((3, 3), bool), "tiny"))
+        service.complete(CompletionRequest(Photo(picture()), np.ones((3, 3), bool), "tiny"))
 
 
 def test_uploads_are_read_with_their_mask_or_their_transparency(service):

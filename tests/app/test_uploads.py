@@ -8,11 +8,12 @@ import pytest
 import requests
 from PIL import Image
 
-from ganfill.app import paint, uploads
-from ganfill.app.refused import TooLarge, Unusable
+from ganfill.app import uploads
+from ganfill.app.errors import TooLarge, Unusable
 from ganfill.app.service import Limits, Service
+from ganfill.app.web import editor_layers
 
-pytest.importorskip("ganfill.app.page", reason="the extra app is not installed")
+pytest.importorskip("ganfill.app.web.layout", reason="the extra app is not installed")
 # Of pandas, as Gradio's queue uses it.
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
 CHOOSE, EXAMPLE, MASK, COMPLETE, OTHER, PICK = 0, 2, 3, 5, 6, 10  # the events' numbers, in the page's order
@@ -136,7 +137,7 @@ def test_paint_that_was_uploaded_is_taken_and_no_other(ask, hostile):
     assert "answer1.png" in json.dumps(ask(COMPLETE, None, {"layers": [layer]}, *SETTINGS))
     for layers, words in (
         ([layer] * 5, "5 layers"),
-        ([ask.upload("layer.png", content(2, paint.SIDE + 1, channels=4))], "2049x2"),
+        ([ask.upload("layer.png", content(2, editor_layers.SIDE + 1, channels=4))], "2049x2"),
         ([ask.upload("layer.bmp", content(kind="bmp"))], "cannot be read"),
         ([{"path": hostile[0], **META}], "was uploaded"),
     ):

@@ -6,8 +6,8 @@ import torch
 
 from ganfill import cli
 from ganfill.commands.info import cost
-from ganfill.modelfile import Model
 from ganfill.models.latent import Normal
+from ganfill.models.model import Model
 
 
 def test_info_tells_what_a_file_holds(model_path, capsys):

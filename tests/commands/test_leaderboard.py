@@ -17,7 +17,7 @@ SIDE = 8
 
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
-    monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly
+    monkeypatch.setattr("ganfill.report.plot_style.DPI", 30)  # plots are drawn quickly
 
 
 def _grid(path, shade, n=24):

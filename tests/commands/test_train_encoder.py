@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 import ganfill
-from ganfill import cli, modelfile
+from ganfill import cli
+from ganfill.model_io import model_file
 
 TINY = ["data=synthetic", "data.n=40", "batch_size=16", "encoder.width=4", "device=cpu", "precision=32-true"]
 TINY += ["log_kimg=0.032", "kimg=0.1"]
@@ -49,7 +50,7 @@ def test_a_model_gets_its_encoder_and_completes(words, tmp_path, model_path, cap
 def test_the_weights_in_the_file_are_those_of_the_checkpoint(words, tmp_path):
     assert cli.run(words) == 0
     saved = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["state_dict"]
-    encoder = modelfile.load(tmp_path / "run/model.safetensors").encoder.state_dict()
+    encoder = model_file.load(tmp_path / "run/model.safetensors").encoder.state_dict()
     assert all(torch.equal(saved[f"encoder.{name}"], value) for name, value in encoder.items())
 
 
@@ -71,7 +72,7 @@ def test_half_a_file_is_smaller(words, tmp_path, model_path):
     assert cli.run([*words, "half=true"]) == 0
     file = tmp_path / "run/model.safetensors"
     assert file.stat().st_size < 2 * model_path.stat().st_size
-    assert next(modelfile.load(file).encoder.parameters()).dtype == torch.float32
+    assert next(model_file.load(file).encoder.parameters()).dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_another_model_in_the_same_place_is_refused(words, tmp_path, model, caps
     assert cli.run(words) == 0
     before = (tmp_path / "run/model.safetensors").read_bytes()
     model.logit_centre = 2.5
-    modelfile.save(tmp_path / "other.safetensors", model)
+    model_file.save(tmp_path / "other.safetensors", model)
     assert cli.run([*(w for w in words if not w.startswith("model=")), f"model={tmp_path / 'other.safetensors'}"]) == 2
     assert "another configuration: model (there " in capsys.readouterr().err
     assert (tmp_path / "run/model.safetensors").read_bytes() == before

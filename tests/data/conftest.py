@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.data.journal import Unfinished
 from ganfill.data.prepare import prepare
+from ganfill.data.unfinished import Unfinished
 
 
 def noise(seed, side=8):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganfill.data import decode_pool
 from ganfill.data import prepare as module
-from ganfill.data import workers
 from ganfill.data.prepare import prepare
 from ganfill.errors import UserError
 
@@ -210,8 +210,8 @@ def test_worker_processes_give_the_same_bytes(folder, tmp_path, monkeypatch, con
     sources = [folder, pack(tmp_path / "z.zip", folder)]
     prepare(sources, tmp_path / "alone", resolution=8, limit=3)
     started = []
-    pool = workers.ProcessPoolExecutor
-    monkeypatch.setattr(workers, "ProcessPoolExecutor", lambda *words: started.append(words[0]) or pool(*words))
+    pool = decode_pool.ProcessPoolExecutor
+    monkeypatch.setattr(decode_pool, "ProcessPoolExecutor", lambda *words: started.append(words[0]) or pool(*words))
     monkeypatch.setattr(module, "CHUNK", 2)
     monkeypatch.setattr(module, "_cores", lambda: 2)
     prepare(sources, tmp_path / "shared", resolution=8, limit=3)

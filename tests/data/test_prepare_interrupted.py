@@ -43,13 +43,13 @@ def test_a_run_interrupted_again_and_again_continues_to_the_same_bytes(folder, t
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("name", ["replace", "write_text"])
+@pytest.mark.parametrize("name", ["replace", "write_bytes"])
 def test_a_run_cut_off_between_the_renames_continues_to_the_same_bytes(folder, tmp_path, name, content, settings):
     prepare([folder], tmp_path / "whole", **settings)
     real = getattr(Path, name)
 
     def cut(path, target, **options):
-        if path.name == "index.json":
+        if path.name == ".partial-index.json":
             raise KeyboardInterrupt
         return real(path, target, **options)
 

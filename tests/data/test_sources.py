@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ganfill.data import sources
-from ganfill.data.sources import Reader, open_sources
+from ganfill.data import archives
+from ganfill.data.archives import Reader
+from ganfill.data.sources import open_sources
 from ganfill.errors import UserError
 
 
@@ -145,7 +146,7 @@ def test_names_that_are_not_utf8_have_a_digest(tmp_path):
 
 
 def test_a_file_too_large_for_any_picture_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "LARGEST", 3)
+    monkeypatch.setattr(archives, "LARGEST", 3)
     reader = Reader([fill(tmp_path / "f", "1.png", "big.png"), pack(tmp_path / "z.zip", "big.png")])
     for source in (0, 1):
         with pytest.raises(OSError, match="larger than"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.app import api
+from ganfill.app.http import routes
 from ganfill.app.service import Service
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"
@@ -47,7 +47,7 @@ def test_every_block_gets_its_answers(blocks, folder, served, model_path):
     with_curl, with_python = blocks(PAGE)
     before = {name: pixels(folder / f"photos/{name}.png") for name in "ab"}
     known = pixels(folder / "mask.png") == 0
-    with served(api.build(Service([str(model_path)], "cpu"))) as address:
+    with served(routes.build(Service([str(model_path)], "cpu"))) as address:
         run(with_curl, folder, address)
         assert pixels(folder / "filled.png").shape == (40, 50, 3)
         assert sorted(path.name for path in (folder / "filled").iterdir()) == ["a.png", "b.png"]

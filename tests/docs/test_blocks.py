@@ -28,9 +28,9 @@ from PIL import Image
 
 from ganfill import cli
 from ganfill.config import commands, compose
+from ganfill.data.synthetic import draw_faces
 from ganfill.errors import UserError
-from ganfill.grammar import take_config_dir
-from ganfill.training.synthetic import draw_faces
+from ganfill.overrides import take_config_dir
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -205,7 +205,7 @@ def terminal(has, tmp_path, monkeypatch, request):
         shutil.copy(has / "photo_mask.png", folder / "photos/masks/portrait.png")
     elif name != "own_pictures.md":
         shutil.copytree(has / "mine", folder / "data/mine")
-    monkeypatch.setattr("ganfill.report.paper.DPI", 30)  # plots are drawn quickly
+    monkeypatch.setattr("ganfill.report.plot_style.DPI", 30)  # plots are drawn quickly
     monkeypatch.chdir(folder)
     terminal = Terminal(folder, monkeypatch)
     yield terminal

@@ -5,7 +5,9 @@ import copy
 import pytest
 import torch
 
-from ganfill import config, modelfile
+from ganfill import config
+from ganfill.api import Model
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
 from ganfill.training.export import part
 
@@ -70,16 +72,16 @@ def test_shapes(pair):
 def test_the_generator_can_be_taken_apart_at_any_stage(pair):
     generator, _ = pair.evaluated()
     images = generator(pair.z)
-    assert torch.equal(generator.early(pair.z, 0).flatten(1), pair.z)
-    assert torch.equal(generator.late(generator.early(pair.z, 1), 1), images)
+    assert torch.equal(generator.forward_until(pair.z, 0).flatten(1), pair.z)
+    assert torch.equal(generator.forward_from(generator.forward_until(pair.z, 1), 1), images)
     levels = 2 if pair.name in MAPPED else pair.resolution.bit_length() - 2
-    assert generator.early(pair.z, 1).ndim == (3 if pair.name in MAPPED else 4)
+    assert generator.forward_until(pair.z, 1).ndim == (3 if pair.name in MAPPED else 4)
     for level in range(levels):
-        features = generator.early(pair.z, level)
+        features = generator.forward_until(pair.z, level)
         assert len(features) == 4
-        torch.testing.assert_close(generator.late(features, level), images)
+        torch.testing.assert_close(generator.forward_from(features, level), images)
         for since in range(level + 1):
-            again = generator.early(generator.early(pair.z, since), level, since)
+            again = generator.forward_until(generator.forward_until(pair.z, since), level, since)
             torch.testing.assert_close(again, features)
 
 
@@ -150,9 +152,9 @@ def test_a_model_file_keeps_them(pair, half, tmp_path):
     card |= {"latent": {"class": "ganfill.models.latent.Normal", "arguments": {"dim": 16}}}
     card |= {"resolution": pair.resolution}
     mean = torch.zeros(3, pair.resolution, pair.resolution)
-    model = modelfile.Model(generator, discriminator, Normal(16), pair.resolution, 0.0, mean, card)
-    modelfile.save(tmp_path / "model.safetensors", model, half)
-    loaded = modelfile.load(tmp_path / "model.safetensors")
+    model = Model(generator, discriminator, Normal(16), pair.resolution, 0.0, mean, card)
+    model_file.save(tmp_path / "model.safetensors", model, half)
+    loaded = model_file.load(tmp_path / "model.safetensors")
     assert list(loaded.discriminator.state_dict()) == list(discriminator.state_dict())
     bound = 0.01 if half else 1e-5
     assert off(loaded.generator(pair.z), generator(pair.z)) < bound

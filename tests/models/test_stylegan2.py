@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganfill import modelfile
+from ganfill.api import Model
 from ganfill.config import build, compose
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
 from ganfill.models.modulated import Dense
 from ganfill.models.stylegan2 import Discriminator, Generator, stage_widths
@@ -130,28 +131,34 @@ def test_only_the_direction_of_z_counts(generator):
 
 def test_level_1_is_a_w_for_every_layer(generator):
     z = torch.randn(3, 8)
-    ws = generator.early(z, 1)
+    ws = generator.forward_until(z, 1)
     assert ws.shape == (3, 8, 6) and torch.equal(ws, ws[:, :1].expand_as(ws))
-    assert torch.equal(generator.late(ws, 1), generator(z)) and torch.equal(generator.late(z, 0), generator(z))
-    assert generator.early(z, 0) is z and generator.early(ws, 1, since=1) is ws
-    for act in (partial(generator.early, z, 2), partial(generator.late, ws, 2), partial(generator.early, ws, 1, 3)):
-        with pytest.raises(ValueError, match=r"levels 0 \(z\) and 1 \(a w for every layer\), not [23]: use 1"):
+    assert torch.equal(generator.forward_from(ws, 1), generator(z)) and torch.equal(
+        generator.forward_from(z, 0), generator(z)
+    )
+    assert generator.forward_until(z, 0) is z and generator.forward_until(ws, 1, since=1) is ws
+    for act in (
+        partial(generator.forward_until, z, 2),
+        partial(generator.forward_from, ws, 2),
+        partial(generator.forward_until, ws, 1, 3),
+    ):
+        with pytest.raises(ValueError, match=r"stages 0 \(z\) and 1 \(a w for every layer\), got [23]: use 1"):
             act()
 
 
 def test_each_w_has_its_layers(generator):
     ws = torch.randn(1, 8, 6)
-    images = generator.late(ws, 1)
+    images = generator.forward_from(ws, 1)
     changes = []
     for layer in range(8):
         other = ws.clone()
         other[:, layer] += 1
-        changes.append((generator.late(other, 1) - images)[0])
+        changes.append((generator.forward_from(other, 1) - images)[0])
     assert all(change.abs().max() > 0.01 for change in changes)
     # The last w colours features that stay as they are: nothing but one linear map of them.
     twice = ws.clone()
     twice[:, 7] += 2
-    torch.testing.assert_close((generator.late(twice, 1) - images)[0], 2 * changes[7], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close((generator.forward_from(twice, 1) - images)[0], 2 * changes[7], atol=1e-5, rtol=1e-4)
 
 
 def test_networks_treat_pictures_one_by_one(generator, discriminator):
@@ -193,7 +200,7 @@ def test_bfloat16_in_channels_last_is_close_to_float32(generator, discriminator)
         network.to(memory_format=torch.channels_last)
     torch.testing.assert_close(coarse_g(z), exact, atol=1e-5, rtol=1e-5)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(coarse_g.early(z, 1), generator.early(z, 1))
+        assert torch.equal(coarse_g.forward_until(z, 1), generator.forward_until(z, 1))
         images = coarse_g(z)
         coarse = coarse_d(images)
     assert images.dtype == coarse.dtype == torch.float32
@@ -215,12 +222,12 @@ def test_a_model_file_holds_it_with_kernels_in_16_bits(generator, discriminator,
         "latent": {"class": "ganfill.models.latent.Normal", "arguments": {"dim": 8}},
         "resolution": 32,
     }
-    model = modelfile.Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), card)
+    model = Model(generator, discriminator, Normal(8), 32, 0.5, torch.zeros(3, 32, 32), card)
     z = torch.randn(3, 8)
     sizes = []
     for half in (False, True):
-        modelfile.save(tmp_path / "model.safetensors", model, half)
-        loaded = modelfile.load(tmp_path / "model.safetensors")
+        model_file.save(tmp_path / "model.safetensors", model, half)
+        loaded = model_file.load(tmp_path / "model.safetensors")
         sizes.append((tmp_path / "model.safetensors").stat().st_size)
         images = generator(z)
         torch.testing.assert_close(loaded.generator(z), images, atol=0.02 if half else 1e-5, rtol=0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.report.paper import DPI, PANEL, SINGLE
+from ganfill.report.plot_style import DPI, PANEL, SINGLE
 from ganfill.report.plots import binned, quality_against_share, quality_against_time
 
 

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from ganfill.adversarial.losses import NonSaturating
-from ganfill.evaluation.features import load_networks
+from ganfill.metrics.features import load_networks
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
+from ganfill.training.callbacks.distances import Distances
+from ganfill.training.callbacks.samples import Samples
 from ganfill.training.datamodule import SyntheticDataModule
-from ganfill.training.distances import Distances
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
-from ganfill.training.samples import Samples
 
 ADAM = partial(torch.optim.Adam, lr=2e-4, betas=[0.5, 0.999], fused=True)
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from ganfill import modelfile
 from ganfill.errors import UserError
+from ganfill.model_io import model_file
 from ganfill.training.export import to_model
-from ganfill.training.rundir import read_checkpoint
+from ganfill.training.run_directory import read_checkpoint
 
 
 def node(target, **arguments):
@@ -31,8 +31,8 @@ def checkpoint(tmp_path, train):
 
 def test_the_averaged_generator_and_the_provenance_are_exported(checkpoint, tmp_path):
     gan, saved = checkpoint
-    modelfile.save(tmp_path / "model.safetensors", to_model(saved))
-    model = modelfile.load(tmp_path / "model.safetensors")
+    model_file.save(tmp_path / "model.safetensors", to_model(saved))
+    model = model_file.load(tmp_path / "model.safetensors")
     z = model.latent.sample(3, torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.generator(z), gan.generator_ema(z))
     assert model.logit_centre == pytest.approx(float(gan.logit_centre))

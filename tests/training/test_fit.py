@@ -16,10 +16,10 @@ from pytorch_lightning.loggers import CSVLogger
 
 import ganfill.training.fit
 from ganfill.errors import UserError
-from ganfill.training.dashboard import key
-from ganfill.training.encoder import EncoderTraining
+from ganfill.training.encoder_module import EncoderTraining
 from ganfill.training.gan import GAN
-from ganfill.training.rundir import read_checkpoint
+from ganfill.training.loggers import key
+from ganfill.training.run_directory import read_checkpoint
 
 
 def state_digest(path):

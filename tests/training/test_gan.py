@@ -5,7 +5,7 @@ import torch
 
 from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.pixels import to_float
+from ganfill.images.pixels import to_float
 
 
 def test_one_step_equals_the_textbook(make_gan, steps):

@@ -221,8 +221,8 @@ def test_compiled_networks_take_the_same_step_and_penalties_never_see_them(plain
     assert compiled.generator_ema._compiled_call_impl is None
     assert eager.state_dict().keys() == compiled.state_dict().keys()
     assert all(torch.equal(value, compiled.state_dict()[name]) for name, value in eager.state_dict().items())
-    judge = compiled._judge(compiled.discriminator.forward, 1.0)
-    assert judge == compiled.discriminator.forward
+    discriminator = compiled._augmented(compiled.discriminator.forward, 1.0)
+    assert discriminator == compiled.discriminator.forward
 
 
 @pytest.mark.parametrize(("name", "value"), [("n_critic", 0), ("n_critic", 1.5), ("micro_batch", -1)])

@@ -44,7 +44,7 @@ def test_devices_that_are_not_there_are_refused(alone, monkeypatch, devices, dev
 def test_all_gpus_are_the_default(alone, monkeypatch):
     started = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(trainer.parallel, "start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(trainer.distributed, "start", lambda *arguments: started.append(arguments))
     DDP().launch(torch.device("cuda"), print, "config")
     assert started == [(3, torch.device("cuda"), print, "config")]
 

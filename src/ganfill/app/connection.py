@@ -8,7 +8,7 @@ PATIENCE = 10.0  # seconds until a request's head is complete, from the connecti
 CONNECTIONS = 500  # at once; one more is answered with 503. A page holds up to six
 
 
-class Connection(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """Uvicorn's, closed if it asks for nothing for too long; drops of a head or of an unread body are not enough."""
 
     _deadline: asyncio.TimerHandle | None = None

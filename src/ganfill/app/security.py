@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ganfill.app.intake import timed
-from ganfill.app.problems import problem
+from ganfill.app.http.body_limit import timed
+from ganfill.app.http.problem_details import problem
 
 FILES = "/gradio_api/file="  # what the page hands out
 SAFE = ("GET", "HEAD")
@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class HostOriginMiddleware:
     """Middleware around everything: only for known names of this server, and not on behalf of other sites.
 
     A page of another site cannot read answers of this server, unless its name is made to lead here (DNS rebinding): then

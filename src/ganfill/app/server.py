@@ -12,16 +12,16 @@ from pathlib import Path
 
 import uvicorn
 
-from ganfill.app import api
-from ganfill.app.connection import CONNECTIONS, Connection
-from ganfill.app.security import Guard
+from ganfill.app.connection import CONNECTIONS, TimeoutProtocol
+from ganfill.app.http import routes
+from ganfill.app.security import HostOriginMiddleware
 from ganfill.app.service import Service
 from ganfill.errors import UserError
 
 PATIENCE = 5  # seconds that open requests get when the server ends; searches then end at their next step
 
 
-def build(service: Service, hosts: Sequence[str], pictures: Path | None = None) -> Guard:
+def build(service: Service, hosts: Sequence[str], pictures: Path | None = None) -> HostOriginMiddleware:
     """The API, and the page at its root.
 
     Args:
@@ -29,12 +29,12 @@ def build(service: Service, hosts: Sequence[str], pictures: Path | None = None) 
         hosts: names that the server is reached by.
         pictures: folder for the page's files; no page without one.
     """
-    app = api.build(service)
+    app = routes.build(service)
     if pictures is not None:
         # Both are read when Gradio is imported, which takes seconds, and the folder ever after.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(pictures)}
-        import_module("ganfill.app.page").mount(app, service, pictures)
-    return Guard(app, hosts)
+        import_module("ganfill.app.web.layout").mount(app, service, pictures)
+    return HostOriginMiddleware(app, hosts)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -65,16 +65,16 @@ def address(taken: socket.socket, hosts: Sequence[str]) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: Guard, taken: socket.socket) -> None:
+def serve(app: HostOriginMiddleware, taken: socket.socket) -> None:
     """Serves until it is interrupted."""
     uvicorn.Server(config(app)).run([taken])
 
 
-def config(app: Guard) -> uvicorn.Config:
+def config(app: HostOriginMiddleware) -> uvicorn.Config:
     """How it is served."""
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=TimeoutProtocol,
         ws="none",
         log_level="warning",
         access_log=False,

@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganfill import modelfile
-from ganfill.app.line import Line
-from ganfill.app.refused import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
-from ganfill.completion import masks
-from ganfill.completion.align import find_alignment
-from ganfill.completion.fill import Filled, fill, place
-from ganfill.completion.holes import Drawn, to_hole
-from ganfill.completion.photo import Photo, opened
-from ganfill.completion.presets import preset
+from ganfill.app.errors import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
+from ganfill.app.queue import FifoQueue
+from ganfill.completion.pipeline import Filled, fill, place
 from ganfill.errors import UserError
-from ganfill.modelfile import Model
+from ganfill.images import masks
+from ganfill.images.alignment import find_alignment
+from ganfill.images.holes import Drawn, to_hole
+from ganfill.images.photo import Photo, opened
+from ganfill.model_io import model_file
+from ganfill.models.model import Model
+from ganfill.search.presets import preset
 
-__all__ = ["Cancelled", "Limits", "Order", "Refused", "Service"]
+__all__ = ["Cancelled", "CompletionRequest", "Limits", "Refused", "Service"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # of uploads; Pillow hands others to outside programs
 EMPTY = "nothing is missing, the picture stays as it is"
@@ -56,7 +56,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Order:
+class CompletionRequest:
     """A picture to complete.
 
     Args:
@@ -99,14 +99,14 @@ class Service:
 
     def __init__(self, models: Sequence[str], device: torch.device | str, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.line = Line(self.limits.waiting)
+        self.queue = FifoQueue(self.limits.waiting)
         self.models: dict[str, Model] = {}
         self._decoding = threading.Lock()  # Pillow's warnings are caught for the whole process; and memory is bounded
         for word in models:
             name = Path(word).name.removesuffix(".safetensors")
             if name in self.models:
                 raise UserError(f"models={','.join(models)}: two are named {name}, rename one")
-            self.models[name] = modelfile.load(word, device)
+            self.models[name] = model_file.load(word, device)
         if not self.models:
             raise UserError("models= names no model: give faces64, or model files")
 
@@ -164,7 +164,7 @@ class Service:
             raise Unusable(f"hole={kind} is no kind of hole: use {', '.join(masks.KINDS)}, or send a mask")
         return Drawn(masks.KINDS[kind], self._find(model).resolution, seed)(photo, photo.digest)
 
-    def complete(self, order: Order, watch: Watch | None = None) -> Filled:
+    def complete(self, order: CompletionRequest, watch: Watch | None = None) -> Filled:
         """Completes a picture when its turn has come; the answers are those of ``Model.complete``.
 
         Args:
@@ -188,7 +188,7 @@ class Service:
         except UserError as error:
             raise Unusable(str(error)) from None
         tell = watch or (lambda share, picture: None)
-        with self.line.turn(lambda: tell(0.0, None)):
+        with self.queue.slot(lambda: tell(0.0, None)):
             progress = _Progress(tell, limits.seconds)
             filled = fill(
                 model,

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ganfill.app.refused import TooLarge, Unusable
+from ganfill.app.errors import TooLarge, Unusable
 
 # Not known everywhere: neither follow a link that took the file's place, nor wait for a pipe's other end.
 CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

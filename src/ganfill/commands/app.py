@@ -22,7 +22,7 @@ def run(config: DictConfig) -> str:
     needed = NEEDED + NEEDED_BY_PAGE * config.page
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
-    from ganfill.app import server, temporary
+    from ganfill.app import server, upload_folder
     from ganfill.app.service import Limits, Service
 
     limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
@@ -31,7 +31,7 @@ def run(config: DictConfig) -> str:
         taken = opened.enter_context(closing(server.listen(str(config.host), int(config.port))))
         hosts = as_words(config.hosts)
         service = Service(as_words(config.models), choose_device(config.device), limits)
-        pictures = opened.enter_context(temporary.folder()) if config.page else None
+        pictures = opened.enter_context(upload_folder.folder()) if config.page else None
         app = server.build(service, server.names(taken, str(config.host), hosts), pictures)
         print(f"ganfill listens on {server.address(taken, hosts)}; Ctrl-C ends it", flush=True)
         with suppress(KeyboardInterrupt):

@@ -15,18 +15,18 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ganfill import modelfile
 from ganfill.commands.summary import write_summary
-from ganfill.completion.align import Alignment, Placement, find_alignment
-from ganfill.completion.fill import fill, place
-from ganfill.completion.folder import Job, ResultFolder, find_pictures
-from ganfill.completion.holes import ALPHA, HoleSource, find_source
-from ganfill.completion.masks import KINDS
-from ganfill.completion.photo import Photo
+from ganfill.completion.pipeline import fill, place
+from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
-from ganfill.modelfile import Model
+from ganfill.images.alignment import Alignment, Placement, find_alignment
+from ganfill.images.holes import ALPHA, HoleSource, find_source
+from ganfill.images.masks import KINDS
+from ganfill.images.photo import Photo
+from ganfill.model_io import model_file
+from ganfill.models.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run(config: DictConfig) -> Path:
     pictures = find_pictures(
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
-    model = modelfile.load(config.model, choose_device(config.device))
+    model = model_file.load(config.model, choose_device(config.device))
     sources = dict(find_source(mask, model.resolution, config.seed, config.invert) for mask in masks)
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")

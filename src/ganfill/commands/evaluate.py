@@ -12,26 +12,27 @@ from typing import Any
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from ganfill import modelfile
+from ganfill.benchmark import write_report
+from ganfill.benchmark.baselines import NEAREST, nearest
+from ganfill.benchmark.cache import ResultCache
+from ganfill.benchmark.cells import EvalCase
+from ganfill.benchmark.compare import Measures, evaluate
+from ganfill.benchmark.contestants import SearchEntry, parse_search
+from ganfill.benchmark.feature_distances import FeatureDistances
+from ganfill.benchmark.generator import count_steps, evaluate_generator
 from ganfill.commands.complete import BAR
 from ganfill.commands.summary import commit, write_summary
-from ganfill.completion.masks import KINDS
 from ganfill.config import as_words
+from ganfill.data import subsets
 from ganfill.data.store import ImageStore
+from ganfill.data.subsets import Pictures, sha256
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
-from ganfill.evaluation import document, pictures
-from ganfill.evaluation.baselines import NEAREST, nearest
-from ganfill.evaluation.cells import Scene
-from ganfill.evaluation.evaluate import Measures, evaluate
-from ganfill.evaluation.features import FeatureNetwork, load_networks
-from ganfill.evaluation.generator import count_steps, evaluate_generator
-from ganfill.evaluation.perceptual import Skipped, inception, lpips
-from ganfill.evaluation.pictures import Pictures, sha256
-from ganfill.evaluation.realism import Yardstick
-from ganfill.evaluation.searches import Contestant, find
-from ganfill.evaluation.shelf import Shelf
-from ganfill.modelfile import Model
+from ganfill.images.masks import KINDS
+from ganfill.metrics.features import FeatureNetwork, load_networks
+from ganfill.metrics.pretrained import Skipped, inception, lpips
+from ganfill.model_io import model_file
+from ganfill.models.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def run(config: DictConfig) -> Path:
     """
     started, out = time.perf_counter(), Path(str(config.out))
     _check(config)
-    model = modelfile.load(config.model, choose_device(config.device))
+    model = model_file.load(config.model, choose_device(config.device))
     store = _open(config, model)
     networks, skipped = load_networks(as_words(config.features)), dict[str, str]()
     found = inception(config.inception)
@@ -78,9 +79,9 @@ def _compare_searches(
         raise UserError(f"against={against} is not compared: give one of the words of search=")
     masks = as_words(config.mask)
     digest = "" if store is None else store.digest
-    scenes = [Scene(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
-    shelf = Shelf(out / "cells")
-    reference = None if store is None else pictures.reference(store, chosen, config.seed)
+    scenes = [EvalCase(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
+    shelf = ResultCache(out / "cells")
+    reference = None if store is None else subsets.reference(store, chosen, config.seed)
     measures = _measures(config, model, networks, reference, shelf, skipped)
     result = evaluate(scenes, contestants, shelf, measures, against, config.sheet, _bar)
     result.skipped |= skipped
@@ -89,7 +90,7 @@ def _compare_searches(
     if not result.rows:
         raise UserError(f"search={config.search}: none could be evaluated: {'; '.join(result.skipped.values())}")
     out.mkdir(parents=True, exist_ok=True)
-    document.write(out, result, scenes, config.sheet, facts)
+    write_report.write(out, result, scenes, config.sheet, facts)
     return {
         "rows": len(result.rows),
         "computed": shelf.computed,
@@ -121,7 +122,7 @@ def _judge_generator(
         )
     skipped |= {name: why for name, why in report.figures.items() if isinstance(why, str)}
     out.mkdir(parents=True, exist_ok=True)
-    document.write_generator(out, report, skipped, _facts(config, model, store))
+    write_report.write_generator(out, report, skipped, _facts(config, model, store))
     return {"generator": report.figures, "model": model.digest, "store": store.digest}
 
 
@@ -157,28 +158,28 @@ def _open(config: DictConfig, model: Model) -> ImageStore | None:
 
 def _choose(config: DictConfig, model: Model, store: ImageStore | None) -> Pictures:
     prefixes = as_words(config.pictures)
-    if prefixes == [pictures.GENERATOR]:
-        return pictures.generated(model, config.n, config.seed)
+    if prefixes == [subsets.GENERATOR]:
+        return subsets.generated(model, config.n, config.seed)
     if store is None:
         raise UserError("data.path=null goes with pictures=generator alone: give data.path=...")
-    return pictures.choose(store, config.split, prefixes, config.n, config.seed)
+    return subsets.choose(store, config.split, prefixes, config.n, config.seed)
 
 
 def _contestants(
     config: DictConfig, store: ImageStore | None, chosen: Pictures, skipped: dict[str, str]
-) -> list[Contestant]:
+) -> list[SearchEntry]:
     baseline = None
-    if store is not None and len(rows := pictures.training_rows(store, chosen)):
+    if store is not None and len(rows := subsets.training_rows(store, chosen)):
         baseline = nearest(store.images, rows)
     found = []
     for word in as_words(config.search):
-        contestant = find(word, baseline)
+        contestant = parse_search(word, baseline)
         if contestant is None:
             skipped[NEAREST] = "there are no training pictures"
         else:
             found.append(contestant)
     if not found:
-        raise UserError("search=nearest needs training pictures, and there are none: give other searches too")
+        raise UserError("search=nearest needs training subsets, and there are none: give other searches too")
     return found
 
 
@@ -187,7 +188,7 @@ def _measures(
     model: Model,
     networks: list[FeatureNetwork],
     reference: Pictures | None,
-    shelf: Shelf,
+    shelf: ResultCache,
     skipped: dict[str, str],
 ) -> Measures:
     """LPIPS and distances, as far as there are weights and pictures for them."""
@@ -202,7 +203,7 @@ def _measures(
         names = ", ".join(name for network in networks for name in network.distance_names)
         skipped[names] = "there are no training pictures of the same sources to compare with"
         return Measures(None, perceptual)
-    return Measures(Yardstick(reference, networks, model.device, shelf), perceptual)
+    return Measures(FeatureDistances(reference, networks, model.device, shelf), perceptual)
 
 
 def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:
@@ -219,6 +220,6 @@ def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[s
 
 @contextmanager
 def _bar(label: str, total: int) -> Iterator[Callable[[float], object]]:
-    """A progress bar in pictures."""
+    """A progress bar in subsets."""
     with tqdm(total=total, desc=label, unit="picture", bar_format=BAR) as bar:
         yield lambda count: bar.update(min(count, bar.total - bar.n))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ganfill import modelfile
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
-from ganfill.onnxfile import save_onnx
+from ganfill.model_io import model_file
+from ganfill.model_io.onnx_file import save_onnx
 from ganfill.training.export import from_run
 
 
@@ -26,7 +26,7 @@ def run(config: DictConfig) -> Path:
     if config.format == "onnx":
         figures = {"largest_difference_to_torch": save_onnx(out, model)}
     else:
-        figures = {"sha256_of_content": modelfile.save(out, model, config.half)}
+        figures = {"sha256_of_content": model_file.save(out, model, config.half)}
     figures |= {"bytes": out.stat().st_size, "kimg": model.card["kimg"]}
     seconds = time.perf_counter() - started
     write_summary(out.parent, "export", config, figures, seconds, out.with_suffix(".summary.json").name)

@@ -9,16 +9,17 @@ from omegaconf import DictConfig
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganfill import modelfile
 from ganfill.commands.summary import write_summary
-from ganfill.modelfile import NETWORKS, Model
+from ganfill.model_io import model_file
+from ganfill.model_io.model_file import NETWORKS
+from ganfill.models.model import Model
 
 
 def run(config: DictConfig) -> str:
     """The text to print about ``config.file``; the whole card goes to ``config.out``/summary.json if that is given."""
     started = time.perf_counter()
-    path = modelfile.locate(config.file)
-    model = modelfile.load(path)
+    path = model_file.locate(config.file)
+    model = model_file.load(path)
     costs = {name: cost(model, name) for name in NETWORKS if name in model.card}
     told = describe(path, model, costs)
     if config.out:

@@ -6,8 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ganfill.errors import Incomplete, UserError
-from ganfill.evaluation import leaderboard, trainings
-from ganfill.evaluation.ranking import rank
+from ganfill.runs import leaderboard, reader
+from ganfill.runs.ranking import rank
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"group={config.group} is not known: use seed, or null for a row a cell")
     if not runs.is_dir():
         raise UserError(f"{runs} is no directory: give one that holds the run directories of ganfill train")
-    cells = trainings.read(runs)
+    cells = reader.read(runs)
     if not cells:
         raise UserError(f"{runs} holds no training, at any depth: give a directory that ganfill train has written to")
     entries, by = rank(cells, None if config.by is None else str(config.by), config.group == "seed")

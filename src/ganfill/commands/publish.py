@@ -6,12 +6,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ganfill import hub, modelfile
 from ganfill.commands.info import cost, describe
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
-from ganfill.modelcard import compose_card, write_folder
-from ganfill.modelfile import NETWORKS
+from ganfill.model_io import hub, model_file
+from ganfill.model_io.model_card import compose_card, write_folder
+from ganfill.model_io.model_file import NETWORKS
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ def run(config: DictConfig) -> str:
     """
     started, out, repo = time.perf_counter(), Path(str(config.out)), str(config.repo)
     hub.check_repository(repo)
-    path = modelfile.locate(config.model)
-    model = modelfile.load(path)
+    path = model_file.locate(config.model)
+    model = model_file.load(path)
     terms = str(config.terms or model.card.get("terms") or "")
     if not terms:
         raise UserError(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ganfill.report import run as training
+from ganfill.runs import report as training
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ganfill.config import to_plain
+from ganfill.files import write_atomically
 
 PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "pillow")
 
@@ -38,10 +39,8 @@ def write_summary(
         "commit": commit(),
         "config": to_plain(config),
     }
-    path, partial = out / name, out / f".partial-{name}"
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    partial.replace(path)
-    return path
+    write_atomically(out / name, json.dumps(content, indent=2) + "\n")
+    return out / name
 
 
 def versions() -> dict[str, str]:

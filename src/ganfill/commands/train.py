@@ -11,16 +11,16 @@ from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device, describe
-from ganfill.evaluation.features import load_networks
-from ganfill.training import parallel
-from ganfill.training.artifact import ModelArtifact
-from ganfill.training.collapse import Collapse
-from ganfill.training.completions import Completions
-from ganfill.training.distances import Distances
+from ganfill.metrics.features import load_networks
+from ganfill.training import distributed
+from ganfill.training.callbacks.collapse import Collapse
+from ganfill.training.callbacks.completions import Completions
+from ganfill.training.callbacks.distances import Distances
+from ganfill.training.callbacks.samples import Samples
+from ganfill.training.callbacks.wandb_artifact import ModelArtifact
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
-from ganfill.training.rundir import read_checkpoint, settle
-from ganfill.training.samples import Samples
+from ganfill.training.run_directory import init_run_dir, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ def train(device: torch.device, config: DictConfig) -> None:
     length = config.kimg, config.minutes
     precision = choose_precision(config.precision, device)
     judges = load_networks(as_words(config.features))
-    if parallel.rank() == 0:
-        settle(out, plain)
+    if distributed.rank() == 0:
+        init_run_dir(out, plain)
     gan = build_gan(config)
     trained = fit(
         gan,
@@ -65,12 +65,12 @@ def train(device: torch.device, config: DictConfig) -> None:
     else:
         kimg = read_checkpoint(out / "last.ckpt")["images_seen"] / 1000
         log.warning("%s is already trained to %g kimg: nothing to do; a larger kimg continues it", out, kimg)
-    if parallel.rank() == 0 and (trained or not (out / "summary.json").exists()):
+    if distributed.rank() == 0 and (trained or not (out / "summary.json").exists()):
         networks = {"generator": gan.generator, "discriminator": gan.discriminator}
         counts = {
             f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
         }
-        where = {"device": describe(device), "processes": parallel.world()}
+        where = {"device": describe(device), "processes": distributed.world()}
         write_summary(out, "train", config, {"kimg": kimg} | counts | where, time.perf_counter() - started)
 
 

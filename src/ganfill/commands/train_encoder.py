@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from ganfill import modelfile, seeding
+from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
-from ganfill.training.encoder import EncoderTraining
+from ganfill.model_io import model_file
+from ganfill.training.encoder_module import EncoderTraining
 from ganfill.training.export import part
 from ganfill.training.fit import fit
-from ganfill.training.rundir import last_metrics, read_checkpoint, settle
+from ganfill.training.run_directory import init_run_dir, last_metrics, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
 
@@ -24,10 +25,10 @@ def run(config: DictConfig) -> Path:
     started, out = time.perf_counter(), Path(str(config.out))
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    model = modelfile.load(config.model)
+    model = model_file.load(config.model)
     config.resolution, config.latent_dim = model.resolution, model.latent.dim
     plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
-    settle(out, plain)
+    init_run_dir(out, plain)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         encoder = build(config.encoder)
@@ -60,7 +61,7 @@ def run(config: DictConfig) -> Path:
         }
     }
     file = out / "model.safetensors"
-    digest = modelfile.save(file, replace(model, encoder=encoder.eval(), card=card), config.half)
+    digest = model_file.save(file, replace(model, encoder=encoder.eval(), card=card), config.half)
     figures = {"kimg": card["encoder"]["kimg"], "sha256_of_content": digest, "bytes": file.stat().st_size}
     write_summary(out, "train-encoder", config, figures, time.perf_counter() - started)
     return file

@@ -10,12 +10,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ganfill.data.archives import split_suffix
 from ganfill.data.decode import FILTER, Crop, parse_crop
-from ganfill.data.journal import Progress, Unfinished, refuse_others
-from ganfill.data.sources import Source, open_sources, split_suffix
+from ganfill.data.decode_pool import File, Task, decode_all
+from ganfill.data.sources import Source, open_sources
 from ganfill.data.splits import choose_rules, identify
 from ganfill.data.store import FORMAT, INDEX, UNFINISHED, ImageStore
-from ganfill.data.workers import File, Task, decode_all
+from ganfill.data.unfinished import Progress, Unfinished, refuse_others
 from ganfill.errors import UserError
 
 CHUNK = 64  # files decoded as one task and vouched for by one line of the journal

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from ganfill.data.sources import Source, split_suffix
+from ganfill.data.archives import split_suffix
+from ganfill.data.sources import Source
 from ganfill.errors import UserError
 
 log = logging.getLogger(__name__)

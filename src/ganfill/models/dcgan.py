@@ -58,26 +58,26 @@ class Generator(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
-        return self.late(self.early(z, 1), 1)
+        return self.forward_from(self.forward_until(z, 1), 1)
 
-    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
         """Goes on from one stage to a later one.
 
         Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that level.
-            level: the number of stages to go through in all.
+            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that stage.
+            stage: the number of stages to go through in all.
             since: the number of stages gone through.
 
         Returns:
-            (N, C, 2^(level + 1), 2^(level + 1)), or z as (N, latent_dim, 1, 1) for level 0.
+            (N, C, 2^(stage + 1), 2^(stage + 1)), or z as (N, latent_dim, 1, 1) for stage 0.
         """
         if since == 0:
             features = features.flatten(1)[:, :, None, None]
-        return self.stages[since:level](features)
+        return self.stages[since:stage](features)
 
-    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
-        """Pictures from what ``early`` gave for that level."""
-        return self.to_rgb(self.stages[level:](features))
+    def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
+        """Pictures from what ``forward_until`` gave for that stage."""
+        return self.to_rgb(self.stages[stage:](features))
 
 
 class Discriminator(nn.Module):

@@ -4,6 +4,7 @@
 same numbers) and moves them to ``device``.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,3 +39,19 @@ class Uniform:
     ) -> torch.Tensor:
         """Draws vectors (n, dim)."""
         return send(2 * torch.rand(n, self.dim, generator=generator) - 1, device)
+
+
+Latent = Normal | Uniform
+
+
+def typical(z: torch.Tensor, latent: Latent, width: float = 1.5) -> torch.Tensor:
+    """Nearest z where the prior's mass is: [-1, 1], or ``sqrt(d) - width <= |z| <= sqrt(d) + width`` for a normal prior.
+
+    |z| of a normal prior has standard deviation 0.71 in any dimension, so the default is about two of them. A pull
+    towards the origin instead, as by ``|z|^2 / 2``, leads to the one average face.
+    """
+    if latent.bounded:
+        return z.clamp(-1, 1)
+    norm = z.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    radius = math.sqrt(latent.dim)
+    return z * (norm.clamp(radius - width, radius + width) / norm)

@@ -157,12 +157,12 @@ class Staged(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Maps z (N, latent_dim) to pictures (N, 3, resolution, resolution)."""
-        return self.late(self.early(z, 1), 1)
+        return self.forward_from(self.forward_until(z, 1), 1)
 
-    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; level 0 is z, level 1 at 4x4."""
-        return self.stages[since:level](features)
+    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
+        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; stage 0 is z, stage 1 at 4x4."""
+        return self.stages[since:stage](features)
 
-    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
-        """Pictures from what ``early`` gave for that level."""
-        return self.to_rgb(self.stages[level:](features))
+    def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
+        """Pictures from what ``forward_until`` gave for that stage."""
+        return self.to_rgb(self.stages[stage:](features))

@@ -82,25 +82,25 @@ class Generator(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Returns pictures (N, 3, resolution, resolution); nothing keeps them inside [-1, 1] but the training."""
-        return self.late(z, 0)
+        return self.forward_from(z, 0)
 
-    def early(self, features: torch.Tensor, level: int, since: int = 0) -> torch.Tensor:
+    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
         """Goes on from z to W+.
 
         Args:
             features: z (N, latent_dim) if ``since`` is 0, otherwise ws (N, layers, w_dim).
-            level: 0 for z, 1 for W+.
-            since: the level of ``features``.
+            stage: 0 for z, 1 for W+.
+            since: the stage of ``features``.
 
         Returns:
             z, or ws with the same w for every layer, in the precision of the weights whatever autocast says.
 
         Raises:
-            ValueError: there is no such level.
+            ValueError: there is no such stage.
         """
-        if not {level, since} <= {0, 1}:
-            raise ValueError(f"StyleGAN2 has levels 0 (z) and 1 (a w for every layer), not {max(level, since)}: use 1")
-        if level <= since:
+        if not {stage, since} <= {0, 1}:
+            raise ValueError(f"StyleGAN2 has stages 0 (z) and 1 (a w for every layer), got {max(stage, since)}: use 1")
+        if stage <= since:
             return features
         with exact(features):
             z = features.to(self.constant.dtype)
@@ -109,9 +109,9 @@ class Generator(nn.Module):
                 w = leaky(layer(w))
         return w[:, None].expand(-1, self.layers, -1)
 
-    def late(self, features: torch.Tensor, level: int) -> torch.Tensor:
-        """Pictures from what ``early`` gave for that level."""
-        ws = self.early(features, 1, since=level).to(self.constant.dtype).unbind(1)
+    def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
+        """Pictures from what ``forward_until`` gave for that stage."""
+        ws = self.forward_until(features, 1, since=stage).to(self.constant.dtype).unbind(1)
         blocks: list[Any] = list(self.blocks)
         with exact(features):  # styles cost little, and each of them decides over a whole channel
             styles = [block.styles(ws[max(2 * i - 1, 0) :]) for i, block in enumerate(blocks)]

@@ -1,5 +1,1 @@
-"""Pictures about pictures: strips, contact sheets, animations."""
-
-from ganfill.report.figures import damaged, grid, save, save_gif, strip
-
-__all__ = ["damaged", "grid", "save", "save_gif", "strip"]
+"""Drawing: plots, tables and HTML pages. Nothing here reads a run or a model."""

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ganfill.report.columns import number, plain_time
-from ganfill.report.labels import SIZE, line, place, spread
-from ganfill.report.paper import DPI, INK, PAPER, SOFT, Look, choose_looks, nothing, paper, png, settle
+from ganfill.report.label_placement import SIZE, line, place, spread
+from ganfill.report.plot_style import DPI, INK, PAPER, SOFT, LineStyle, choose_looks, nothing, paper, png, settle
+from ganfill.report.table_format import number, plain_time
 
 BINS = 8
 
@@ -98,7 +98,7 @@ def _point(row: Mapping[str, object]) -> Point | None:
     )
 
 
-def _draw(axes: Axes, point: Point, look: Look) -> None:
+def _draw(axes: Axes, point: Point, look: LineStyle) -> None:
     """Draws a search as a mark with its interval, or as a level."""
     if not point.seconds:
         axes.axhline(point.psnr, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -130,7 +130,7 @@ def _name(axes: Axes, points: Sequence[Point]) -> None:
     place(axes, marks, [point.search for point in named], np.reshape(taken, (-1, 4)), INK)
 
 
-def _end_names(figure: Figure, axes: Axes, ends: Mapping[str, np.ndarray], looks: Mapping[str, Look]) -> None:
+def _end_names(figure: Figure, axes: Axes, ends: Mapping[str, np.ndarray], looks: Mapping[str, LineStyle]) -> None:
     """Names the lines right of the plot, each beside its mark and joined to where its line ends."""
     texts = [axes.text(1.06, 0.5, name, transform=axes.transAxes, fontsize=SIZE + 1, color=INK) for name in ends]
     settle(figure)  # with room for the names, whose heights can be told now

@@ -12,11 +12,11 @@ import torch
 from ganfill import seeding
 from ganfill.data.prepare import prepare
 from ganfill.data.store import ImageStore
+from ganfill.data.subsets import Pictures, choose
+from ganfill.data.synthetic import draw_faces
 from ganfill.devices import send
 from ganfill.errors import UserError
-from ganfill.evaluation.pictures import Pictures, choose
-from ganfill.training import parallel
-from ganfill.training.synthetic import draw_faces
+from ganfill.training import distributed
 
 
 class Batches:
@@ -137,7 +137,7 @@ class FFHQDataModule(pl.LightningDataModule):
         if trainer.strategy.root_device.type == "cuda":
             pictures = torch.from_numpy(np.asarray(pictures[rows])).to(trainer.strategy.root_device)
             rows = np.arange(len(rows))
-        seen, share = trainer.lightning_module.images_seen, parallel.share(self.batch_size)
+        seen, share = trainer.lightning_module.images_seen, distributed.local_slice(self.batch_size)
         return Batches(pictures, rows, self.batch_size, self.seed, self.mirror, seen, share)
 
     def held_out(self, n: int) -> Pictures | None:

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from ganfill.errors import UserError
-from ganfill.modelfile import Model, build_part
+from ganfill.model_io.model_file import build_part
 from ganfill.models.latent import Normal, Uniform
-from ganfill.training.rundir import last_metrics, read_checkpoint
+from ganfill.models.model import Model
+from ganfill.training.run_directory import last_metrics, read_checkpoint
 
 # Where a training ran and what it wrote there says nothing about the model.
 PLACES = (

@@ -9,20 +9,19 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from ganfill.errors import UserError
-from ganfill.training import parallel
-from ganfill.training.callbacks import Checkpoint, Metrics, Progress, is_over
-from ganfill.training.clock import Clocked
-from ganfill.training.dashboard import log_config
+from ganfill.training import distributed
+from ganfill.training.callbacks.bookkeeping import Checkpoint, Metrics, Progress
 from ganfill.training.datamodule import FFHQDataModule
-from ganfill.training.loggers import finish_wandb
-from ganfill.training.rundir import read_checkpoint
+from ganfill.training.loggers import finish_wandb, log_config
+from ganfill.training.run_directory import read_checkpoint
 from ganfill.training.trainer import make_trainer
+from ganfill.training.training_module import GanfillModule, is_over
 
 FAILED, INTERRUPTED = 1, 255  # as wandb itself tells them apart
 
 
 def fit(
-    module: Clocked,
+    module: GanfillModule,
     data: FFHQDataModule,
     out: Path,
     *,
@@ -50,8 +49,7 @@ def fit(
         checkpoint_kimg: how often the checkpoint is written.
         callbacks: what else happens besides the steps.
 
-    Of several processes (see ``parallel``) all call this, and the first writes what is written; the run directory and the
-    pictures are seen by all.
+    Every rank calls this. Rank 0 writes all files; every rank must see the run directory and the pictures.
 
     Returns:
         False if the training in ``out`` had already come so far, and nothing was done.
@@ -60,10 +58,10 @@ def fit(
         UserError: the checkpoint is damaged, was trained on other pictures, or the loss became NaN or infinite.
     """
     last = out / "last.ckpt"
-    parallel.share(data.batch_size)  # or an error, before anything is done
-    if parallel.rank() == 0:
+    distributed.local_slice(data.batch_size)  # or an error, before anything is done
+    if distributed.rank() == 0:
         data.prepare_data()
-    resuming = parallel.of_first(last.exists())
+    resuming = distributed.broadcast_flag(last.exists())
     data.setup()
     provenance = provenance | {"data_digest": data.digest, "pictures": len(data.rows)}
     if resuming:
@@ -80,7 +78,7 @@ def fit(
         Checkpoint(last, checkpoint_kimg, kimg, minutes, provenance),
         Progress(kimg),
     ]
-    loggers = make_loggers() if parallel.rank() == 0 else []
+    loggers = make_loggers() if distributed.rank() == 0 else []
     exit_code = FAILED
     try:
         log_config(loggers, provenance.get("config", {}) | {k: v for k, v in provenance.items() if k != "config"})

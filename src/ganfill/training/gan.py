@@ -1,6 +1,8 @@
 """The adversarial game as a LightningModule with manual optimization."""
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,15 +15,43 @@ from ganfill.adversarial import ema
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.errors import UserError
+from ganfill.images.pixels import to_float
 from ganfill.models.latent import Normal, Uniform
-from ganfill.pixels import to_float
-from ganfill.training import parallel
-from ganfill.training.clock import Clocked, MakeOptimizer, crossed
+from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
-from ganfill.training.turn import Judge, Turn
+from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
+
+Judge = Callable[[torch.Tensor], torch.Tensor]
 
 
-class GAN(Clocked):
+@dataclass(frozen=True)
+class StepInputs:
+    """What one step works with.
+
+    Attributes:
+        parts: real pictures (n, 3, H, W) and z (n, d), as many at a time as memory holds.
+        pictures: in all parts together, of this process.
+        discriminator: the discriminator as it sees pictures in this step.
+        differentiable: the same, never compiled, for penalties.
+        regularizer: if it is due.
+        gamma: the schedule's factor of the penalty.
+        draws: of the penalty's chance.
+        generating: whether the generator is stepped.
+        measuring: whether losses, logits and gradients are kept.
+    """
+
+    parts: list[tuple[torch.Tensor, torch.Tensor]]
+    pictures: int
+    discriminator: Judge
+    differentiable: Judge
+    regularizer: Any
+    gamma: float
+    draws: torch.Generator
+    generating: bool
+    measuring: bool
+
+
+class GAN(GanfillModule):
     """Trains ``generator`` against ``discriminator``; ``images_seen`` is the only clock.
 
     A step takes a batch of real pictures, uint8 (N, H, W, 3), makes one batch of fakes, steps the discriminator on real
@@ -29,8 +59,8 @@ class GAN(Clocked):
     the generator. Every random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an
     uninterrupted one.
 
-    Several processes (see ``parallel``) each take a share of the batch and of its z; gradients, losses and what batch norm
-    and penalties count are averaged, so that all have one state. Batch norm, and LeCam in a step, know their share only.
+    With several processes, each takes a slice of the batch and of its z. Gradients, losses and running statistics are
+    averaged, so all ranks keep the same state. Batch norm and LeCam see only their own slice within a step.
 
     Args:
         generator: maps z (N, d) to pictures (N, 3, H, W) in [-1, 1].
@@ -115,7 +145,7 @@ class GAN(Clocked):
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
         own, before = len(pixels), self.images_seen
-        batch, rows = own * parallel.world(), parallel.share(own * parallel.world())
+        batch, rows = own * distributed.world(), distributed.local_slice(own * distributed.world())
         count, place = (
             before // batch,
             before + rows.start,
@@ -124,11 +154,11 @@ class GAN(Clocked):
         generating = (count + 1) % self.n_critic == 0
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
         size = self.micro_batch or own
-        turn = Turn(
+        inputs = StepInputs(
             parts=list(zip(to_float(pixels).split(size), z.split(size), strict=True)),
             pictures=own,
-            judge=self._judge(self.discriminator, settings.p, "augment", place),
-            differentiable=self._judge(self.discriminator.forward, settings.p, "augment for penalty", place),
+            discriminator=self._augmented(self.discriminator, settings.p, "augment", place),
+            differentiable=self._augmented(self.discriminator.forward, settings.p, "augment for penalty", place),
             regularizer=None if self.regularizer is None or count % self.regularizer.interval else self.regularizer,
             gamma=settings.gamma,
             draws=seeding.generator(self.seed, "penalty", place),
@@ -136,82 +166,84 @@ class GAN(Clocked):
             measuring=generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg),
         )
         self.measured = {}
-        loss_d, real_logits, fake_logits, fakes = self._step_discriminator(turn)
+        loss_d, real_logits, fake_logits, fakes = self._step_discriminator(inputs)
         self.finite &= torch.isfinite(loss_d)
         half_life = self.ema_half_life_kimg * settings.ema
         if generating:
-            loss_g = self._step_generator(turn, fakes, real_logits)
+            loss_g = self._step_generator(inputs, fakes, real_logits)
             self.finite &= torch.isfinite(loss_g)
             decay = ema.decay(batch * self.n_critic, half_life, before, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
-        seen = parallel.gather(torch.cat(real_logits))
+        seen = distributed.gather(torch.cat(real_logits))
         if self.augment is not None:
             boundary = self.loss.boundary
             if boundary is None:
-                boundary = (seen.mean() + parallel.gather(torch.cat(fake_logits)).mean()) / 2
+                boundary = (seen.mean() + distributed.gather(torch.cat(fake_logits)).mean()) / 2
             self.augment.observe(seen - boundary)
         self.logit_centre.lerp_(seen.mean(), 1 - ema.decay(batch, half_life, before, self.ema_rampup))
-        if turn.measuring:
+        if inputs.measuring:
             self.measured |= {"loss_d": loss_d, "logit_real": seen.mean(), "penalty": self.penalty.clone()}
         self.images_seen += batch
 
     def _step_discriminator(
-        self, turn: Turn
+        self, inputs: StepInputs
     ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
         """Its loss, the logits of real and of fake pictures part by part, and the fakes with their graph or without."""
         self.discriminator.requires_grad_(True)
         self._optimizer(0).zero_grad()
-        if turn.regularizer is not None:
+        if inputs.regularizer is not None:
             self.penalty.zero_()
         total = torch.zeros((), device=self.device)
         real_logits, fake_logits, fakes = [], [], []
-        for real, z in turn.parts:
-            share = len(z) / turn.pictures
+        for real, z in inputs.parts:
+            share = len(z) / inputs.pictures
             # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
-            with torch.set_grad_enabled(turn.generating and len(turn.parts) == 1):
+            with torch.set_grad_enabled(inputs.generating and len(inputs.parts) == 1):
                 fakes.append(self.generator(z))
             fake = fakes[-1].detach()
-            on_real, on_fake = turn.judge(real).float(), turn.judge(fake).float()
+            on_real, on_fake = inputs.discriminator(real).float(), inputs.discriminator(fake).float()
             loss = self.loss.discriminator(on_real, on_fake)
             total += share * loss.detach()
-            if turn.regularizer is not None:
+            if inputs.regularizer is not None:
                 with torch.autocast(self.device.type, enabled=False):
-                    penalty = turn.regularizer(turn.differentiable, real, fake.float(), turn.draws) * turn.gamma
+                    penalty = inputs.regularizer(inputs.differentiable, real, fake.float(), inputs.draws) * inputs.gamma
                 self.penalty += share * penalty.detach()
-                loss = loss + penalty * turn.regularizer.interval
+                loss = loss + penalty * inputs.regularizer.interval
             self.manual_backward(share * loss)
             real_logits.append(on_real.detach())
             fake_logits.append(on_fake.detach())
         # The others belong to a graph that the generator's step still needs.
         self._step(
-            "d", 0, self.discriminator, turn.measuring, [total] if turn.generating else [total, *self._counted()]
+            "d", 0, self.discriminator, inputs.measuring, [total] if inputs.generating else [total, *self._counted()]
         )
         return total, real_logits, fake_logits, fakes
 
-    def _step_generator(self, turn: Turn, fakes: list[torch.Tensor], real_logits: list[torch.Tensor]) -> torch.Tensor:
+    def _step_generator(
+        self, inputs: StepInputs, fakes: list[torch.Tensor], real_logits: list[torch.Tensor]
+    ) -> torch.Tensor:
         """Its loss."""
         self.discriminator.requires_grad_(False)
         self._optimizer(1).zero_grad()
         total = torch.zeros((), device=self.device)
         logits = []
-        for i, (real, z) in enumerate(turn.parts):
-            on_fake = turn.judge(fakes[0] if len(turn.parts) == 1 else self.generator(z)).float()
+        for i, (real, z) in enumerate(inputs.parts):
+            on_fake = inputs.discriminator(fakes[0] if len(inputs.parts) == 1 else self.generator(z)).float()
             on_real = real_logits[i]
             if self.loss.relativistic:
                 with torch.no_grad():
-                    on_real = turn.judge(real).float()
-            loss = self.loss.generator(on_fake, on_real) * (len(z) / turn.pictures)
+                    on_real = inputs.discriminator(real).float()
+            loss = self.loss.generator(on_fake, on_real) * (len(z) / inputs.pictures)
             total += loss.detach()
             self.manual_backward(loss)
             logits.append(on_fake.detach())
-        self._step("g", 1, self.generator, turn.measuring, [total, *self._counted()])
-        if turn.measuring:
-            self.measured |= {"loss_g": total, "logit_fake": parallel.gather(torch.cat(logits)).mean()}
+        self._step("g", 1, self.generator, inputs.measuring, [total, *self._counted()])
+        if inputs.measuring:
+            self.measured |= {"loss_g": total, "logit_fake": distributed.gather(torch.cat(logits)).mean()}
         return total
 
     def _counted(self) -> list[torch.Tensor]:
         """What each process counts by itself and all have to agree on."""
-        return [self.penalty, *parallel.statistics((self.generator, self.discriminator), self.regularizer)]
+        return [self.penalty, *distributed.running_stats((self.generator, self.discriminator), self.regularizer)]
 
     def _follow_schedule(self) -> Settings:
         """Sets learning rates and betas for this step; returns all settings."""
@@ -224,7 +256,7 @@ class GAN(Clocked):
                     group["betas"] = tuple(old if new is None else new for new, old in pairs)
         return settings
 
-    def _judge(self, network: Judge, p: float, *purpose: str | int) -> Judge:
+    def _augmented(self, network: Judge, p: float, *purpose: str | int) -> Judge:
         """A discriminator as it sees pictures in this step: augmented, each time anew."""
         if self.augment is None:
             return network
@@ -237,7 +269,7 @@ class GAN(Clocked):
     def _step(self, name: str, index: int, network: nn.Module, measuring: bool, found: list[torch.Tensor]) -> None:
         """Steps one network by its gradients, averaged over processes as ``found`` is; keeps their norm if ``measuring``."""
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        parallel.average_([*gradients, *found])
+        distributed.all_reduce_mean_([*gradients, *found])
         if measuring:
             self.measured[f"gradient_{name}"] = get_total_norm(gradients)
         self._optimizer(index).step()

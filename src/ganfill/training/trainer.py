@@ -14,7 +14,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
-from ganfill.training import parallel
+from ganfill.training import distributed
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -35,13 +35,13 @@ def choose_precision(precision: str, device: torch.device) -> str:
 class Single:
     """One process on one device."""
 
-    def launch(self, device: torch.device, job: parallel.Job, *arguments: Any) -> None:
+    def launch(self, device: torch.device, job: distributed.Job, *arguments: Any) -> None:
         """Runs ``job(device, *arguments)``.
 
         Raises:
             UserError: this process is one of several that would all do the same.
         """
-        if parallel.started_by_others() and os.environ["WORLD_SIZE"] != "1":
+        if distributed.started_by_others() and os.environ["WORLD_SIZE"] != "1":
             raise UserError(f"{os.environ['WORLD_SIZE']} processes were started: add trainer=ddp, or start only one")
         job(device, *arguments)
 
@@ -58,21 +58,21 @@ class DDP:
     def __init__(self, devices: int | None = None) -> None:
         self.devices = devices
 
-    def launch(self, device: torch.device, job: parallel.Job, *arguments: Any) -> None:
+    def launch(self, device: torch.device, job: distributed.Job, *arguments: Any) -> None:
         """Runs ``job(device, *arguments)`` in each of the processes, with the device of each.
 
         Raises:
             UserError: there are not so many devices, or ``job`` has raised it.
         """
-        if parallel.started_by_others():
+        if distributed.started_by_others():
             here = int(os.environ["LOCAL_WORLD_SIZE"])
             self._count(device, here)
-            with parallel.joined(device) as own:
+            with distributed.joined(device) as own:
                 job(own, *arguments)
             if os.environ["RANK"] != "0":
                 raise SystemExit(0)  # the first process tells what has been done
         else:
-            parallel.start(self._count(device), device, job, *arguments)
+            distributed.start(self._count(device), device, job, *arguments)
 
     def _count(self, device: torch.device, started: int | None = None) -> int:
         if device.index is not None:
@@ -90,18 +90,18 @@ class DDP:
         return count
 
 
-class Ranks(DDPStrategy):
+class ManualDDPStrategy(DDPStrategy):
     """Lightning's strategy for several processes, without its wrapper around the module.
 
     ``DistributedDataParallel`` waits for the gradients of all parameters, but a step of this game has those of one
-    network. The module averages them itself, see ``parallel.average_``.
+    network. The module averages them itself, see ``distributed.all_reduce_mean_``.
     """
 
     def configure_ddp(self) -> None:
         """Gives all processes the weights of the first, instead of wrapping the module."""
         assert self.model is not None
         tensors = [*self.model.parameters(), *self.model.buffers()]
-        parallel.spread_([tensor for tensor in tensors if tensor.is_floating_point()])
+        distributed.broadcast_([tensor for tensor in tensors if tensor.is_floating_point()])
 
     def on_train_start(self) -> None:
         """Lets SIGTERM end the process, as files are whole at any time.
@@ -137,8 +137,8 @@ def make_trainer(device: torch.device, precision: str, loggers: list[Logger], ca
 
 
 def _processes(device: torch.device) -> dict[str, Any]:
-    if parallel.world() == 1:
+    if distributed.world() == 1:
         return {"devices": [device.index or 0] if device.type == "cuda" else 1}
     here = int(os.environ["LOCAL_WORLD_SIZE"])
-    strategy = Ranks(cluster_environment=TorchElasticEnvironment())
-    return {"devices": here, "num_nodes": parallel.world() // here, "strategy": strategy}
+    strategy = ManualDDPStrategy(cluster_environment=TorchElasticEnvironment())
+    return {"devices": here, "num_nodes": distributed.world() // here, "strategy": strategy}

@@ -1,0 +1,1 @@
+"""Evaluating searches and generators: cells, tables, reports."""

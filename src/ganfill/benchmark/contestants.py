@@ -1,0 +1,84 @@
+"""Searches and baselines by a word: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ganfill.benchmark.baselines import BASELINES, NEAREST, Search
+from ganfill.errors import UserError
+from ganfill.images.blend import Blend, Feather, Paste, Poisson
+from ganfill.search.presets import PRESETS
+
+BLENDS: dict[str, Callable[[], Blend]] = {"paste": Paste, "feather": Feather, "poisson": Poisson}
+
+
+@dataclass(frozen=True)
+class SearchEntry:
+    """What is compared.
+
+    Attributes:
+        word: as it was given; the name of its rows.
+        search: does the work.
+        settings: all that its answers depend on, defaults included, as plain values.
+    """
+
+    word: str
+    search: Search
+    settings: dict[str, Any]
+
+
+def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
+    """The contestant that a word means.
+
+    Args:
+        word: a baseline, or a preset and settings of it, ``name:key=value:key=value``.
+        nearest: the baseline of that name; None where there are no training pictures.
+
+    Returns:
+        None if the word is ``nearest`` and there is none.
+
+    Raises:
+        UserError: there is no such search, or it has no such setting, or the value cannot be used.
+    """
+    name, *pairs = word.split(":")
+    baselines = BASELINES | ({} if nearest is None else {NEAREST: nearest})
+    if name in PRESETS:
+        given = dict(_setting(word, pair, inspect.signature(PRESETS[name]).parameters) for pair in pairs)
+        defaults = {key: p.default for key, p in inspect.signature(PRESETS[name]).parameters.items()}
+        settings = {key: repr(value) for key, value in (defaults | given).items()}
+        return SearchEntry(word, PRESETS[name](**given), {"search": name} | settings)
+    if pairs and name in (*BASELINES, NEAREST):
+        raise UserError(f"search={word}: {name} has no settings, write search={name}")
+    if name in baselines:
+        return SearchEntry(word, baselines[name], {"search": name})
+    if name == NEAREST:
+        return None
+    raise UserError(f"search={word}: there is no {name}: choose from {', '.join((*PRESETS, *BASELINES, NEAREST))}")
+
+
+def _setting(word: str, pair: str, parameters: Any) -> tuple[str, Any]:
+    """A key and its value, of the type that the preset's default has."""
+    key, equals, text = pair.partition("=")
+    if not equals or key not in parameters:
+        raise UserError(f"search={word}: {pair} is no setting, write key=value with one of {', '.join(parameters)}")
+    if key == "blend":
+        if text not in BLENDS:
+            raise UserError(f"search={word}: blend={text} is not known: use {', '.join(BLENDS)}")
+        return key, BLENDS[text]()
+    default, value = parameters[key].default, _literal(text)
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    allowed = (int | float if isinstance(default, float) else int) if number else object
+    if not isinstance(value, allowed) or isinstance(value, bool) != isinstance(default, bool):
+        raise UserError(f"search={word}: {pair} cannot be used, the default is {key}={default}")
+    return key, value
+
+
+def _literal(text: str) -> int | float | bool | str:
+    """A number or a truth value, if the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,0 +1,187 @@
+"""How good a generator is by itself: distances to the training pictures, precision and recall, memorisation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ganfill import seeding
+from ganfill.errors import UserError
+from ganfill.images import pixels
+from ganfill.metrics.distances import frechet, kernel, nearest, precision_recall
+from ganfill.metrics.features import PIXELS, FeatureNetwork, extract
+from ganfill.models.model import Model
+
+BATCH = 64
+SHOWN = 64
+NEIGHBOURS = 5
+FEWEST = 4  # pictures in a set: each has a third neighbour
+THUMBNAIL = 16
+
+Advance = Callable[[int], object]
+Near = tuple[np.ndarray, np.ndarray]  # rows and distances, see ``nearest``
+
+
+@dataclass(frozen=True)
+class GeneratorReport:
+    """What ``evaluate_generator`` found.
+
+    Attributes:
+        figures: by name; a text is the reason why there is none.
+        samples: the first generated pictures, uint8 (64 or fewer, H, W, 3).
+        neighbours: for each of the samples that are nearest to a training picture, nearest first: the sample and the
+            five training pictures nearest to it, uint8 (H, W, 3) each.
+    """
+
+    figures: dict[str, float | str]
+    samples: np.ndarray
+    neighbours: list[list[np.ndarray]]
+
+
+def evaluate_generator(
+    model: Model,
+    store_pictures: np.ndarray,
+    networks: Sequence[FeatureNetwork],
+    n: int = 10_000,
+    seed: int = 0,
+    advance: Advance | None = None,
+    neighbours: int = 12,
+    held_out: np.ndarray | None = None,
+) -> GeneratorReport:
+    """Compares generated pictures with real ones, by each network and, for memorisation, by 16 x 16 thumbnails too.
+
+    Figures, for a network called NAME: ``fd_NAME`` and ``kd_NAME`` (``fid`` and ``kid`` for Inception), each with
+    ``floor_...`` between two disjoint real sets of the same size; ``precision_NAME``, ``recall_NAME``;
+    ``nearest_NAME``, the median distance of a sample to its nearest training picture, ``held_out_nearest_NAME``, the
+    same of real pictures that were not trained on, and ``nearer_NAME``, the chance that a sample lies nearer to the
+    training set than such a picture does (the statistic of Meehan et al. 2020, arXiv 2004.05675): 0.5 is as a new
+    photograph, near 1 speaks for copies, or for samples without detail, which are near to everything.
+
+    Args:
+        model: on the device where everything shall be computed.
+        store_pictures: those it was trained on, uint8 (N, H, W, 3); may be a memmap.
+        networks: by which to compare. The neighbours are shown by the first, or by thumbnails if there is none.
+        n: samples, and pictures in each real set; fewer if there are less than twice as many training pictures.
+        seed: of the samples and of the choice of real pictures.
+        advance: called with a number of pictures, ``count_steps`` in sum.
+        neighbours: how many samples to show with their neighbours.
+        held_out: real pictures of the same kind that were not trained on, uint8 (M, H, W, 3).
+
+    Raises:
+        UserError: there are too few training pictures, or they have another size than the model's.
+    """
+    n = _set_size(len(store_pictures), n)
+    unseen = store_pictures[:0] if held_out is None else held_out
+    for pictures in (store_pictures, unseen):
+        if pictures.shape[1:3] != (model.resolution, model.resolution):
+            height, width = pictures.shape[1:3]
+            raise UserError(
+                f"the pictures are {width}x{height}, the model's {model.resolution}x{model.resolution}: "
+                f"prepare the store again with resolution={model.resolution}"
+            )
+    samples = _draw(model, n, seed, advance)
+    halves = _two_sets(len(store_pictures), n, seed)
+    figures: dict[str, float | str] = {"samples": n, "training_pictures": len(store_pictures)}
+    near: list[Near] = []
+    for network in networks:
+        generated, trained, new = (
+            extract(network, part, model.device, advance) for part in (samples, store_pictures, unseen)
+        )
+        figures |= _compare(network, generated, trained[halves[0]], trained[halves[1]], seed)
+        near.append(nearest(generated, trained, NEIGHBOURS))
+        figures |= _memorisation(network.name, near[-1][1][:, 0], new, trained)
+    if not networks:
+        figures["fd"] = "no feature network was given"
+    thumbnails = _thumbnails(store_pictures)
+    near.append(nearest(_thumbnails(samples), thumbnails, NEIGHBOURS))
+    figures |= _memorisation(PIXELS, near[-1][1][:, 0], _thumbnails(unseen), thumbnails)
+    return GeneratorReport(figures, samples[:SHOWN], _show(samples, store_pictures, near[0], neighbours))
+
+
+def count_steps(
+    store_pictures: np.ndarray, networks: Sequence[FeatureNetwork], n: int = 10_000, held_out: np.ndarray | None = None
+) -> int:
+    """What ``evaluate_generator`` calls ``advance`` with, in sum: pictures made or looked at."""
+    n = _set_size(len(store_pictures), n)
+    return n + len(networks) * (n + len(store_pictures) + (0 if held_out is None else len(held_out)))
+
+
+def _set_size(training: int, n: int) -> int:
+    """Pictures in each set, so that two disjoint real ones can be had."""
+    size = min(n, training // 2)
+    if size < FEWEST:
+        raise UserError(
+            f"n={n} of {training} training pictures gives sets of {size}: at least {FEWEST} and twice as many "
+            "training pictures are needed"
+        )
+    return size
+
+
+def _two_sets(training: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of two disjoint sets of training pictures."""
+    rows = torch.randperm(training, generator=seeding.generator(seed, "real pictures")).numpy()
+    return rows[:n], rows[n : 2 * n]
+
+
+def _draw(model: Model, n: int, seed: int, advance: Advance | None) -> np.ndarray:
+    """Generated pictures, uint8 (n, R, R, 3)."""
+    batches = []
+    for z in model.latent.sample(n, seeding.generator(seed, "samples")).split(BATCH):
+        with torch.no_grad():
+            images = model.generator(z.to(model.device))
+        if not images.isfinite().all():
+            raise UserError("the model draws pictures that are not finite: its training has diverged, use another")
+        batches.append(pixels.to_uint8(images).cpu().numpy())
+        if advance is not None:
+            advance(len(z))
+    return np.concatenate(batches)
+
+
+def _compare(
+    network: FeatureNetwork, generated: np.ndarray, real: np.ndarray, others: np.ndarray, seed: int
+) -> dict[str, float]:
+    """Distances with their floors, precision and recall; all sets are of one size."""
+    fd, kd = network.distance_names
+    precision, recall = precision_recall(real, generated)
+    return {
+        fd: frechet(real, generated),
+        f"floor_{fd}": frechet(real, others),
+        kd: kernel(real, generated, seed),
+        f"floor_{kd}": kernel(real, others, seed),
+        f"precision_{network.name}": precision,
+        f"recall_{network.name}": recall,
+    }
+
+
+def _memorisation(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
+    """Distances (n,) of samples to their nearest training picture beside those of new pictures (M, F), M perhaps 0."""
+    figures: dict[str, float | str] = {f"nearest_{name}": float(np.median(distances))}
+    if not len(new):
+        reason = "no real pictures were held out"
+        return figures | {f"held_out_nearest_{name}": reason, f"nearer_{name}": reason}
+    expected = np.sort(nearest(new, trained)[1][:, 0])
+    farther = len(expected) - np.searchsorted(expected, distances, side="right")
+    equal = len(expected) - np.searchsorted(expected, distances, side="left") - farther
+    return figures | {
+        f"held_out_nearest_{name}": float(np.median(expected)),
+        f"nearer_{name}": float(np.mean(farther + equal / 2) / len(expected)),
+    }
+
+
+def _thumbnails(pictures: np.ndarray) -> np.ndarray:
+    """Means over a 16 x 16 grid, float64 (N, 768), scaled so that a distance is the root mean square in levels."""
+    side = pictures.shape[1] // THUMBNAIL
+    found = np.empty((len(pictures), THUMBNAIL**2 * 3))
+    for start in range(0, len(pictures), BATCH):
+        part = pictures[start : start + BATCH]
+        cells = part.reshape(len(part), THUMBNAIL, side, THUMBNAIL, side, 3).mean((2, 4))
+        found[start : start + BATCH] = cells.reshape(len(part), -1)
+    return found / np.sqrt(found.shape[1])
+
+
+def _show(samples: np.ndarray, training: np.ndarray, near: Near, count: int) -> list[list[np.ndarray]]:
+    """The samples nearest to a training picture, each followed by its nearest training pictures."""
+    indices, distances = near
+    rows = np.argsort(distances[:, 0], kind="stable")[:count]
+    return [[samples[row], *(np.array(training[i]) for i in indices[row])] for row in rows]

@@ -1,0 +1,210 @@
+"""Folders of pictures in, folders of results out; what is done is known and not done again."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganfill.completion.pipeline import Filled
+from ganfill.errors import UserError
+from ganfill.files import write_atomically
+from ganfill.images import sheets
+from ganfill.images.holes import HoleSource
+from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
+
+RESULTS = "results.json"
+ENDS = ("_strip", "_mean", "_uncertainty")  # of the names of further pictures
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to complete: its file, the name of its results, and a digest of all that they depend on."""
+
+    path: Path
+    name: str
+    digest: str
+
+    def read(self, source: HoleSource) -> tuple[Photo, np.ndarray]:
+        """The photo and its hole.
+
+        Raises:
+            UserError: one of them cannot be read.
+        """
+        photo = Photo.read(self.path)
+        return photo, source(photo, self.path.stem)
+
+
+def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict[str, Path]:
+    """The pictures of files and folders (at any depth), by the name of their results.
+
+    A picture is named by its stem; where stems clash, by its path below the folder. Folders are searched without what
+    is hidden and without the files and folders of ``leave_out``, such as masks and earlier results.
+
+    Raises:
+        UserError: a place does not exist, or there is no picture at all.
+    """
+    places, others = list(places), [path.resolve() for path in leave_out]
+    found: dict[Path, Path] = {}
+    for place in map(Path, places):
+        if place.is_dir():
+            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, others))
+            found |= {path.resolve(): path.relative_to(place) for path in inside}
+        elif place.is_file():
+            found[place.resolve()] = Path(place.name)
+        else:
+            raise UserError(f"images={place}: no such file or folder")
+    if not found:
+        raise UserError(
+            f"images={','.join(map(str, places))}: no pictures there, apart from those of out= and mask=; "
+            "give picture files or a folder of them"
+        )
+    return {name: path for path, name in _name(found).items()}
+
+
+class ResultFolder:
+    """The results of one mask: finished pictures, strips, answers, animations, and ``results.json``, which lists them.
+
+    Args:
+        path: the folder; made if need be.
+        settings: plain values of everything but the picture that a result depends on.
+        show_original: the pictures are whole and their holes made up, so that strips can begin with the original.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+
+    def __init__(self, path: Path, settings: dict, show_original: bool) -> None:
+        self.path, self.show_original = path, show_original
+        self.settings = json.dumps(settings, sort_keys=True).encode()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"out={path} cannot be made ({error.strerror}): choose another folder") from None
+        self.records = _read_records(path / RESULTS)
+
+    def job(self, name: str, path: Path, source: HoleSource) -> Job:
+        """The job of a picture whose hole comes from ``source``.
+
+        Raises:
+            UserError: a file is missing or cannot be read, or its results would replace a file that is none of these.
+        """
+        self._refuse_to_replace(name, path)
+        digest = hashlib.sha256(self.settings)
+        for file in (path, source.file_of(path.stem)):
+            try:
+                digest.update(hashlib.sha256(file.read_bytes() if file else b"").digest())
+            except OSError as error:
+                raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
+        return Job(path, name, digest.hexdigest())
+
+    def _refuse_to_replace(self, name: str, path: Path) -> None:
+        """Raises ``UserError`` if there is a file of the user's, or the result of another picture, of that name."""
+        record = self.records.get(name, {"files": []})
+        for end in (".png", ".gif", *(f"{end}.png" for end in ENDS)):
+            file = self.path / f"{name}{end}"
+            try:
+                occupied = file.exists() and file.name not in record["files"]
+            except OSError as error:
+                raise UserError(f"{path}: its results cannot be written ({error.strerror}): rename it") from None
+            if occupied:
+                raise UserError(f"the results of {path} would replace {file}: choose another out")
+        other = Path(record.get("source", path))
+        if other.exists() and not other.samefile(path):
+            raise UserError(f"the results of {path} would replace those of {other} in {self.path}: choose another out")
+
+    def has(self, job: Job) -> bool:
+        """True if the results of this very job are there."""
+        record = self.records.get(job.name, {})
+        return record.get("digest") == job.digest and all((self.path / file).is_file() for file in record["files"])
+
+    def add(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> None:
+        """Writes the files of a completed photo, in place of older ones of its name.
+
+        Raises:
+            OSError: they cannot be written; the record then tells them unfinished.
+        """
+        finished = {f"{job.name}.png": filled.pictures[0]}
+        finished |= {f"{job.name}_{extra}.png": picture for extra, picture in filled.extras.items()}
+        if filled.views:
+            finished |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
+        files = list(finished)
+        files += [f"{job.name}_strip.png"] if filled.views else []
+        files += [f"{job.name}.gif"] if filled.frames else []
+        old = self.records.get(job.name, {}).get("files", [])
+        # A run that is cut off from here on leaves files that are known as ours, and as not done.
+        self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
+        self.flush()
+        for file in old:
+            (self.path / file).unlink(missing_ok=True)
+        for file, picture in finished.items():
+            sheets.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
+        if filled.views:
+            sheets.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
+        if filled.frames:
+            sheets.save_gif(filled.frames, self.path / f"{job.name}.gif")
+        self.records[job.name] = {
+            "source": str(job.path),
+            "missing": round(float(hole.mean()), 4),
+            "scores": [round(score, 5) for score in filled.scores],
+            "files": files,
+            "digest": job.digest,
+        }
+
+    def flush(self) -> None:
+        """Writes ``results.json``."""
+        write_atomically(self.path / RESULTS, json.dumps(self.records, indent=1, sort_keys=True) + "\n")
+
+    def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
+        """Original if known, damaged, the generator's answer, and the finished pictures; a row for each view."""
+        captions = ["original"] if self.show_original else []
+        captions += ["damaged", "answer", "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
+        rows = []
+        for view, answers in zip(filled.views, filled.answers, strict=True):
+            top, left, bottom, right = view.region.bounds(hole.shape)
+            part = np.s_[top:bottom, left:right]
+            row = [photo.pixels[part]] if self.show_original else []
+            row += [sheets.damaged(photo.pixels[part], hole[part]), answers[0]]
+            rows.append(row + [picture[part] for picture in filled.pictures])
+        return sheets.grid(rows, captions, side=192)
+
+
+def _is_picture(path: Path, folder: Path, others: list[Path]) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    other = any(path.resolve().is_relative_to(place) for place in others)
+    return has_picture_suffix(path) and not hidden and not other and path.is_file()
+
+
+def _name(found: dict[Path, Path]) -> dict[Path, str]:
+    """Names of results by resolved path, from paths below the folders: as short as tells them and their strips apart."""
+    names = {path: path.stem for path in found}
+    forms = (
+        lambda path: "_".join(found[path].with_suffix("").parts),
+        lambda path: "_".join(found[path].parts),
+        lambda path: f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}",
+    )
+    for form in forms:
+        taken = Counter(word.lower() for name in names.values() for word in (name, *(name + end for end in ENDS)))
+        names |= {path: form(path) for path, name in names.items() if taken[name.lower()] > 1}
+    return names
+
+
+def _read_records(path: Path) -> dict[str, dict]:
+    """What ``results.json`` says, as far as there is one and it is sound; the rest is made anew."""
+    try:
+        records = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: record for name, record in records.items() if _is_sound(record)} if isinstance(records, dict) else {}
+
+
+def _is_sound(record: Any) -> bool:
+    files = record.get("files") if isinstance(record, dict) else None
+    return isinstance(files, list) and all(
+        isinstance(file, str) and not Path(file).is_absolute() and ".." not in Path(file).parts for file in files
+    )

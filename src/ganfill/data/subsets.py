@@ -1,0 +1,113 @@
+"""Which pictures are completed, and which ones results are compared with."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ganfill import seeding
+from ganfill.data.store import ImageStore
+from ganfill.errors import UserError
+from ganfill.images import pixels
+from ganfill.models.model import Model
+
+GENERATOR = "generator"
+REFERENCE = 5000
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A fixed list of pictures.
+
+    Attributes:
+        ids: their names.
+        images: uint8 (N, R, R, 3).
+        rows: of the store; none for the generator's.
+    """
+
+    ids: list[str]
+    images: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of the ids, one a line, and of the pixels."""
+        return {"ids": sha256("\n".join(self.ids).encode()), "pixels": sha256(self.images)}
+
+
+def sha256(content: bytes | np.ndarray) -> str:
+    """64 hex digits."""
+    data = np.ascontiguousarray(content).data if isinstance(content, np.ndarray) else content
+    return hashlib.sha256(data).hexdigest()
+
+
+def choose(store: ImageStore, split: str, prefixes: Sequence[str], n: int, seed: int) -> Pictures:
+    """The first ``n`` of those whose ids begin with the first prefix, then with the second, ...; of all, by lot.
+
+    Args:
+        store: where they are.
+        split: ``test`` or ``train``.
+        prefixes: beginnings of ids; none for all, in an order shuffled by the seed.
+        n: how many at most.
+        seed: of the shuffle.
+
+    Raises:
+        UserError: there is none.
+    """
+    rows = store.rows(split)
+    if prefixes:
+        starts = [[row for row in rows if store.ids[row].startswith(prefix)] for prefix in prefixes]
+        chosen = list(dict.fromkeys(row for part in starts for row in part))[:n]
+    else:
+        order = np.random.default_rng(seeding.derive_seed(seed, "pictures")).permutation(len(rows))
+        chosen = list(rows[order[:n]])
+    if not chosen:
+        said = f"pictures={','.join(prefixes)}" if prefixes else f"split={split}"
+        raise UserError(f"{said}: {store.path} has no such picture in split={split}: see the ids in its index.json")
+    return _take(store, np.array(chosen))
+
+
+def generated(model: Model, n: int, seed: int) -> Pictures:
+    """Pictures drawn from the model itself, whose holes a perfect search fills exactly."""
+    z = model.latent.sample(n, seeding.generator(seed, "recovery")).to(model.device)
+    with torch.no_grad():
+        found = [pixels.to_uint8(model.generator(part)).cpu().numpy() for part in z.split(64)]
+    return Pictures([f"generated/{i}" for i in range(n)], np.concatenate(found), np.zeros(0, np.int64))
+
+
+def training_rows(store: ImageStore, without: Pictures) -> np.ndarray:
+    """The rows that were there to train on, less those that are completed."""
+    return np.setdiff1d(store.rows("train"), without.rows)
+
+
+def reference(store: ImageStore, like: Pictures, seed: int) -> Pictures | None:
+    """Up to 5,000 training pictures with the mix of sources that ``like`` has; None where training has not all of them.
+
+    A picture's source is the first part of its id; the mix is kept to a picture, as far as the scarcest goes.
+    """
+    rows = training_rows(store, like)
+    by_source: dict[str, list[int]] = {}
+    for row in rows:
+        by_source.setdefault(_source(store.ids[row]), []).append(row)
+    wanted = Counter(_source(name) for name in like.ids)
+    size = min(REFERENCE, *(len(by_source.get(source, ())) * len(like) // count for source, count in wanted.items()))
+    random = np.random.default_rng(seeding.derive_seed(seed, "reference"))
+    chosen = [
+        random.permutation(by_source.get(source, []))[: size * count // len(like)] for source, count in wanted.items()
+    ]
+    rows = np.sort(np.concatenate(chosen)).astype(np.int64)
+    return _take(store, rows) if len(rows) > 1 else None
+
+
+def _source(name: str) -> str:
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def _take(store: ImageStore, rows: np.ndarray) -> Pictures:
+    return Pictures([store.ids[row] for row in rows], np.array(store.images[rows]), rows)

@@ -1,1 +1,0 @@
-"""How good completions and generators are."""

@@ -1,0 +1,1 @@
+"""Photos, holes and faces: reading, cropping, masking and blending pictures."""

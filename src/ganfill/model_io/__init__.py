@@ -1,0 +1,1 @@
+"""Reading and writing models: model files, model cards, ONNX and the Hugging Face Hub."""

@@ -1,0 +1,165 @@
+"""The model file: one ``.safetensors`` with all that a completion needs, the only thing that crosses from training.
+
+Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
+where one was trained, ``encoder.*``. The JSON card in its header names the architectures and their arguments, the latent
+prior, resolution and provenance, and carries a SHA-256 over itself and every tensor. Loading builds classes of
+``ganfill.models``, and of packages that the user has let in (``ganfill.plugins``), and runs nothing else.
+"""
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import nn
+
+from ganfill import plugins
+from ganfill.errors import UserError
+from ganfill.files import write_atomically
+from ganfill.models.latent import Normal, Uniform
+from ganfill.models.model import Model
+
+FORMAT = "ganfill model 1"
+NETWORKS = ("generator", "discriminator", "encoder")
+PACKAGED = Path(__file__).parents[1] / "packaged"
+
+
+def save(path: Path, model: Model, half: bool = False) -> str:
+    """Writes ``model`` to ``path``, replacing it as a whole.
+
+    Args:
+        path: where to.
+        model: what.
+        half: kernels in float16, half the size; batch norms stay in float32. Loaded, all are float32 again.
+
+    Returns:
+        The digest of what was written.
+    """
+    networks = {part: network for part in NETWORKS if (network := getattr(model, part)) is not None}
+    tensors = {
+        f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()
+    }
+    tensors |= {"mean_picture": model.mean_picture, "logit_centre": torch.tensor(model.logit_centre)}
+    tensors = {
+        name: value.detach().cpu().contiguous().to(torch.float16 if half and value.ndim > 3 else value.dtype)
+        for name, value in tensors.items()
+    }
+    digest = _digest(model.card, tensors)
+    # One entry, because safetensors writes several in no fixed order.
+    header = {"format": FORMAT, "card": model.card, "sha256": digest}
+    write_atomically(path, serialize(tensors, {"ganfill": json.dumps(header)}))
+    return digest
+
+
+def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
+    """Loads a model file; or a model by its name: in the package (``faces64``) or on Hugging Face (``hf://OWNER/NAME``).
+
+    Raises:
+        UserError: there is no such file, or it is truncated, foreign, or not as it was written.
+    """
+    path = locate(name)
+    try:
+        with safe_open(path, "pt") as file:
+            header = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is no model file or is cut short ({error}): export or download it again") from None
+    if _digest(header["card"], tensors) != header["sha256"]:
+        raise UserError(f"{path} was changed after it was written (its SHA-256 differs): export or download it again")
+    try:
+        return _build(header["card"], tensors, header["sha256"], torch.device(device))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not fit this version of ganfill ({reason}): export it again") from None
+
+
+def locate(name: str | Path) -> Path:
+    """The path of a model file, of a packaged model given by name, or of one on Hugging Face, see ``ganfill.model_io.hub``.
+
+    Raises:
+        UserError: there is none.
+    """
+    if str(name).startswith("hf://"):
+        from ganfill.model_io import hub  # a whole HTTP client, and an extra
+
+        return hub.fetch_model(str(name))
+    path = Path(name)
+    if path.is_file():
+        return path
+    packaged = {file.stem: file for file in sorted(PACKAGED.glob("*.safetensors"))}
+    if str(name) in packaged:
+        return packaged[str(name)]
+    known = ", ".join(packaged) or "none"
+    raise UserError(f"model={name}: no such file, and no packaged model of that name (packaged: {known})")
+
+
+def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        header = json.loads(metadata["ganfill"])
+        if header["format"] == FORMAT and isinstance(header["card"], dict) and header["sha256"]:
+            return header
+    except (KeyError, ValueError, TypeError):
+        pass  # told below
+    raise UserError(
+        f"{path} is a safetensors file, but not a model of this version of ganfill ({FORMAT}): "
+        "make one with ganfill export run=DIR out=FILE"
+    )
+
+
+def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, device: torch.device) -> Model:
+    networks = {}
+    for part in [name for name in NETWORKS if name in card]:
+        network = build_part(card[part], nn.Module)
+        prefix = f"{part}."
+        network.load_state_dict(
+            {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        )
+        networks[part] = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return Model(
+        **networks,
+        latent=build_part(card["latent"], (Normal, Uniform)),
+        resolution=card["resolution"],
+        logit_centre=float(tensors["logit_centre"]),
+        mean_picture=tensors["mean_picture"].to(device),
+        card=card,
+        digest=digest,
+    )
+
+
+def build_part(part: dict[str, Any], kinds: type | tuple[type, ...]) -> Any:
+    """An object of the class that ``part`` names, with its arguments.
+
+    Nothing is ever imported or called on a file's word but ``ganfill.models`` and what the user has let in.
+
+    Raises:
+        UserError: the class lies elsewhere, or in a package that cannot be imported.
+        ValueError: it is not of ``kinds``.
+    """
+    module, _, name = part["class"].rpartition(".")
+    ours = module.startswith("ganfill.models.")
+    if not (ours or plugins.let_in(part["class"])):
+        remedy = plugins.remedy(part["class"])
+        raise UserError(f"it names {part['class']}, which is no class of ganfill.models: {remedy}")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        if ours:
+            raise
+        raise UserError(f"it needs {module} ({error}): install it, or put its folder on PYTHONPATH") from None
+    if not (isinstance(found, type) and issubclass(found, kinds)):
+        raise ValueError(f"it names {part['class']}, which is not of the right kind")
+    return found(**part["arguments"])
+
+
+def _digest(card: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

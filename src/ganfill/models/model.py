@@ -1,0 +1,52 @@
+"""A trained model: its networks and what completion needs to know about them."""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from ganfill.models.latent import Normal, Uniform
+
+
+@dataclass
+class Model:
+    """A trained GAN, ready for completion: networks in eval mode, their parameters frozen.
+
+    Attributes:
+        generator: z (N, d) -> pictures (N, 3, R, R) in [-1, 1].
+        discriminator: pictures -> logits (N,).
+        latent: what z was drawn from in training.
+        resolution: R.
+        logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
+        mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
+        encoder: known pixels and which they are -> z, see ``ganfill.models.encoder``; None if none was trained.
+        card: architecture, latent and provenance as plain values.
+        digest: SHA-256 of the file's content, 64 hex digits.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    latent: Normal | Uniform
+    resolution: int
+    logit_centre: float
+    mean_picture: torch.Tensor
+    card: dict[str, Any]
+    digest: str = ""
+    encoder: nn.Module | None = None
+
+    def to(self, device: torch.device | str) -> Self:
+        """A copy of the model on ``device``; this one stays where it is."""
+        return replace(
+            self,
+            generator=copy.deepcopy(self.generator).to(device),
+            discriminator=copy.deepcopy(self.discriminator).to(device),
+            mean_picture=self.mean_picture.to(device),
+            encoder=copy.deepcopy(self.encoder).to(device) if self.encoder is not None else None,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.generator.parameters()).device

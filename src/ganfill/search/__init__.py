@@ -1,0 +1,1 @@
+"""Latent search: find z whose generated picture fits the known pixels."""

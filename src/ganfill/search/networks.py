@@ -1,0 +1,63 @@
+"""How a search runs a model: which precision, and in batches whose size leaves no trace in the answer.
+
+A convolution rounds differently for different batch sizes. On CPU, sizes that are powers of two were found to give
+every item the same bits; others (3, 5, 7, ...) were not. So every batch is filled up to the next power of two.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from ganfill.devices import has_bfloat16
+from ganfill.errors import UserError
+from ganfill.models.model import Model
+
+
+class Networks:
+    """Generator and discriminator of a model as a search calls them: float32 in and out, power-of-two batches.
+
+    Args:
+        model: holds ``generator``, ``discriminator`` and ``latent``, frozen and in evaluation mode.
+        precision: ``auto`` (bfloat16 where it is native), ``bf16`` or ``fp32``.
+
+    Raises:
+        UserError: ``precision`` is none of these.
+    """
+
+    def __init__(self, model: Model, precision: str = "auto") -> None:
+        if precision not in ("auto", "bf16", "fp32"):
+            raise UserError(f"precision={precision} is not known: use auto, bf16 or fp32")
+        self.model = model
+        self.device = next(model.generator.parameters()).device
+        self.bfloat16 = has_bfloat16(self.device) if precision == "auto" else precision == "bf16"
+
+    def generate(self, z: torch.Tensor) -> torch.Tensor:
+        """Maps z (M, d) to pictures (M, 3, R, R) in [-1, 1]."""
+        return self.run(self.model.generator, z)
+
+    def encode(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """Guesses z (M, d) of known pixels, see ``ganfill.models.encoder``.
+
+        Raises:
+            ValueError: the model has no encoder.
+        """
+        if self.model.encoder is None:
+            raise ValueError("this model has no encoder")
+        return self.run(self.model.encoder, image, known)
+
+    def logits(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Maps pictures (M, 3, R, R) to logits (M,), positive for real."""
+        return self.run(self.model.discriminator, pictures)
+
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Maps pictures (M, 3, R, R) to what the discriminator's last layer judges by, (M, ...)."""
+        return self.run(self.model.discriminator.features, pictures)  # pyright: ignore[reportArgumentType]
+
+    def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
+        """What a network makes of batches (M, ...), in this precision and in powers of two; float32."""
+        n = len(batches[0])
+        missing = (1 << (n - 1).bit_length()) - n
+        if missing:
+            batches = tuple(torch.cat([b, b[-1:].detach().expand(missing, *b.shape[1:])]) for b in batches)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return network(*batches)[:n].float()

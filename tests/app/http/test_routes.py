@@ -1,0 +1,219 @@
+import asyncio
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import hypothesis
+import numpy as np
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from PIL import Image
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+import ganfill
+from ganfill.app.http import routes
+from ganfill.app.service import EMPTY, Limits, Service
+
+HOLE = np.zeros((40, 50), bool)
+HOLE[10:30, 10:35] = True
+PICTURE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture
+def serve(path):
+    """A client of the API with these limits."""
+    return lambda **limits: TestClient(routes.build(Service([str(path)], "cpu", Limits(**limits))))
+
+
+def content(pixels, suffix="PNG", **options):
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, suffix, **options)
+    return file.getvalue()
+
+
+def pixels(png):
+    return np.asarray(Image.open(BytesIO(png)))
+
+
+def send(client, picture=PICTURE, mask=HOLE, accept="application/json", **options):
+    options = {"search": "from_pool", "align": "center"} | options
+    files = {"picture": picture if isinstance(picture, bytes) else content(picture)}
+    files |= {} if mask is None else {"mask": content(mask)}
+    form = {"options": json.dumps(options)}
+    return client.post("/v1/complete", files=files, data=form, headers={"Accept": accept})
+
+
+def refused(answer, status, detail):
+    """Whether an answer is a problem of RFC 9457."""
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json" and set(told) == {
+        "type",
+        "title",
+        "status",
+        "detail",
+    }
+    assert (answer.status_code, told["status"]) == (status, status) and detail in told["detail"], told
+    return True
+
+
+def test_answers_are_those_of_complete_as_json_and_as_png(serve, path):
+    client, model = serve(), ganfill.load(path)
+    words = {"search": "from_pool", "align": "center", "answers": 2, "seed": 3}
+    alone = model.complete(Image.fromarray(PICTURE), Image.fromarray(HOLE), **words)
+    answer = send(client, answers=2, seed=3)
+    told = answer.json()
+    assert answer.status_code == 200 and len(told["answers"]) == 2 and told["model"] == "tiny"
+    for one, found in zip(alone, told["answers"], strict=True):
+        assert np.array_equal(pixels(base64.b64decode(found["picture"])), np.asarray(one)) and found["score"] > 0
+    assert told["missing"] == HOLE.mean() and told["seconds"] > 0 and told["extras"] == {}
+    png = send(client, answers=2, seed=3, accept="image/png")
+    assert png.headers["content-type"] == "image/png" and np.array_equal(pixels(png.content), np.asarray(alone[0]))
+    drawn = model.complete(Image.fromarray(PICTURE), "freeform", search="from_pool", align="center", seed=3)
+    png = send(client, mask=None, hole="freeform", seed=3, accept="image/png")
+    assert np.array_equal(pixels(png.content), np.asarray(drawn))
+
+
+def test_metadata_and_transparency_are_kept(serve):
+    exif = Image.Exif()
+    exif[0x010E] = "a face"
+    alpha = np.where(HOLE, 0, 255).astype(np.uint8)
+    alpha[0, 0] = 7
+    photo = content(np.dstack([PICTURE, alpha]), exif=exif.tobytes(), icc_profile=b"colours")
+    answer = send(serve(), photo, None, "image/png")
+    with Image.open(BytesIO(answer.content)) as found:
+        assert found.getexif()[0x010E] == "a face" and found.info["icc_profile"] == b"colours"
+        after = np.asarray(found)
+    assert after[0, 0, 3] == 7 and (after[HOLE][:, 3] == 255).all()
+    assert np.array_equal(after[~HOLE][:, :3], PICTURE[~HOLE])
+
+
+def test_an_empty_mask_is_told(serve):
+    told = send(serve(), mask=np.zeros_like(HOLE)).json()
+    assert told["remarks"] == [EMPTY] and told["answers"][0]["score"] is None
+    assert np.array_equal(pixels(base64.b64decode(told["answers"][0]["picture"])), PICTURE)
+
+
+def test_what_cannot_be_served_is_a_problem(serve):
+    client = serve(megapixels=0.01)
+    assert refused(send(client, model="other"), 404, "model=other is not served: use tiny")
+    assert refused(client.get("/v1/nothing"), 404, "there is no /v1/nothing")
+    wrong = client.get("/v1/complete")
+    assert refused(wrong, 405, "/v1/complete takes POST") and wrong.headers["allow"] == "POST"
+    assert refused(client.post("/healthz"), 405, "/healthz takes GET")
+    assert refused(send(client, np.zeros((200, 200, 3), np.uint8)), 413, "picture has 0.04 megapixels")
+    assert refused(client.post("/v1/complete", json={}), 415, "the body is application/json, not multipart")
+    assert refused(client.post("/v1/complete", data={"options": "{}"}), 415, "x-www-form-urlencoded")
+    assert refused(send(client, b"hello"), 422, "picture cannot be read (no picture that Pillow knows)")
+    assert refused(send(client, mask=HOLE[:9]), 422, "the mask is 50x9")
+    assert refused(send(client, mask=None), 422, "nothing tells what is missing")
+    assert refused(send(client, hole="center"), 422, "hole=center besides a mask")
+    assert refused(send(client, mask=None, hole="star"), 422, "hole=star is no kind of hole")
+    assert refused(send(client, answers="two"), 422, "options.answers: Input should be a valid integer")
+    assert refused(send(client, answers=99), 422, "answers=99 is not possible: give 1 to 16")
+    assert refused(send(client, anwsers=2), 422, "options.anwsers: Extra inputs")
+    assert refused(client.post("/v1/complete", files={"mask": b"x"}), 422, "picture: Field required")
+    torn = {"content-type": "multipart/form-data"}
+    assert refused(client.post("/v1/complete", content=b"x", headers=torn), 400, "Missing boundary")
+    assert refused(send(serve(seconds=1e-6)), 504, "took more than")
+
+
+def test_a_body_that_is_too_large_is_not_read_to_its_end(serve):
+    client, head = serve(megabytes=0.01), form(picture=bytes(10_000)).removesuffix(b"--x--\r\n")
+    declared = {"content-type": "multipart/form-data; boundary=x"}
+    assert refused(client.post("/v1/complete", content=bytes(200_000), headers=declared), 413, "larger than 0.12 MB")
+    endless = [{"type": "http.request", "body": head, "more_body": True} for _ in range(100)]
+    assert call(client.app, endless) == 413 and 85 < len(endless) < 95
+
+
+def call(app, left):
+    """The status that an application answers a form with, whose client sends the messages ``left``; it takes them out."""
+    sent = []
+
+    async def receive():
+        return left.pop(0) if left else await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/complete", "headers": headers, "query_string": b""}
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"]
+
+
+def form(**parts):
+    """The body of a multipart form: texts, and contents of files."""
+    lines = []
+    for name, part in parts.items():
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"'
+        head += f'; filename="{name}"' if isinstance(part, bytes) else ""
+        lines += [head.encode(), b"\r\n\r\n", part if isinstance(part, bytes) else part.encode(), b"\r\n"]
+    return b"".join([*lines, b"--x--\r\n"])
+
+
+def test_a_search_ends_when_its_client_goes_and_a_full_line_is_told(path):
+    service = Service([str(path)], "cpu", Limits(waiting=0))
+    app = routes.build(service)
+    body = form(picture=content(PICTURE), mask=content(HOLE), options='{"search": "yeh2017", "align": "center"}')
+    with service.queue.slot():
+        answer = send(TestClient(app))
+        assert refused(answer, 503, "0 pictures are waiting already") and answer.headers["retry-after"] == "1"
+    messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+    assert call(app, messages) == 499 and not messages
+    assert len(service.queue) == 0
+    assert send(TestClient(app)).status_code == 200
+
+
+def test_many_clients_get_their_own_answers(serve, path):
+    model, searched = ganfill.load(path), {"search": "fast", "align": "center"}
+    asked = [np.random.default_rng(i).integers(0, 256, (40, 50, 3), dtype=np.uint8) for i in range(24)]
+    hole = Image.fromarray(HOLE)
+    alone = [np.asarray(model.complete(Image.fromarray(each), hole, **searched)) for each in asked]
+    with serve() as client, ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda i: send(client, asked[i], accept="image/png", search="fast"), range(24)))
+        assert client.get("/healthz").json() == {"status": "ok", "waiting": 0}
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(np.array_equal(pixels(a.content), b) for a, b in zip(answers, alone, strict=True))
+
+
+def test_what_is_served_is_told(serve, path):
+    client = serve()
+    told = {"name": "tiny", "resolution": 32, "terms": "Gemäß den Bedingungen", "sha256": ganfill.load(path).digest}
+    assert client.get("/v1/models").json() == {"models": [told]}
+    page = client.get("/docs")
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    for word in ("POST /v1/complete", "picture", "options, as application/json", "posterior", "413", "missing"):
+        assert word in page.text
+    assert "http://" not in page.text and "https://" not in page.text
+
+
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_no_generated_request_gets_an_undocumented_answer(serve, mode):
+    schema = schemathesis.openapi.from_asgi("/openapi.json", serve().app)
+    seen = []
+    for operation in (result.ok() for result in schema.get_all_operations()):
+        if mode == "negative" and operation.method != "post":
+            continue  # there is nothing to be wrong about
+
+        @hypothesis.settings(
+            max_examples=15,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        @hypothesis.given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+        def examine(case):
+            case.call_and_validate(checks=CHECKS)
+            seen.append(case.operation.path)
+
+        examine()
+    assert "/v1/complete" in seen and len(seen) > 10

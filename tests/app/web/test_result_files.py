@@ -1,0 +1,68 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from ganfill.app.web import html
+from ganfill.app.web.result_files import in_words, write
+from ganfill.completion.pipeline import Filled
+from ganfill.images.alignment import NO_FACE
+from ganfill.images.photo import Photo
+
+RANDOM = np.random.default_rng(0)
+
+
+def picture():
+    return RANDOM.integers(0, 256, (30, 20, 3), np.uint8)
+
+
+@pytest.fixture
+def photo():
+    exif = Image.Exif()
+    exif[271] = "a camera"
+    exif[274] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(picture()).save(file := io.BytesIO(), "PNG", exif=exif, icc_profile=profile)
+    return Photo.of(Image.open(file))
+
+
+def test_what_is_handed_out_is_as_the_photo_was(photo, tmp_path):
+    before = tmp_path / "shown.png"
+    pictures = [RANDOM.integers(0, 256, photo.pixels.shape, np.uint8) for _ in range(2)]
+    filled = Filled(pictures, scores=[0.1234, 0.5], frames=[picture(), picture()], extras={"mean": picture()})
+    found = write(photo, np.ones(photo.pixels.shape[:2], bool), filled, "me", before, tmp_path / "found")
+    assert [answer.full.name for answer in found.answers] == ["me_completed_1.png", "me_completed_2.png"]
+    assert [answer.caption for answer in found.answers] == ["0.123", "0.500"]
+    for answer, wanted in zip(found.answers, pictures, strict=True):
+        with Image.open(answer.full) as full, Image.open(answer.shown) as shown:
+            assert (np.asarray(full) == wanted).all() and shown.size == (34 * full.width, 34 * full.height)
+            assert full.getexif()[271] == "a camera" and 274 not in full.getexif() and full.info["icc_profile"]
+    with Image.open(found.gif) as gif:
+        assert gif.n_frames == 2
+    assert [path.stem for path, _ in found.extras] == ["mean"] and found.before == before
+    assert sorted(found.files()) == sorted((tmp_path / "found").iterdir())
+
+
+def test_an_answer_without_a_score_or_steps(photo, tmp_path):
+    found = write(photo, np.zeros(photo.pixels.shape[:2], bool), Filled([photo.pixels]), "me", tmp_path, tmp_path)
+    assert [answer.full.name for answer in found.answers] == ["me_completed.png"]
+    assert found.answers[0].caption is None and found.gif is None and found.extras == []
+
+
+def test_remarks_are_sentences_with_remedies_of_the_page():
+    told = in_words(NO_FACE.format("the whole photo"))
+    assert told.startswith("No face found") and "Settings" in told and "align=" not in told and told.endswith(".")
+    assert in_words("is it a face?") == "Is it a face?"
+
+
+def test_what_comes_from_elsewhere_is_escaped():
+    assert "<b>" not in html.message("<b>.png cannot be read") + html.remarks(["<b>"])
+
+
+@pytest.mark.parametrize(
+    ("share", "waiting", "words"), [(0, False, "Looking"), (0, True, "Others"), (0.5, False, "50%")]
+)
+def test_progress_says_what_is_going_on(share, waiting, words):
+    told = html.progress(share, picture() if share else None, waiting)
+    assert words in told and ("value='0.500'" in told) == (share > 0) and ("data:image/png" in told) == (share > 0)

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+import torch
+
+from ganfill.completion.pipeline import fill
+from ganfill.images.alignment import Placement
+from ganfill.images.blend import Feather, Paste, Poisson
+from ganfill.images.rotated_square import Square
+from ganfill.search.presets import posterior, standard
+
+QUICK = standard(steps=4, starts=2, pool=16, precision="fp32")
+SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
+
+
+def photo(size, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def rectangle(size, top, left, bottom, right):
+    hole = np.zeros(size, bool)
+    hole[int(top * size[0]) : max(1, int(bottom * size[0])), int(left * size[1]) : int(right * size[1])] = True
+    return hole
+
+
+@pytest.mark.parametrize("blend", [None, Paste(), Feather(), Poisson()])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_known_pixels_of_any_photo_stay_bit_for_bit(model, blend, size):
+    holes = [rectangle(size, 0.3, 0.3, 0.6, 0.6), rectangle(size, 0, 0.8, 0.5, 1), rectangle(size, 0.1, 0, 0.9, 1)]
+    photos = [photo(size, seed) for seed in range(3)]
+    for before, hole, filled in zip(photos, holes, fill(model, photos, holes, QUICK, blend, answers=2), strict=True):
+        assert len(filled.pictures) == len(filled.answers[0]) == len(filled.scores) == 2
+        assert filled.scores == sorted(filled.scores)
+        for picture in filled.pictures:
+            assert picture.shape == before.shape and picture.dtype == np.uint8
+            assert np.array_equal(picture[~hole], before[~hole])
+            assert not np.array_equal(picture[hole], before[hole])
+
+
+def test_a_photo_without_a_hole_stays_and_the_others_are_as_alone(model):
+    photos, empty = [photo((32, 32), i) for i in range(3)], np.zeros((32, 32), bool)
+    hole, told = rectangle((32, 32), 0.2, 0.2, 0.7, 0.7), []
+    results = fill(model, photos, [hole, empty, hole], QUICK, answers=2, deterministic=True, advance=told.append)
+    assert all(np.array_equal(picture, photos[1]) for picture in results[1].pictures)
+    assert len(results[1].pictures) == 2 and not results[1].views and results[1].scores == []
+    alone = fill(model, photos[2:], [hole], QUICK, answers=2, deterministic=True)[0]
+    assert all(np.array_equal(a, b) for a, b in zip(results[2].pictures, alone.pictures, strict=True))
+    assert results[2].scores == alone.scores and sum(told) == pytest.approx(3)
+    assert fill(model, photos[:1], [empty], QUICK)[0].views == []
+
+
+def test_a_photo_that_is_all_hole(model):
+    filled = fill(model, [photo((20, 30))], [np.ones((20, 30), bool)], QUICK)[0]
+    assert filled.pictures[0].shape == (20, 30, 3) and filled.scores == [0]
+
+
+def test_frames_are_finished_pictures_too(model):
+    before, hole = photo((32, 32)), rectangle((32, 32), 0.2, 0.2, 0.7, 0.7)
+    filled = fill(model, [before], [hole], QUICK, frames=3)[0]
+    assert len(filled.frames) == 3
+    assert all(np.array_equal(frame[~hole], before[~hole]) for frame in filled.frames)
+
+
+def test_several_faces_and_a_hole_outside_them(model):
+    before = photo((90, 200))
+    hole = rectangle((90, 200), 0.2, 0.1, 0.5, 0.3) | rectangle((90, 200), 0.3, 0.6, 0.9, 0.65)
+    outside = np.zeros_like(hole)
+    outside[60:80, 170:190] = True
+    placement, told = Placement((Square(35, 40, 70, 12), Square(120, 50, 60, -20))), []
+    words = {"places": [placement], "answers": 2, "frames": 2, "advance": told.append}
+    filled = fill(model, [before], [hole | outside], QUICK, **words)[0]
+    assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(told) == 1
+    assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 2
+    assert len(filled.scores) == 2 and "400 missing pixels lie outside any face" in filled.remarks[0]
+    for picture in filled.pictures:
+        assert np.array_equal(picture[~(hole | outside)], before[~(hole | outside)])
+        assert (picture != before).any(2)[hole | outside].mean() > 0.9
+    first, second = (picture[outside] for picture in filled.pictures)
+    assert np.array_equal(first, second) and not np.array_equal(*(picture[hole] for picture in filled.pictures))
+
+
+def test_each_view_gets_the_answer_that_it_gets_alone(model):
+    before, one, two = photo((90, 200)), Square(35, 40, 70, 12), Square(120, 50, 60, -20)
+    hole = rectangle((90, 200), 0.3, 0.1, 0.5, 0.2) | rectangle((90, 200), 0.4, 0.55, 0.7, 0.65)
+    both = fill(model, [before], [hole], QUICK, places=[Placement((one, two))], deterministic=True)[0]
+    for i, square in enumerate((one, two)):
+        alone = fill(model, [before], [hole], QUICK, places=[Placement((square,))], deterministic=True)[0]
+        assert np.array_equal(both.answers[i][0], alone.answers[0][0])
+    holding = np.random.default_rng(1).integers(0, 256, before.shape, dtype=np.uint8)
+    other = np.where(hole[..., None], holding, before)
+    again = fill(model, [other], [hole], QUICK, places=[Placement((one, two))], deterministic=True)[0]
+    assert np.array_equal(again.pictures[0], both.pictures[0])
+
+
+def test_a_photo_that_needs_no_model(model):
+    before, hole = photo((60, 80)), rectangle((60, 80), 0.3, 0.3, 0.5, 0.5)
+    other = photo((60, 80), 1)
+    places = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
+    none, some = fill(model, [before, other], [hole, hole], QUICK, places=places, answers=2)
+    assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks[0] == "take care"
+    assert np.array_equal(none.pictures[0][~hole], before[~hole]) and (none.pictures[0] != before).any()
+    assert len(some.views) == 1 and "weak fit, score" in some.remarks[0]  # noise is no face
+
+
+def test_a_good_fit_gives_no_remark(model):
+    with torch.no_grad():
+        shown = model.generator(torch.full((1, 8), 0.5))
+    hole = rectangle((32, 32), 0.4, 0.4, 0.6, 0.6)
+    picture = ((shown[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+    assert fill(model, [picture], [hole], standard(steps=60, pool=64, precision="fp32"))[0].remarks == []
+
+
+def test_a_mean_and_how_sure_it_is(model):
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    hole = np.zeros((40, 50), dtype=bool)
+    hole[10:30, 15:35] = True
+    search = posterior(chains=2, burn_in=2, samples=3, leaps=2, steps=1, precision="fp32")
+    (filled,) = fill(model, [photo], [hole], search)
+    assert filled.extras.keys() == {"mean", "uncertainty"}
+    assert (filled.extras["mean"][~hole] == photo[~hole]).all()
+    assert not filled.extras["uncertainty"][~hole].any() and (filled.extras["uncertainty"][hole] > 0).all()
+    assert fill(model, [photo], [hole], QUICK)[0].extras == {}

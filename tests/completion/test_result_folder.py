@@ -1,0 +1,247 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganfill.completion.pipeline import Filled
+from ganfill.completion.result_folder import ResultFolder, find_pictures
+from ganfill.errors import UserError
+from ganfill.images.holes import FromFile, find_source
+from ganfill.images.photo import Photo
+from ganfill.images.regions import Box, look
+
+
+def make(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name)
+
+
+def test_folders_are_searched_at_any_depth_for_pictures_alone(tmp_path):
+    make(tmp_path, "a.png", "sub/deeper/b.JPG", ".hidden/c.png", ".d.png")
+    for name in ("notes.txt", "report.pdf", "data.json"):
+        (tmp_path / name).touch()
+    found = find_pictures([str(tmp_path)])
+    assert found == {"a": tmp_path / "a.png", "b": tmp_path / "sub/deeper/b.JPG"}
+
+
+def test_masks_and_results_are_left_out(tmp_path):
+    make(tmp_path, "a.png", "mask.png", "masks/a.png", "out/a.png")
+    others = [tmp_path / name for name in ("mask.png", "masks", "out")]
+    assert find_pictures([str(tmp_path)], others) == {"a": tmp_path / "a.png"}
+    with pytest.raises(UserError, match="no pictures there, apart from those of out= and mask="):
+        find_pictures([str(tmp_path / "out")], others)
+
+
+def test_a_picture_named_twice_is_one(tmp_path):
+    make(tmp_path, "a.png")
+    assert find_pictures([str(tmp_path), str(tmp_path / "a.png")]) == {"a": tmp_path / "a.png"}
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["x/a.png", "y/a.png", "b.png"], ["b", "x_a", "y_a"]),
+        (["a.png", "a.jpg"], ["a.jpg", "a.png"]),
+        (["A.png", "x/a.png"], ["A", "x_a"]),
+        (["a.png", "a_strip.png"], ["a", "a_strip.png"]),
+        (["a.png", "a_mean.png"], ["a", "a_mean.png"]),
+    ],
+)
+def test_stems_that_clash_get_distinct_names(tmp_path, files, names):
+    make(tmp_path, *files)
+    found = find_pictures([str(tmp_path)])
+    assert sorted(found) == names and len(set(found.values())) == len(files)
+
+
+def test_even_names_made_to_clash_lose_no_picture(tmp_path):
+    make(tmp_path, "a_x.png", "a/x.png", "b/x.png", "c/a_x.png")
+    found = find_pictures([str(tmp_path)])
+    assert len(set(found.values())) == 4
+    make(tmp_path, "one/same.png", "two/same.png")
+    found = find_pictures([str(tmp_path / "one"), str(tmp_path / "two")])
+    assert set(found.values()) == {tmp_path / "one/same.png", tmp_path / "two/same.png"}
+
+
+def test_a_place_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"images=.*nowhere: no such file or folder"):
+        find_pictures([str(tmp_path / "nowhere")])
+    with pytest.raises(UserError, match="no pictures there"):
+        find_pictures([str(tmp_path)])
+
+
+@pytest.fixture
+def photo():
+    return Photo(np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8))
+
+
+def filled(photo, hole, answers=1, frames=0):
+    pictures = [photo.pixels + i for i in range(answers)]
+    small = [np.zeros((8, 8, 3), np.uint8)] * answers
+    frame = [np.full((8, 8, 3), 9 * i, np.uint8) for i in range(frames)]
+    views = [look(photo.pixels, hole, Box(0, 2, 8, 10), 8)]
+    return Filled(pictures, views, [small], [0.123456, 0.2, 0.3][:answers], frame)
+
+
+@pytest.fixture
+def hole():
+    hole = np.zeros((8, 12), bool)
+    hole[2:5, 4:8] = True
+    return hole
+
+
+def test_what_is_done_is_known_until_something_changes(tmp_path, photo, hole):
+    make(tmp_path, "a.png", "mask.png")
+    source, results = FromFile(tmp_path / "mask.png"), tmp_path / "out"
+    folder = ResultFolder(results, {"seed": 0}, False)
+    job = folder.job("a", tmp_path / "a.png", source)
+    assert not folder.has(job)
+    folder.add(job, photo, hole, filled(photo, hole))
+    folder.flush()
+
+    def done(settings, name="a"):
+        again = ResultFolder(results, settings, False)
+        return again.has(again.job(name, tmp_path / "a.png", source))
+
+    assert done({"seed": 0}) and not done({"seed": 1}) and not done({"seed": 0}, "b")
+    (results / "a_strip.png").unlink()
+    assert not done({"seed": 0})
+    Image.new("L", (4, 4)).save(results / "a_strip.png")
+    assert done({"seed": 0})
+    Image.new("L", (4, 4), 255).save(tmp_path / "mask.png")
+    assert not done({"seed": 0})
+
+
+def test_files_and_record_of_a_picture(tmp_path, photo, hole):
+    make(tmp_path, "ä b.png")
+    folder = ResultFolder(tmp_path / "out", {}, True)
+    job = folder.job("ä b", tmp_path / "ä b.png", find_source("center", 8)[1])
+    folder.add(job, photo, hole, filled(photo, hole, answers=2, frames=3))
+    folder.flush()
+    record = json.loads((tmp_path / "out/results.json").read_text("utf-8"))["ä b"]
+    assert record == {
+        "source": str(tmp_path / "ä b.png"),
+        "missing": 0.125,
+        "scores": [0.12346, 0.2],
+        "files": ["ä b.png", "answers/ä b_1.png", "answers/ä b_2.png", "ä b_strip.png", "ä b.gif"],
+        "digest": job.digest,
+    }
+    there = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert there == {*record["files"], "results.json"}
+    assert np.array_equal(Image.open(tmp_path / "out/ä b.png"), photo.pixels)
+    assert np.array_equal(Image.open(tmp_path / "out/answers/ä b_2.png"), photo.pixels + 1)
+
+
+def test_older_files_of_a_name_go(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    folder.add(job, photo, hole, filled(photo, hole, answers=3, frames=2))
+    folder.add(job, photo, hole, filled(photo, hole))
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {
+        "a.png",
+        "a_1.png",
+        "a_strip.png",
+        "results.json",
+    }
+    folder.add(job, photo, hole, Filled([photo.pixels]))
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", "results.json"}
+
+
+def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    sizes = []
+    for original in (True, False):
+        folder = ResultFolder(tmp_path / str(original), {}, original)
+        folder.add(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]), photo, hole, filled(photo, hole))
+        with Image.open(folder.path / "a_strip.png") as strip:
+            sizes.append(strip.width)
+    assert sizes[0] - sizes[1] == 200
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", "\x00", '{"a": []}', '{"a": {"digest": "0"}}', '{"a": {"files": ["../a.png"]}}']
+)
+def test_a_damaged_list_of_results_is_made_anew(tmp_path, content):
+    make(tmp_path, "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/results.json").write_text(content)
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    assert not folder.records
+    assert not folder.has(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]))
+
+
+def test_a_missing_picture_or_folder_is_one_line(tmp_path):
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    with pytest.raises(UserError, match=r"a\.png cannot be read \(No such file or directory\)"):
+        folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    (tmp_path / "file").touch()
+    for place in ("file", "file/below"):
+        with pytest.raises(UserError, match=rf"out=.*{place} cannot be made \(.*\): choose another folder"):
+            ResultFolder(tmp_path / place, {}, False)
+
+
+def test_the_colour_profile_is_kept(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    folder.add(job, Photo(photo.pixels, None, b"some profile"), hole, filled(photo, hole))
+    with Image.open(tmp_path / "out/a.png") as finished:
+        assert finished.info["icc_profile"] == b"some profile"
+
+
+def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, photo, hole):
+    source = find_source("center", 8)[1]
+    make(tmp_path, "a.png", "x/b.png", "y/b.png", "out/c_strip.png", "c.png")
+    with pytest.raises(UserError, match=r"the results of .*a\.png would replace .*a\.png: choose another out"):
+        ResultFolder(tmp_path, {}, False).job("a", tmp_path / "a.png", source)
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    with pytest.raises(UserError, match=r"would replace .*c_strip\.png"):
+        folder.job("c", tmp_path / "c.png", source)
+    folder.add(folder.job("b", tmp_path / "x/b.png", source), photo, hole, filled(photo, hole))
+    assert folder.job("b", tmp_path / "x/b.png", source)
+    with pytest.raises(UserError, match=r"would replace those of .*x/b\.png"):
+        folder.job("b", tmp_path / "y/b.png", source)
+    (tmp_path / "x/b.png").rename(tmp_path / "x/moved.png")
+    assert folder.job("b", tmp_path / "y/b.png", source)
+
+
+def test_a_run_cut_off_while_writing_is_not_done_and_may_write_again(tmp_path, photo, hole, monkeypatch):
+    make(tmp_path, "a.png")
+    source = find_source("center", 8)[1]
+    folder = ResultFolder(tmp_path / "out", {"seed": 0}, False)
+    folder.add(folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
+    folder.flush()
+    later = ResultFolder(tmp_path / "out", {"seed": 1}, False)
+    monkeypatch.setattr(later, "_strip", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        later.add(later.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole, answers=2))
+    for seed in (0, 1):
+        again = ResultFolder(tmp_path / "out", {"seed": seed}, False)
+        assert not again.has(again.job("a", tmp_path / "a.png", source))
+
+
+def test_transparency_outside_the_hole_is_kept(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    alpha = np.full((8, 12), 255, np.uint8)
+    alpha[:4] = 9
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    folder.add(job, Photo(photo.pixels, alpha), hole, filled(photo, hole))
+    finished = np.asarray(Image.open(tmp_path / "out/a.png"))
+    assert np.array_equal(finished[..., 3], np.where(hole, 255, alpha))
+    folder.add(job, Photo(photo.pixels, np.where(hole, 0, 255).astype(np.uint8)), hole, filled(photo, hole))
+    assert np.asarray(Image.open(tmp_path / "out/a.png")).shape == (8, 12, 3)
+
+
+def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
+    path = tmp_path / "a.png"
+    Image.fromarray(photo.pixels).save(path)
+    folder = ResultFolder(tmp_path / "out", {}, show_original=False)
+    job = folder.job("a", path, find_source("center", 32)[1])
+    extras = {"mean": photo.pixels, "uncertainty": np.zeros_like(photo.pixels)}
+    folder.add(job, photo, hole, Filled([photo.pixels], extras=extras))
+    assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])
+    with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
+        assert not np.array(picture).any()

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from ganfill.errors import UserError
+from ganfill.images import alignment
+from ganfill.images.alignment import Faces, Given, Placement, center, face, find_alignment, whole
+from ganfill.images.face_cascade import Face
+from ganfill.images.regions import Box
+from ganfill.images.rotated_square import Square
+
+
+def rectangle(size, top, left, bottom, right):
+    hole = np.zeros(size, bool)
+    hole[top:bottom, left:right] = True
+    return hole
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """The faces that a search shall find, and the sizes of what was searched."""
+    squares, searched = [], []
+
+    def find(photo, hole):
+        searched.append(hole.shape)
+        return list(squares) if len(searched) == 1 else []
+
+    monkeypatch.setattr(alignment, "face", Faces(find))
+    return squares, searched
+
+
+def place(hole, resolution=16):
+    return alignment.face(np.zeros((*hole.shape, 3), np.uint8), hole, resolution)
+
+
+@pytest.mark.parametrize(
+    ("size", "hole", "box"),
+    [
+        ((20, 20), (3, 3, 5, 5), (0, 0, 20, 20)),
+        ((20, 30), (3, 9, 5, 11), (0, 5, 20, 25)),
+        ((20, 30), (3, 0, 5, 2), (0, 0, 20, 20)),
+        ((20, 30), (3, 28, 5, 30), (0, 10, 20, 30)),
+        ((30, 20), (26, 3, 28, 5), (8, 0, 28, 20)),
+        ((20, 50), (3, 2, 5, 48), (0, 0, 20, 50)),
+        ((20, 50), (0, 10, 20, 30), (0, 10, 20, 30)),
+    ],
+)
+def test_the_box_slides_as_far_as_the_hole_needs(size, hole, box):
+    assert center(np.empty(0), rectangle(size, *hole), 64).regions == (Box(*box),)
+
+
+def test_the_whole_photo_is_squeezed():
+    assert whole(np.empty(0), rectangle((20, 30), 1, 1, 2, 2), 64).regions == (Box(0, 0, 20, 30),)
+
+
+def test_a_photo_of_about_the_models_size_is_not_searched(found):
+    hole = rectangle((31, 50), 3, 3, 8, 8)
+    assert place(hole) == center(np.empty(0), hole, 16) and not found[1]
+    assert place(np.ones((80, 60), bool)).regions == (Box(0, 0, 80, 60),) and not found[1]
+
+
+def test_faces_that_the_hole_touches_are_looked_at(found):
+    one, two, three = Square(40, 40, 40, 10), Square(100, 40, 40), Square(160, 40, 40)
+    found[0].extend([Face(one, 6), Face(two, 20), Face(three, 6)])
+    hole = rectangle((80, 200), 30, 30, 40, 40) | rectangle((80, 200), 30, 150, 40, 199)
+    assert place(hole) == Placement((one, three))
+
+
+def test_a_hole_outside_all_faces_needs_no_model(found):
+    found[0].append(Face(Square(40, 40, 40), 12))
+    placement = place(rectangle((80, 200), 60, 150, 70, 160))
+    assert placement == Placement(()) and found[1] == [(80, 200), (40, 50)]  # and a second search around the hole
+
+
+def test_without_a_face_one_is_assumed_around_the_hole(found):
+    found[0].append(Face(Square(40, 140, 40), 7))  # chance, as the hole is elsewhere
+    placement = place(rectangle((200, 300), 20, 200, 60, 230))
+    assert (
+        placement.regions == (Box(0, 175, 80, 255),)
+        and "no face found, so one is assumed to fill the hole's surroundings" in placement.warning
+    )
+    found[0].clear()
+    found[1].clear()
+    assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 0, 200, 200),)
+    found[1].clear()
+    assert place(rectangle((200, 300), 20, 0, 60, 250)).regions == (Box(0, 0, 200, 300),)
+
+
+def test_a_photo_that_is_a_faces_square_is_seen_whole(found):
+    found[0].extend([Face(Square(102, 110, 175, 3), 30), Face(Square(20, 20, 30), 6)])
+    assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 0, 200, 200),)
+    found[1].clear()
+    assert place(rectangle((200, 300), 20, 100, 60, 130)).regions == (Square(102, 110, 175, 3),)
+
+
+def test_squares_of_the_user():
+    one, two = Square(30, 40, 40), Square(130.5, 40, 41)
+    given = find_alignment("box", "10,20,50,60; 110,20,151,60")
+    assert given == Given((one, two))
+    assert given(np.empty(0), rectangle((80, 200), 30, 30, 40, 40), 16).regions == (one,)
+    assert find_alignment("box", "[10, 20, 50, 60]") == Given((one,))
+    assert find_alignment("none") is whole and find_alignment("face") is face
+
+
+@pytest.mark.parametrize(
+    ("word", "box", "message"),
+    [
+        ("faces", None, "align=faces is not known: use face, center, none or box"),
+        ("box", None, "align=box needs box=left,top,right,bottom"),
+        ("face", "1,2,3,4", "align=face does not use box=1,2,3,4: give align=box"),
+        ("box", "1,2,3", "box=1,2,3 is no square: give left,top,right,bottom"),
+        ("box", "1,2,3,x", "box=1,2,3,x is no square"),
+        ("box", "", "box= is no square"),
+        ("box", "0,0,20,30", "box=0,0,20,30 is 20x30 pixels: give a square"),
+        ("box", "20,20,0,0", "box=20,20,0,0 is -20x-20 pixels"),
+        ("box", "0,0,nan,nan", "box=0,0,nan,nan is nanxnan pixels"),
+        ("box", "0,0,inf,inf", "is infxinf pixels"),
+    ],
+)
+def test_what_is_no_alignment(word, box, message):
+    with pytest.raises(UserError, match=message.replace("[", r"\[")):
+        find_alignment(word, box)

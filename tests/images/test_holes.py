@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganfill.errors import UserError
+from ganfill.images.holes import FromFile, find_source, to_hole
+from ganfill.images.photo import Photo
+
+PHOTO = Photo(np.zeros((20, 30, 3), np.uint8))
+
+
+def mask(hole, scale=255):
+    return Image.fromarray((hole * scale).astype(np.uint8))
+
+
+@pytest.fixture
+def hole():
+    hole = np.zeros((20, 30), bool)
+    hole[4:9, 10:17] = True
+    return hole
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB", "RGBA", "P", "CMYK", "LA"])
+def test_a_white_pixel_is_a_missing_one_in_any_mode(hole, mode, tmp_path):
+    suffix = "tif" if mode == "CMYK" else "png"
+    mask(hole).convert(mode).save(tmp_path / f"mask.{suffix}")
+    label, source = find_source(str(tmp_path / f"mask.{suffix}"), 8)
+    assert label == "mask"
+    assert np.array_equal(source(PHOTO, "any"), hole)
+
+
+def test_grey_is_split_in_the_middle_also_with_16_bits():
+    grey = np.array([[0, 100, 127, 128, 255]], np.uint8)
+    expected = [[False, False, False, True, True]]
+    assert to_hole(Image.fromarray(grey), (1, 5)).tolist() == expected
+    assert to_hole(Image.fromarray(grey.astype(np.uint16) * 257), (1, 5)).tolist() == expected
+
+
+def test_a_masks_own_transparency_plays_no_part(hole):
+    picture = mask(hole).convert("RGBA")
+    picture.putalpha(0)
+    assert np.array_equal(to_hole(picture, (20, 30)), hole)
+
+
+def test_a_mask_is_turned_as_its_exif_says(hole):
+    turned = mask(hole).transpose(Image.Transpose.ROTATE_90)
+    turned.getexif()[0x0112] = 6
+    assert np.array_equal(to_hole(turned, (20, 30)), hole)
+
+
+def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):
+    mask(hole).save(tmp_path / "a.png")
+    mask(~hole).save(tmp_path / "b.bmp")
+    (tmp_path / "a.json").write_text("{}")
+    _, folder = find_source(str(tmp_path), 8)
+    assert np.array_equal(folder(PHOTO, "a"), hole) and np.array_equal(folder(PHOTO, "b"), ~hole)
+    assert folder.file_of("b") == tmp_path / "b.bmp"
+    with pytest.raises(UserError, match=r"holds no mask for c: add .*c\.png"):
+        folder(PHOTO, "c")
+    one = FromFile(tmp_path / "a.png")
+    assert one.file_of("b") == tmp_path / "a.png" and np.array_equal(one(PHOTO, "b"), hole)
+
+
+def test_invert_turns_every_source_round(hole, tmp_path):
+    mask(hole).save(tmp_path / "a.png")
+    for word in (str(tmp_path / "a.png"), "box"):
+        plain, inverted = (find_source(word, 8, invert=invert)[1] for invert in (False, True))
+        assert np.array_equal(inverted(PHOTO, "x"), ~plain(PHOTO, "x"))
+        assert inverted.file_of("x") == plain.file_of("x")
+
+
+def test_alpha_is_missing_where_it_is_0_only():
+    alpha = np.array([[0, 1, 255]], np.uint8)
+    _, source = find_source("alpha", 8)
+    assert source(Photo(np.zeros((1, 3, 3), np.uint8), alpha), "x").tolist() == [[True, False, False]]
+    assert source.file_of("x") is None
+    with pytest.raises(UserError, match="holiday has no alpha channel"):
+        source(PHOTO, "holiday")
+
+
+def test_a_mask_of_the_same_proportions_is_scaled(hole):
+    doubled = np.kron(hole, np.ones((2, 2), bool))
+    assert np.array_equal(to_hole(mask(doubled), (20, 30)), hole)
+    assert np.array_equal(to_hole(mask(hole), (40, 60)), doubled)
+    assert to_hole(mask(hole), (21, 31)).shape == (21, 31)
+
+
+@pytest.mark.parametrize("size", [(30, 20), (20, 20), (20, 33), (1, 30)])
+def test_wrong_proportions(hole, size, tmp_path):
+    mask(hole).save(tmp_path / "a.png")
+    photo = Photo(np.zeros((*size, 3), np.uint8))
+    with pytest.raises(UserError, match=rf"a\.png is 30x20, but its picture {size[1]}x{size[0]}"):
+        FromFile(tmp_path / "a.png")(photo, "a")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("centre", "did you mean center?"),
+        ("freefrom", "did you mean freeform?"),
+        ("aplha", "did you mean alpha?"),
+        ("no/such/file.png", "use center, half, .*alpha, a mask file or a folder"),
+    ],
+)
+def test_an_unknown_word_gets_a_hint(word, hint):
+    with pytest.raises(UserError, match=rf"mask={word} is no kind of hole and no file: {hint}"):
+        find_source(word, 8)
+
+
+def test_a_drawn_hole_covers_the_middle_square_in_blocks():
+    _, source = find_source("random", 4, seed=3)
+    hole = source(Photo(np.zeros((8, 20, 3), np.uint8)), "x")
+    assert hole.shape == (8, 20) and not hole[:, :6].any() and not hole[:, 14:].any()
+    blocks = hole[:, 6:14].reshape(4, 2, 4, 2).transpose(0, 2, 1, 3).reshape(16, 4)
+    assert all(block.all() or not block.any() for block in blocks)
+    assert blocks[:, 0].sum() == 13
+    assert source.file_of("x") is None
+
+
+def test_a_damaged_mask_is_named(tmp_path):
+    (tmp_path / "m.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"m\.png cannot be read \(no picture that Pillow knows\)"):
+        FromFile(tmp_path / "m.png")(PHOTO, "a")

@@ -1,0 +1,116 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from PIL import Image, ImageCms
+
+from ganfill.errors import UserError
+from ganfill.images.photo import Photo, enlarge, has_picture_suffix
+
+RNG = np.random.default_rng(0)
+COLOURS = RNG.integers(0, 256, (12, 17, 3), dtype=np.uint8)
+
+
+def read(picture, path, **options):
+    picture.save(path, **options)
+    return Photo.read(path)
+
+
+def test_rgb_and_grey(tmp_path):
+    assert np.array_equal(read(Image.fromarray(COLOURS), tmp_path / "a.png").pixels, COLOURS)
+    grey = read(Image.fromarray(COLOURS[..., 0]), tmp_path / "b.png")
+    assert np.array_equal(grey.pixels, COLOURS[..., :1].repeat(3, 2)) and grey.alpha is None
+
+
+def test_a_palette_gives_its_colours_and_its_transparent_one_alpha_0(tmp_path):
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([10, 20, 30, 200, 100, 50])
+    picture.putpixel((1, 0), 1)
+    photo = read(picture, tmp_path / "a.png")
+    assert photo.pixels.tolist() == [[[10, 20, 30], [200, 100, 50], [10, 20, 30]]] and photo.alpha is None
+    photo = read(picture, tmp_path / "b.png", transparency=1)
+    assert photo.alpha.tolist() == [[255, 0, 255]]
+
+
+def test_16_bits_are_scaled_not_clipped(tmp_path):
+    photo = read(Image.fromarray(np.array([[0, 257, 25700, 65535]], np.uint16)), tmp_path / "a.png")
+    assert photo.pixels[0, :, 0].tolist() == [0, 1, 100, 255]
+
+
+def test_cmyk(tmp_path):
+    photo = read(Image.new("CMYK", (2, 2), (255, 0, 0, 0)), tmp_path / "a.tif")
+    assert photo.pixels[0, 0].tolist() == [0, 255, 255] and photo.profile is None
+
+
+def test_alpha_is_kept_apart_from_the_colours_below_it(tmp_path):
+    alpha = RNG.integers(0, 256, (12, 17), dtype=np.uint8)
+    photo = read(Image.fromarray(np.dstack([COLOURS, alpha])), tmp_path / "a.png")
+    assert np.array_equal(photo.pixels, COLOURS) and np.array_equal(photo.alpha, alpha)
+
+
+def test_exif_turns_upright(tmp_path):
+    turned = Image.fromarray(COLOURS).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a maker"
+    photo = read(turned, tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
+    assert abs(photo.pixels.astype(int) - COLOURS).mean() < 8
+    kept = Image.Exif()
+    kept.load(photo.exif)
+    assert dict(kept) == {0x010F: "a maker"}
+    assert read(turned, tmp_path / "b.jpg").exif is None
+
+
+def test_an_rgb_profile_is_kept_and_one_of_other_colours_is_not(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert read(Image.fromarray(COLOURS), tmp_path / "a.png", icc_profile=profile).profile == profile
+    assert read(Image.fromarray(COLOURS[..., 0]), tmp_path / "b.png", icc_profile=profile).profile is None
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    photo = read(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert (photo.pixels == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif", "a.webp", "a.tif", "a.bmp", "a.qoi"])
+def test_a_truncated_file_is_one_clear_line(name, tmp_path):
+    path = tmp_path / name
+    Image.fromarray(COLOURS).save(path)
+    content = path.read_bytes()
+    for share in (0, 0.02, 0.3, 0.7):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(UserError, match=rf"{path.name} cannot be read \(.*\): replace it or leave it out"):
+            Photo.read(path)
+
+
+def test_a_foreign_or_missing_file(tmp_path):
+    (tmp_path / "a.png").write_text("hello")
+    with pytest.raises(UserError, match="no picture that Pillow knows"):
+        Photo.read(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"b\.png cannot be read"):
+        Photo.read(tmp_path / "b.png")
+
+
+def test_suffixes_of_pictures(tmp_path):
+    assert all(has_picture_suffix(tmp_path / name) for name in ("a.png", "a.JPG", "a.tif", "b.webp"))
+    assert not any(has_picture_suffix(tmp_path / name) for name in ("a.txt", "a.pdf", "a", "a.json"))
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 5))
+@settings(deadline=None, max_examples=30)
+def test_enlarging_by_whole_numbers_repeats_and_can_be_undone(height, width, factor):
+    hole = np.random.default_rng(height * width).random((height, width)) < 0.5
+    large = enlarge(hole, factor * height, factor * width)
+    assert np.array_equal(large, np.kron(hole, np.ones((factor, factor), bool)))
+    assert np.array_equal(enlarge(large, height, width), hole)
+
+
+def test_floating_point_and_giant_pictures_are_refused_in_one_line(tmp_path, monkeypatch):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(UserError, match=r"float\.tiff cannot be read \(floating-point pixels"):
+        Photo.read(tmp_path / "float.tiff")
+    Image.new("RGB", (40, 40)).save(tmp_path / "giant.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UserError, match=r"giant\.png cannot be read \(.*decompression bomb"):
+        Photo.read(tmp_path / "giant.png")

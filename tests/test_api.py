@@ -1,0 +1,183 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganfill.errors import UserError
+from ganfill.images.alignment import Given
+from ganfill.images.blend import Paste, Poisson
+from ganfill.images.rotated_square import Square
+from ganfill.search.presets import amos2016, standard
+
+QUICK = standard(steps=4, starts=2, pool=16, precision="fp32")
+SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
+
+
+def photo(size, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def rectangle(size, top, left, bottom, right):
+    hole = np.zeros(size, bool)
+    hole[int(top * size[0]) : max(1, int(bottom * size[0])), int(left * size[1]) : int(right * size[1])] = True
+    return hole
+
+
+@pytest.fixture
+def images():
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.fixture
+def holes():
+    holes = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+    holes[0, :, 8:20, 8:20], holes[1, :, 20:, 20:] = True, True
+    return holes
+
+
+def test_tensors_in_tensors_out(model, images, holes):
+    finished = model.complete(images, holes, search=QUICK)
+    assert finished.shape == images.shape and finished.dtype == torch.float32
+    assert torch.equal(finished.masked_fill(holes, 0), images.masked_fill(holes, 0))
+    assert (finished != images)[holes.expand_as(images)].float().mean() > 0.9 and finished.abs().max() <= 1
+    noise = torch.where(holes, torch.randn(images.shape), images)
+    assert torch.equal(model.complete(noise, holes, search=QUICK), finished)
+    assert torch.equal(model.complete(images.masked_fill(holes, float("nan")), holes, search=QUICK), finished)
+
+
+def test_one_tensor_and_several_answers(model, images, holes):
+    one = model.complete(images[0], holes[0], search=QUICK, deterministic=True)
+    both = model.complete(images, holes, search=QUICK, deterministic=True)
+    assert one.shape == (3, 32, 32) and torch.equal(one, both[0])
+    ranks = model.complete(images, holes, search=QUICK, answers=3)
+    assert isinstance(ranks, list) and [rank.shape for rank in ranks] == [images.shape] * 3
+    assert not torch.equal(ranks[0], ranks[1])
+    single = model.complete(images[0], holes[0], search=QUICK, answers=2)
+    assert [answer.shape for answer in single] == [(3, 32, 32)] * 2
+
+
+def test_double_precision_comes_back_as_it_was(model, images, holes):
+    finished = model.complete(images.double(), holes, search=QUICK)
+    assert finished.dtype == torch.float64
+    assert torch.equal(finished.masked_fill(holes, 0), images.double().masked_fill(holes, 0))
+
+
+def test_larger_tensors(model, holes):
+    images = torch.rand(2, 3, 40, 60)
+    finished = model.complete(images, "center", search=QUICK)
+    changed = (finished != images).any(1)
+    assert changed[:, 10:30, 20:40].float().mean() > 0.9 and not changed[:, :10].any() and not changed[:, :, :20].any()
+
+
+def test_pictures_in_pictures_out(model):
+    pictures = [Image.fromarray(photo((40, 50), i)) for i in range(2)]
+    mask = Image.fromarray((rectangle((40, 50), 0.3, 0.3, 0.7, 0.7) * 255).astype(np.uint8))
+    hole = np.asarray(mask) > 0
+    finished = model.complete(pictures, mask, search=QUICK)
+    assert [picture.size for picture in finished] == [(50, 40)] * 2
+    for before, after in zip(pictures, finished, strict=True):
+        assert np.array_equal(np.asarray(after)[~hole], np.asarray(before)[~hole])
+    one = model.complete(pictures[0], mask, search=QUICK)
+    assert isinstance(one, Image.Image) and one.mode == "RGB"
+    ranks = model.complete(pictures[0], mask, search=QUICK, answers=2)
+    assert [type(answer) for answer in ranks] == [Image.Image] * 2
+    ranks = model.complete(pictures, [mask, mask], search=QUICK, answers=2)
+    assert [len(rank) for rank in ranks] == [2, 2]
+
+
+def test_where_to_look_in_pictures(model, caplog):
+    picture, mask = Image.fromarray(photo((40, 90))), Image.fromarray(rectangle((40, 90), 0.3, 0.1, 0.7, 0.3))
+    squeezed = model.complete(picture, mask, search=QUICK, align="none")
+    given = Given((Square(20, 20, 36, 5),))
+    assert not np.array_equal(squeezed, model.complete(picture, mask, search=QUICK, align=given))
+    elsewhere = Given((Square(70, 20, 36),))
+    caplog.clear()
+    model.complete(picture, mask, search=QUICK, align=elsewhere)
+    assert "picture 1: 288 missing pixels lie outside any face and are filled by biharmonic" in caplog.text
+    with pytest.raises(UserError, match="align=middle is not known"):
+        model.complete(picture, mask, search=QUICK, align="middle")
+
+
+def test_words_for_holes(model):
+    transparent = photo((32, 32))
+    alpha = np.where(rectangle((32, 32), 0, 0, 0.5, 0.5), 0, 255)
+    picture = Image.fromarray(np.dstack([transparent, alpha]).astype("uint8"))
+    finished = np.asarray(model.complete(picture, "alpha", search=QUICK))
+    assert np.array_equal(finished[16:], transparent[16:]) and not np.array_equal(
+        finished[:16, :16], transparent[:16, :16]
+    )
+    with pytest.raises(UserError, match="picture 1 has no alpha channel"):
+        model.complete(Image.fromarray(transparent), "alpha", search=QUICK)
+    with pytest.raises(UserError, match="did you mean center"):
+        model.complete(picture, "centre", search=QUICK)
+
+
+def test_a_search_by_name(model, images, holes):
+    by_name = model.complete(images, holes, search="standard", seed=1)
+    assert torch.equal(by_name, model.complete(images, holes, search=standard(), seed=1))
+    with pytest.raises(UserError, match="search=quick is no preset"):
+        model.complete(images, holes, search="quick")
+
+
+PICTURE = Image.new("RGB", (32, 32))
+TENSOR, HOLE = torch.zeros(2, 3, 32, 32), torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+WRONG = {
+    "bytes": (TENSOR.byte(), HOLE, r"float \(N, 3, H, W\)"),
+    "bytes and a word": (TENSOR.byte(), "center", r"float \(N, 3, H, W\)"),
+    "a matrix": (TENSOR[0, 0], HOLE, r"float \(N, 3, H, W\)"),
+    "a matrix and a word": (TENSOR[0, 0], "center", r"float \(N, 3, H, W\)"),
+    "grey": (TENSOR[:, :1], "center", r"float \(N, 3, H, W\)"),
+    "none": (TENSOR[:0], HOLE[:0], r"float \(N, 3, H, W\)"),
+    "float holes": (TENSOR, HOLE.float(), "holes must be bool"),
+    "a hole too few": (TENSOR, HOLE[:1], "holes must be bool"),
+    "another size": (TENSOR, HOLE[..., :16], "holes must be bool"),
+    "a known NaN": (TENSOR * float("nan"), HOLE, "a known pixel is NaN"),
+    "a tensor and a picture": (TENSOR, PICTURE, "holes of a tensor must be a tensor or a kind of hole, not Image"),
+    "a picture and a tensor": (PICTURE, HOLE[0], "must be Pillow pictures"),
+    "an array": (np.zeros((32, 32, 3), np.uint8), "center", "must be Pillow pictures"),
+    "no pictures": ([], "center", "got 0 pictures and 0 masks"),
+    "a mask too few": ([PICTURE] * 3, [PICTURE] * 2, "got 3 pictures and 2 masks"),
+}
+
+
+@pytest.mark.parametrize(("images", "holes", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_shapes_and_types(model, images, holes, message):
+    with pytest.raises(ValueError, match=message):
+        model.complete(images, holes, search=QUICK)
+
+
+def test_wrong_proportions_and_no_answers(model):
+    with pytest.raises(UserError, match="the mask is 10x20, but its picture 32x32"):
+        model.complete(PICTURE, Image.new("L", (10, 20)), search=QUICK)
+    with pytest.raises(ValueError, match="answers must be at least 1"):
+        model.complete(PICTURE, Image.new("L", (32, 32)), search=QUICK, answers=0)
+
+
+def test_the_search_of_the_user_brings_its_own_blend(model, images, holes):
+    raw = amos2016(steps=2, precision="fp32")
+    pasted = model.complete(images, holes, search=raw)
+    assert torch.equal(pasted, model.complete(images, holes, search=raw, blend=Paste()))
+    assert not torch.equal(pasted, model.complete(images, holes, search=raw, blend=Poisson()))
+
+
+SCRIPT = """
+import sys
+import ganfill
+assert "torch" not in sys.modules
+from PIL import Image
+model = ganfill.load(sys.argv[1])
+from ganfill.search.presets import standard
+search = standard(steps=1, starts=1, pool=4)
+assert model.complete(Image.new("RGB", (40, 30)), "center", search=search).size == (40, 30)
+print(*sorted({"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"} & set(sys.modules)))
+"""
+
+
+def test_completing_needs_neither_lightning_nor_hydra_nor_wandb(model_path):
+    words = [sys.executable, "-c", SCRIPT, str(model_path)]
+    finished = subprocess.run(words, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.strip() == ""
