@@ -1,6 +1,6 @@
 """DCGAN as in PyTorch's example (Radford, Metz, Chintala 2016, arXiv 1511.06434).
 
-The example, and so this file, differs from the paper: 4x4 kernels instead of 5x5, half the widths (512 instead of 1024
+Like the example, this file differs from the paper: 4x4 kernels instead of 5x5, half the widths (512 instead of 1024
 channels at 4x4), z ~ N(0, I) instead of U(-1, 1), a 4x4 convolution instead of a fully connected layer at either end,
 and batch norm scales drawn from N(1, 0.02). The discriminator returns logits; the losses take the sigmoid.
 """
@@ -18,12 +18,12 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     """Channels at 4x4, 8x8, ... resolution/2: ``width`` at the largest, doubling towards 4x4, at most ``MAX_WIDTH``."""
     stages = int(math.log2(resolution)) - 2
     if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
     return [min(width << (stages - 1 - i), max(width, MAX_WIDTH)) for i in range(stages)]
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights of convolutions ~ N(0, 0.02), scales of batch norms ~ N(1, 0.02), their shifts 0 (section 4)."""
+    """Draws convolution weights from N(0, 0.02) and batch norm scales from N(1, 0.02); shifts are 0 (section 4)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -61,12 +61,12 @@ class Generator(nn.Module):
         return self.forward_from(self.forward_until(z, 1), 1)
 
     def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one.
+        """Runs the stages from ``since`` up to ``stage``.
 
         Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that stage.
-            stage: the number of stages to go through in all.
-            since: the number of stages gone through.
+            features: z (N, latent_dim) if ``since`` is 0, otherwise the output of this method for that stage.
+            stage: number of stages that have run afterwards.
+            since: number of stages that have run already.
 
         Returns:
             (N, C, 2^(stage + 1), 2^(stage + 1)), or z as (N, latent_dim, 1, 1) for stage 0.
@@ -76,14 +76,14 @@ class Generator(nn.Module):
         return self.stages[since:stage](features)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Pictures from what ``forward_until`` gave for that stage."""
+        """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
         return self.to_rgb(self.stages[stage:](features))
 
 
 class Discriminator(nn.Module):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
-    Its batch norms couple the pictures of a training batch; evaluated, they use their running statistics.
+    In training, batch norm couples the pictures of a batch; in evaluation it uses running statistics.
 
     Args:
         resolution: 32, 64, 128 or 256.
@@ -109,5 +109,5 @@ class Discriminator(nn.Module):
         return self.to_logit(self.features(images)).flatten()
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last layer judges by: (N, C, 4, 4)."""
+        """Returns the last layer's input (N, C, 4, 4)."""
         return self.stages(images)

@@ -17,12 +17,12 @@ class Model:
     Attributes:
         generator: z (N, d) -> pictures (N, 3, R, R) in [-1, 1].
         discriminator: pictures -> logits (N,).
-        latent: what z was drawn from in training.
+        latent: the prior of z in training.
         resolution: R.
-        logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
+        logit_centre: mean logit of real pictures at the end of training, the zero of a prior term.
         mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
-        encoder: known pixels and which they are -> z, see ``ganfill.models.encoder``; None if none was trained.
-        card: architecture, latent and provenance as plain values.
+        encoder: known pixels and their mask -> z, see ``ganfill.models.encoder``; None without one.
+        card: architecture, prior and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """
 
@@ -37,7 +37,7 @@ class Model:
     encoder: nn.Module | None = None
 
     def to(self, device: torch.device | str) -> Self:
-        """A copy of the model on ``device``; this one stays where it is."""
+        """Returns a copy of the model on ``device``; this model stays where it is."""
         return replace(
             self,
             generator=copy.deepcopy(self.generator).to(device),
@@ -48,5 +48,5 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """Device of the networks."""
         return next(self.generator.parameters()).device
