@@ -148,15 +148,19 @@ def test_other_files_in_it_are_noticed(hub, tmp_path):
         (
             {"a.csv": b"", "LIES": b""},
             FACES,
-            r"holds neither parquet files nor pictures nor zips of them, but \.csv, no end",
+            r"holds no parquet files, pictures or zips of pictures, only \.csv, no end",
         ),
-        ({"a.parquet": b"PAR1 and no more"}, FACES, r"a\.parquet is no sound parquet file \(.+\): delete it and fetch"),
-        ({"a.parquet": shard([b"a"], column="x")[:-9]}, FACES, r"a\.parquet is no sound parquet file"),
-        ({"a.zip": b"PK and no more"}, FACES, r"a\.zip in it is no sound zip file \(.+\): leave it out"),
+        (
+            {"a.parquet": b"PAR1 and no more"},
+            FACES,
+            r"a\.parquet is a damaged parquet file \(.+\): delete it and fetch",
+        ),
+        ({"a.parquet": shard([b"a"], column="x")[:-9]}, FACES, r"a\.parquet is a damaged parquet file"),
+        ({"a.zip": b"PK and no more"}, FACES, r"a\.zip is a damaged zip file \(.+\): leave it out"),
         (
             {"a.parquet": shard([b"text", b""])},
             FACES,
-            r"source=.*ada/faces gives no picture \(1 not a picture, 1 empty\)",
+            r"source=.*ada/faces contains no usable picture \(1 not a picture, 1 empty\)",
         ),
     ],
 )
@@ -171,7 +175,9 @@ def test_a_parquet_file_without_pictures_names_its_columns(hub, tmp_path):
     file = io.BytesIO()
     parquet.write_table(pa.table({"text": ["a"]}), file)
     hub.add("datasets/ada/faces", {"a.parquet": file.getvalue()})
-    with pytest.raises(UserError, match=r"a\.parquet has the columns text \(string\), and none of them holds contents"):
+    with pytest.raises(
+        UserError, match=r"a\.parquet has the columns text \(string\), and none of them holds file contents"
+    ):
         prepare([FACES], tmp_path / "out")
 
 

@@ -5,20 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from ganfill.errors import first_line
+
 
 def split_suffix(name: str) -> tuple[str, str]:
-    """``a/b`` and ``.png`` of ``a/b.png``; quicker than ``pathlib``, which counts with a hundred thousand names."""
+    """Splits ``a/b.png`` into ``a/b`` and ``.png``. Much faster than ``pathlib`` for a hundred thousand names."""
     folder, slash, last = name.rpartition("/")
     stem, dot, suffix = last.rpartition(".")
     return (folder + slash + stem, dot + suffix) if stem else (name, "")
 
 
 def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The files in a zip, their sizes in bytes and checksums; hidden ones are not seen.
+    """Yields the files in a zip with their sizes in bytes and CRC-32 checksums; hidden files are skipped.
 
     Raises:
-        BadZipFile: it is none.
-        OSError: it cannot be read.
+        BadZipFile: the file is not a zip.
+        OSError: the file cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -28,7 +30,7 @@ def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 class _Archive(Protocol):
-    """A file that holds files."""
+    """An open file that contains files."""
 
     def read(self, name: str, /) -> bytes: ...
 
@@ -36,8 +38,6 @@ class _Archive(Protocol):
 
 
 class _Zip:
-    """A zip file."""
-
     def __init__(self, path: Path) -> None:
         self._file = zipfile.ZipFile(path)
 
@@ -50,25 +50,21 @@ class _Zip:
 
 
 def _open_parquet(path: Path) -> _Archive:
-    from ganfill.data.parquet import Pictures  # it needs an extra
+    from ganfill.data.parquet import Pictures  # needs the extra ``hub``
 
     return Pictures(path)
 
 
 ZIP, PARQUET = ".zip", ".parquet"
-
-
 ARCHIVES: dict[str, Callable[[Path], _Archive]] = {ZIP: _Zip, PARQUET: _open_parquet}
-
-
-LARGEST = 1 << 30  # bytes; no picture that could be decoded is larger
+LARGEST = 1 << 30  # bytes; Pillow decodes no picture that is larger
 
 
 class Reader:
-    """Reads files of sources; keeps the archives open that it has opened.
+    """Reads files from sources. Archives stay open until ``close``.
 
     Args:
-        paths: of the sources.
+        paths: paths of the sources.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -77,24 +73,24 @@ class Reader:
         self._archives: dict[Path, _Archive] = {}
 
     def read(self, source: int, name: str) -> bytes:
-        """The content of a file.
+        """Returns the content of the file ``name`` in source number ``source``.
 
         Raises:
-            OSError: it cannot be read, or not as its zip's checksum says, or is too large to be a picture.
+            OSError: the file cannot be read, fails its checksum, or is too large to be a picture.
         """
         path = self._paths[source]
-        archive, inside, kind = _find(path, name) if self._folders[source] else (path, name, _Zip)
-        if kind is None:
+        archive, member, open_archive = _locate(path, name) if self._folders[source] else (path, name, _Zip)
+        if open_archive is None:
             _refuse_giant(archive.stat().st_size)
             return archive.read_bytes()
         try:
             if archive not in self._archives:
-                self._archives[archive] = kind(archive)
-            return self._archives[archive].read(inside)
+                self._archives[archive] = open_archive(archive)
+            return self._archives[archive].read(member)
         except OSError:
             raise
-        except Exception as error:  # a bad checksum, a password, an unknown compression: zipfile has no common class
-            raise OSError(str(error)) from None
+        except Exception as error:  # bad checksum, password, unknown compression: zipfile has no common base class
+            raise OSError(first_line(error)) from None
 
     def close(self) -> None:
         """Closes the archives."""
@@ -103,12 +99,12 @@ class Reader:
         self._archives.clear()
 
 
-def _find(folder: Path, name: str) -> tuple[Path, str, Callable[[Path], _Archive] | None]:
-    """Where a file of a folder is: the archive, its name in there and how to open that; or its own path, and None."""
-    for end in [place for place, letter in enumerate(name) if letter == "/"]:
-        kind = ARCHIVES.get(split_suffix(name[:end])[1].lower())
-        if kind and (folder / name[:end]).is_file():
-            return folder / name[:end], name[end + 1 :], kind
+def _locate(folder: Path, name: str) -> tuple[Path, str, Callable[[Path], _Archive] | None]:
+    """Finds a file of a folder: archive, member name and function that opens the archive; or path, "" and None."""
+    for end in [i for i, letter in enumerate(name) if letter == "/"]:
+        open_archive = ARCHIVES.get(split_suffix(name[:end])[1].lower())
+        if open_archive and (folder / name[:end]).is_file():
+            return folder / name[:end], name[end + 1 :], open_archive
     return folder / name, "", None
 
 

@@ -1,4 +1,4 @@
-"""Decoding on all cores: files in, pixels and their checksums out, in order."""
+"""Decoding files on all cores, with results in order."""
 
 import hashlib
 import multiprocessing
@@ -17,11 +17,11 @@ import numpy as np
 from ganfill.data.archives import Reader
 from ganfill.data.decode import Crop, Unusable, decode
 
-AHEAD = 4  # tasks a worker, so that none waits for the writer
+AHEAD = 4  # tasks queued for each worker, so that none waits for the writer
 
 
 class File(NamedTuple):
-    """A file of a source and what the split says of it."""
+    """A file of a source: source number, name, picture id and split (None if the split rule rejects it)."""
 
     source: int
     name: str
@@ -30,35 +30,35 @@ class File(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a file gave: a row of its task's pixels, uint8 (K, R, R, 3), or None and the reason."""
+    """Result for a file: row in the task's pixels, SHA-256 and conversions; or None, "" and the reason."""
 
     row: int | None
     sha256: str
     remark: str
 
 
-Task = tuple[range, list[tuple[int, File]]]  # all files of a chunk, and those that are to be decoded
+Task = tuple[range, list[tuple[int, File]]]  # all files of a chunk, and the files to decode
 Result = tuple[np.ndarray, dict[int, Decoded]]
 
 
 def decode_all(
     tasks: Iterable[Task], paths: list[Path], resolution: int, crop: Crop, workers: int
 ) -> Iterator[tuple[range, Result]]:
-    """Decodes task after task and yields the results in their order.
+    """Decodes tasks in parallel and yields the results in order.
 
     Args:
-        tasks: asked for one by one, a few ahead of the results.
-        paths: of the sources.
-        resolution: side R of the pictures.
+        tasks: consumed a few ahead of the results.
+        paths: paths of the sources.
+        resolution: side R of the pictures, in pixels.
         crop: see ``ganfill.data.decode``.
-        workers: processes to use; fewer than two decode here, in this process.
+        workers: number of processes; with fewer than 2, this process decodes.
     """
     if workers < 2:
         with closing(Reader(paths)) as reader:
             decoder = _Decoder(reader, resolution, crop)
             yield from ((chunk, decoder(files)) for chunk, files in tasks)
         return
-    # Forking a process that has threads, as torch's do, can hang the child.
+    # Forking a process with threads, such as torch's, can deadlock the child.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start_worker, (paths, resolution, crop))
     running: deque[tuple[range, Any]] = deque()
@@ -75,19 +75,17 @@ def decode_all(
 
 
 class _Decoder:
-    """Decodes files of the sources."""
-
     def __init__(self, reader: Reader, resolution: int, crop: Crop) -> None:
         self._reader, self._resolution, self._crop = reader, resolution, crop
 
     def __call__(self, files: list[tuple[int, File]]) -> Result:
-        room = np.empty((len(files), self._resolution, self._resolution, 3), np.uint8)
-        found: dict[int, Decoded] = {}
+        pixels = np.empty((len(files), self._resolution, self._resolution, 3), np.uint8)
+        decoded: dict[int, Decoded] = {}
         used = 0
         for number, file in files:
-            found[number] = self._decode(file, room[used], used)
-            used += found[number].row is not None
-        return room[:used], found
+            decoded[number] = self._decode(file, pixels[used], used)
+            used += decoded[number].row is not None
+        return pixels[:used], decoded
 
     def _decode(self, file: File, pixels: np.ndarray, row: int) -> Decoded:
         try:
@@ -100,17 +98,17 @@ class _Decoder:
         return Decoded(row, hashlib.sha256(pixels.data).hexdigest(), remark)
 
 
-_worker: list[_Decoder] = []  # in a worker process: its decoder
+_worker: list[_Decoder] = []  # the decoder of this worker process
 
 
 def _start_worker(paths: list[Path], resolution: int, crop: Crop) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and shuts the pool down
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker.append(_Decoder(Reader(paths), resolution, crop))
 
 
 def _end_with_parent() -> None:
-    """Ends this worker when its parent is killed, which it would wait for otherwise."""
+    """Exits when the parent is killed; otherwise the worker would wait for ever."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)

@@ -1,6 +1,6 @@
-"""Pictures in a parquet file, as Hugging Face's data sets keep them: a column of file contents, and often of their names.
+"""Pictures in a parquet file of a Hugging Face data set: a column of file contents, often with file names.
 
-Needs pyarrow (the extra ``hub``). A file may be larger than the memory: its rows are read forward, a few at a time.
+Needs pyarrow (the extra ``hub``). Files may be larger than memory: rows are read forward, a few at a time.
 """
 
 from bisect import bisect_right
@@ -11,22 +11,22 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 
 COLUMN = "image"
-BATCH = 16  # rows that are in memory at once
+BATCH = 16  # rows in memory at once
 BUFFER = 1 << 20  # bytes read from disk at once
 DAMAGES = (pa.ArrowException, OSError)
 
 
 class Pictures:
-    """The pictures of one file; they are called by their row and, where it is kept, their file's name.
+    """The pictures of one parquet file, named by row and, if stored, file name.
 
     Args:
         path: the file.
 
     Raises:
-        UserError: it is no sound parquet file, or has no column of pictures, or several and none called ``image``.
+        UserError: the file is damaged, has no column of pictures, or has several and none named ``image``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,12 +40,12 @@ class Pictures:
         self._label = f"{self.column}.path" if "path" in kept else None
         metadata = self._file.metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        self._begins = [0, *accumulate(sizes)]  # the first row of each group of rows, and the end
-        self._damaged: dict[int, tuple[int, str]] = {}  # of a group: from which row on, and why
+        self._begins = [0, *accumulate(sizes)]  # first row of each row group, and the end
+        self._damaged: dict[int, tuple[int, str]] = {}  # row group -> first unreadable row and reason
         self._restart(-1)
 
     def names(self) -> Iterator[str]:
-        """A name for each row, in their order: ``000012``, or ``000012/portrait.png`` if that is what the file was called.
+        """Yields a name for each row in order: ``000012``, or ``000012/portrait.png`` if the file name is stored.
 
         Raises:
             UserError: the file is damaged.
@@ -57,17 +57,17 @@ class Pictures:
         try:
             for batch in self._file.iter_batches(1024, columns=[self._label], use_threads=False):
                 for label in batch.column(0).field(0).to_pylist():
-                    called = str(label or "").replace("\\", "/").rpartition("/")[2]
-                    yield f"{row:06}/{called}" if called else f"{row:06}"
+                    filename = str(label or "").replace("\\", "/").rpartition("/")[2]
+                    yield f"{row:06}/{filename}" if filename else f"{row:06}"
                     row += 1
         except DAMAGES as error:
             raise self._unsound(error) from None
 
     def read(self, name: str) -> bytes:
-        """The content of the picture of that name. Rows are quickest in their order.
+        """Returns the content of the picture ``name``. Reading rows in order is fastest.
 
         Raises:
-            OSError: the row is damaged or holds none.
+            OSError: the row is damaged or empty.
         """
         row = int(name.partition("/")[0])
         group = bisect_right(self._begins, row) - 1
@@ -82,7 +82,7 @@ class Pictures:
                 self._rows = _contents(next(self._batches, None))
             content = self._rows[row - self._first].as_py()
         except DAMAGES as error:
-            self._damaged[group] = self._first, str(error).splitlines()[0]
+            self._damaged[group] = self._first, first_line(error)
             self._restart(-1)
             raise OSError(self._damaged[group][1]) from None
         if content is None:
@@ -95,11 +95,10 @@ class Pictures:
         self._file.close()
 
     def _unsound(self, error: Exception) -> UserError:
-        reason = str(error).splitlines()[0]
-        return UserError(f"{self._path} is no sound parquet file ({reason}): delete it and fetch it again")
+        return UserError(f"{self._path} is a damaged parquet file ({first_line(error)}): delete it and fetch it again")
 
     def _restart(self, group: int) -> None:
-        """Makes the first row of a group the next one to be read; -1 for none."""
+        """Moves to the first row of a row group; -1 for none."""
         self._group, self._rows = group, pa.array([], pa.binary())
         self._first = self._begins[group]
         columns = [self._content]
@@ -107,26 +106,26 @@ class Pictures:
 
 
 def _contents(batch: pa.RecordBatch | None) -> pa.Array:
-    """The contents in a batch, whether they stand alone or beside their names."""
+    """Returns the file contents in a batch, with or without a column of names."""
     if batch is None:
-        raise OSError("there are fewer rows than it says")
+        raise OSError("the file has fewer rows than its metadata says")
     column = batch.column(0)
     return column.field(0) if pa.types.is_struct(column.type) else column
 
 
 def _find_column(schema: pa.Schema, path: Path) -> tuple[str, set[str]]:
-    """The column of pictures and the names of its parts, none if it is plain contents."""
+    """Returns the column of pictures and the names of its fields; no fields for plain contents."""
     found = {field.name: parts for field in schema if (parts := _parts(field.type)) is not None}
     name = COLUMN if COLUMN in found else next(iter(found), None)
     if name is None or (len(found) > 1 and name != COLUMN):
         columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
-        several = f"none of them is called {COLUMN}" if found else "none of them holds contents of files"
-        raise UserError(f"{path} has the columns {columns}, and {several}: give a data set with one column of pictures")
+        problem = f"none of them is named {COLUMN}" if found else "none of them holds file contents"
+        raise UserError(f"{path} has the columns {columns}, and {problem}: give a data set with one column of pictures")
     return name, found[name]
 
 
 def _parts(kind: pa.DataType) -> set[str] | None:
-    """The parts of a type that holds contents of files; None if it does not."""
+    """Returns the field names of a type that holds file contents, or None for any other type."""
     if pa.types.is_struct(kind):
         parts = {kind.field(number).name: kind.field(number).type for number in range(kind.num_fields)}
         return set(parts) if _is_binary(parts.get("bytes")) else None

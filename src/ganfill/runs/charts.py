@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ganfill.runs.ranking import DISTANCES
-from ganfill.runs.reader import Curve, read_table
+from ganfill.report.png_curves import smooth
 from ganfill.report.svg_charts import Chart, draw
 from ganfill.report.table_format import heading, number
-from ganfill.report.png_curves import smooth
+from ganfill.runs.ranking import DISTANCES
+from ganfill.runs.reader import Curve, read_table
 
 SMOOTH = 0.05  # the window of a mean, as a share of the training
 TOGETHER = {

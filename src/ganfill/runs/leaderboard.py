@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ganfill.files import write_atomically
+from ganfill.images.sheets import captioned, read, save
 from ganfill.report import table_files
+from ganfill.report.html import Figure, Table, render
+from ganfill.report.png_curves import Line, curves
+from ganfill.report.table_format import heading, number
 from ganfill.runs.ranking import DISTANCES, TIMES, Entry, columns, measured, rank
 from ganfill.runs.reader import RunRecord
-from ganfill.report.table_format import heading, number
-from ganfill.report.png_curves import Line, curves
-from ganfill.images.sheets import captioned, read, save
-from ganfill.report.html import Figure, Table, render
 
 SAMPLES = 16  # pictures of each cell
 SIDE = 64

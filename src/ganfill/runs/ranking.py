@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ganfill.errors import UserError
-from ganfill.runs.config_diff import differences, without_seed
-from ganfill.runs.reader import RunRecord, Curve
 from ganfill.report.table_format import number
+from ganfill.runs.config_diff import differences, without_seed
+from ganfill.runs.reader import Curve, RunRecord
 
 DISTANCES = ("fd_", "kd_")
 TIMES = ("seconds", "images_per_second")  # what another run of the same cells would not repeat

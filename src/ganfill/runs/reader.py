@@ -89,7 +89,9 @@ def read_cell(directory: Path, runs: Path) -> RunRecord:
     figures = figures if isinstance(figures, dict) else {}
     over = summary and _is_over(config or {}, summary, _reached(figures, {}))
     state = "finished" if over else _state(directory, config or {}, metrics)  # whatever went wrong before the end
-    return RunRecord(name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems))
+    return RunRecord(
+        name, directory, config, metrics, distances, figures, state, tuple(f"{name}/{p}" for p in problems)
+    )
 
 
 def read_curve(path: Path, problems: list[str]) -> Curve:

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ganfill.files import write_atomically
 from ganfill.errors import UserError
+from ganfill.files import write_atomically
 from ganfill.metrics.collapse import remarks
+from ganfill.report.html import Table, render
+from ganfill.report.table_format import heading
+from ganfill.runs import charts, summary_text
 from ganfill.runs.config_diff import leaves
 from ganfill.runs.ranking import DISTANCES
-from ganfill.runs.reader import RunRecord, Curve, read_cell, read_mapping
-from ganfill.runs import charts, summary_text
-from ganfill.report.table_format import heading
-from ganfill.report.html import Table, render
+from ganfill.runs.reader import Curve, RunRecord, read_cell, read_mapping
 from ganfill.runs.timeline import Timeline, open_timeline, pick
 
 TRACES = ("config.yaml", "metrics.csv", "failed.txt", "last.ckpt")  # a training has left one of these

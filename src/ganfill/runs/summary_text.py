@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganfill.runs.ranking import measured, times
-from ganfill.runs.reader import RunRecord
 from ganfill.report.table_format import digits, duration, heading, number
 from ganfill.runs.charts import Scores, mean
+from ganfill.runs.ranking import measured, times
+from ganfill.runs.reader import RunRecord
 
 PARTS = ("model.generator", "model.discriminator", "loss", "regularizer", "augment", "latent", "schedule")
 SETTINGS = {"batch_size": "batch", "seed": "seed", "precision": "precision"}

@@ -58,7 +58,9 @@ class Timeline:
         return max(self.frames, key=lambda frame: (frame.moment, -self.kinds.index(frame.kind)))
 
 
-def open_timeline(title: str, directory: Path, kinds: Mapping[str, str], budget: int, problems: list[str]) -> Timeline | None:
+def open_timeline(
+    title: str, directory: Path, kinds: Mapping[str, str], budget: int, problems: list[str]
+) -> Timeline | None:
     """The reel of a directory's files ``kimg000120_SUFFIX.png``, or ``kimg000120.png``; None if it has none to be read.
 
     Args:
