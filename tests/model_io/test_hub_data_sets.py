@@ -148,7 +148,7 @@ def test_other_files_in_it_are_noticed(hub, tmp_path):
         (
             {"a.csv": b"", "LIES": b""},
             FACES,
-            r"holds no parquet files, pictures or zips of pictures, only \.csv, no end",
+            r"holds no parquet files, pictures or zips of pictures, only \.csv, no suffix",
         ),
         (
             {"a.parquet": b"PAR1 and no more"},
