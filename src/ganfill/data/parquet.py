@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 
 COLUMN = "image"
 BATCH = 16  # rows that are in memory at once
@@ -82,7 +82,7 @@ class Pictures:
                 self._rows = _contents(next(self._batches, None))
             content = self._rows[row - self._first].as_py()
         except DAMAGES as error:
-            self._damaged[group] = self._first, str(error).splitlines()[0]
+            self._damaged[group] = self._first, first_line(error)
             self._restart(-1)
             raise OSError(self._damaged[group][1]) from None
         if content is None:
@@ -95,8 +95,7 @@ class Pictures:
         self._file.close()
 
     def _unsound(self, error: Exception) -> UserError:
-        reason = str(error).splitlines()[0]
-        return UserError(f"{self._path} is no sound parquet file ({reason}): delete it and fetch it again")
+        return UserError(f"{self._path} is no sound parquet file ({first_line(error)}): delete it and fetch it again")
 
     def _restart(self, group: int) -> None:
         """Makes the first row of a group the next one to be read; -1 for none."""
