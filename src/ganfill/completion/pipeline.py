@@ -11,7 +11,7 @@ from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import suited
-from ganfill.images.regions import View, finish, look, share_out
+from ganfill.images.regions import View, assign_to_regions, blend_answer, look
 from ganfill.models.model import Model
 from ganfill.search.result import Completion, Search
 
@@ -116,13 +116,13 @@ class _Finisher:
     def __call__(
         self, photo: np.ndarray, hole: np.ndarray, placement: Placement, views: list[View], found: list[Completion]
     ) -> Filled:
-        parts, outside = share_out(hole, placement.regions)
+        parts, outside = assign_to_regions(hole, placement.regions)
 
         def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
             """Fills one view's part after the other, and what lies outside all of them from what is there by then."""
             missing = hole
             for answer, view, part in zip(answers, views, parts, strict=True):
-                picture = finish(answer, picture, missing, part, view.region, blend)
+                picture = blend_answer(answer, picture, missing, part, view.region, blend)
                 missing = missing & ~part
             return suited(outside)(picture, outside) if outside.any() else picture
 
