@@ -13,7 +13,7 @@ from ganfill.completion.pipeline import fill, place
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
-from ganfill.images.holes import Alpha, find_source, to_hole
+from ganfill.images.holes import ALPHA, HoleSource, to_hole
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
 from ganfill.models import model
@@ -169,7 +169,5 @@ def _fill(
 
 def _draw(kind: str, photos: list[Photo], resolution: int, seed: int) -> list[np.ndarray]:
     """Holes of one kind, bool (H, W) each. A picture without a name is identified by its content."""
-    source = find_source(kind, resolution, seed)[1]
-    if isinstance(source, Alpha):
-        return [source(photo, f"picture {i}") for i, photo in enumerate(photos, 1)]
-    return [source(photo, photo.digest) for photo in photos]
+    source = HoleSource(kind, resolution, seed)
+    return [source(photo, f"picture {i}" if kind == ALPHA else photo.digest) for i, photo in enumerate(photos, 1)]
