@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
@@ -159,8 +159,10 @@ def _fill(
     options: dict[str, Any],
 ) -> list[tuple[np.ndarray, ...]]:
     """The finished photos for each rank of answers; remarks for the user are logged."""
-    places = [place(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
-    results = fill(model, photos, holes, search, blend, places, **options)
+    placements = [
+        find_placement(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
+    ]
+    results = fill(model, photos, holes, search, blend, placements, **options)
     for i, result in enumerate(results, 1):
         for remark in result.remarks:
             log.warning("picture %d: %s", i, remark)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganfill.app.errors import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
 from ganfill.app.queue import FifoQueue
-from ganfill.completion.pipeline import Filled, fill, place
+from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
@@ -195,7 +195,7 @@ class Service:
                 [order.photo.pixels],
                 [order.hole],
                 search,
-                places=[place(alignment, order.photo.pixels, order.hole, model.resolution)],
+                placements=[find_placement(alignment, order.photo.pixels, order.hole, model.resolution)],
                 answers=order.answers,
                 seed=order.seed,
                 frames=order.frames,

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.summary import write_summary
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
@@ -119,7 +119,7 @@ class _Reader:
                 continue
             if not hole.any():
                 log.warning("%s: nothing is missing, the picture stays as it is", job.path)
-            yield Work(job, photo, hole, place(self.alignment, photo.pixels, hole, self.resolution))
+            yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
