@@ -178,7 +178,7 @@ def test_a_missing_picture_or_folder_is_one_line(tmp_path):
         folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
     (tmp_path / "file").touch()
     for place in ("file", "file/below"):
-        with pytest.raises(UserError, match=rf"out=.*{place} cannot be made \(.*\): choose another folder"):
+        with pytest.raises(UserError, match=rf"out=.*{place} cannot be created \(.*\): choose another folder"):
             ResultFolder(tmp_path / place, {}, False)
 
 
