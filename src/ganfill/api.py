@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
-from ganfill.images.holes import Alpha, find_source, to_hole
+from ganfill.images.holes import ALPHA, HoleSource, to_hole
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
 from ganfill.models import model
@@ -159,8 +159,10 @@ def _fill(
     options: dict[str, Any],
 ) -> list[tuple[np.ndarray, ...]]:
     """The finished photos for each rank of answers; remarks for the user are logged."""
-    places = [place(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
-    results = fill(model, photos, holes, search, blend, places, **options)
+    placements = [
+        find_placement(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
+    ]
+    results = fill(model, photos, holes, search, blend, placements, **options)
     for i, result in enumerate(results, 1):
         for remark in result.remarks:
             log.warning("picture %d: %s", i, remark)
@@ -169,7 +171,5 @@ def _fill(
 
 def _draw(kind: str, photos: list[Photo], resolution: int, seed: int) -> list[np.ndarray]:
     """Holes of one kind, bool (H, W) each. A picture without a name is identified by its content."""
-    source = find_source(kind, resolution, seed)[1]
-    if isinstance(source, Alpha):
-        return [source(photo, f"picture {i}") for i, photo in enumerate(photos, 1)]
-    return [source(photo, photo.digest) for photo in photos]
+    source = HoleSource(kind, resolution, seed)
+    return [source(photo, f"picture {i}" if kind == ALPHA else photo.digest) for i, photo in enumerate(photos, 1)]

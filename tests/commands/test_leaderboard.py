@@ -162,7 +162,7 @@ def test_damaged_files_are_one_line_each_and_nothing_else_is_lost(sweep, caplog)
             "loss=hinge,seed=0/config.yaml cannot be read",
             "loss=hinge,seed=1/distances.csv: line 6 is cut off",
             "loss=minimax,seed=0/metrics.csv has no column kimg",
-            "loss=minimax,seed=1/samples/kimg000004_ema.png is no readable picture",
+            "loss=minimax,seed=1/samples/kimg000004_ema.png cannot be read as a picture",
         ),
         strict=True,
     ):

@@ -120,3 +120,16 @@ def test_a_few_rows_are_in_memory_at_once(tmp_path):
     assert most < 2 * (32 + BATCH) * 100_000 < path.stat().st_size
     pictures.close()
     assert pa.total_allocated_bytes() - before < 100_000
+
+
+def test_an_error_without_a_message_is_reported_by_its_type(tmp_path, contents, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise pa.ArrowInvalid
+
+    pictures = Pictures(write(tmp_path / "a.parquet", contents))
+    pictures._group, pictures._first, pictures._batches = 0, 0, map(fail, [0])
+    with pytest.raises(OSError, match="ArrowInvalid"):
+        pictures.read("000000")
+    monkeypatch.setattr(pictures._file, "iter_batches", fail)
+    with pytest.raises(UserError, match=r"no sound parquet file \(ArrowInvalid\)"):
+        list(pictures.names())

@@ -133,3 +133,12 @@ def test_an_encoder_of_the_card_without_its_weights_is_refused(path):
     rewrite(path, lambda card: card.update(encoder=part))
     with pytest.raises(UserError, match=r"does not fit this version of ganfill \(.*Encoder"):
         model_file.load(path)
+
+
+def test_an_error_without_a_message_is_reported_by_its_type(path, monkeypatch):
+    def fail(*arguments):
+        raise ValueError
+
+    monkeypatch.setattr(model_file, "build_part", fail)
+    with pytest.raises(UserError, match=r"does not fit this version of ganfill \(ValueError\)"):
+        model_file.load(path)

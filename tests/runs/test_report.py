@@ -163,7 +163,7 @@ def test_damaged_files_are_named_and_nothing_else_is_lost(training):
         "metrics.csv: line 42 is cut off or no row of numbers, and left out",
         "distances.csv has no column kimg: it is left out",
         "completions.csv: line 10 is cut off or no row of numbers",
-        "samples/kimg000040_ema.png is no readable picture: it is left out",
+        "samples/kimg000040_ema.png cannot be read as a picture: it is left out",
         "distances_floor.json cannot be read",
         "summary.json cannot be read",
         "Not here: no distances were measured yet",

@@ -50,7 +50,7 @@ def test_damaged_sheets_are_told_of_and_left_out(tmp_path):
     problems = []
     reel = _open(tmp_path, problems, {"": "completed"})
     assert reel.moments == [0, 10] and "2 of 3 moments" in reel.told
-    assert problems == [f"{tmp_path.name}/kimg000020.png is no readable picture: it is left out"]
+    assert problems == [f"{tmp_path.name}/kimg000020.png cannot be read as a picture: it is left out"]
 
 
 def test_there_is_no_reel_without_sheets(tmp_path):

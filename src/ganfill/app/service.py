@@ -13,11 +13,11 @@ from PIL import Image
 
 from ganfill.app.errors import Cancelled, NoModel, NoPicture, Refused, TooLarge, TooLong, Unusable
 from ganfill.app.queue import FifoQueue
-from ganfill.completion.pipeline import Filled, fill, place
+from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
-from ganfill.images.holes import Drawn, to_hole
+from ganfill.images.holes import HoleSource, to_hole
 from ganfill.images.photo import Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
@@ -162,7 +162,7 @@ class Service:
         """
         if kind not in masks.KINDS:
             raise Unusable(f"hole={kind} is no kind of hole: use {', '.join(masks.KINDS)}, or send a mask")
-        return Drawn(masks.KINDS[kind], self._find(model).resolution, seed)(photo, photo.digest)
+        return HoleSource(kind, self._find(model).resolution, seed)(photo, photo.digest)
 
     def complete(self, order: CompletionRequest, watch: Watch | None = None) -> Filled:
         """Completes a picture when its turn has come; the answers are those of ``Model.complete``.
@@ -195,7 +195,7 @@ class Service:
                 [order.photo.pixels],
                 [order.hole],
                 search,
-                places=[place(alignment, order.photo.pixels, order.hole, model.resolution)],
+                placements=[find_placement(alignment, order.photo.pixels, order.hole, model.resolution)],
                 answers=order.answers,
                 seed=order.seed,
                 frames=order.frames,

@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.version import __version__
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _parse(name: str, kind: str) -> "HfUri":
     try:
         place = parse_hf_uri(name)
     except HfUriError as error:
-        raise UserError(f"{name} is no name of a {kind} ({_line(error.msg)}): write {FORMS[kind]}") from None
+        raise UserError(f"{name} is no name of a {kind} ({first_line(error.msg)}): write {FORMS[kind]}") from None
     if place.type != kind:
         raise UserError(f"{name} is a {place.type}, not a {kind}: write {FORMS[kind]}")
     return place
@@ -214,14 +214,9 @@ def _explain(error: BaseException, before: str) -> str | None:
     if isinstance(error, errors.HfHubHTTPError):
         status, reason = error.response.status_code, error.server_message or error.response.reason_phrase
         remedy = "log in with a token that may: hf auth login" if status in (401, 403) else "try again later"
-        return f"{constants.ENDPOINT} answers {status} ({_line(reason)}): {remedy}"
+        return f"{constants.ENDPOINT} answers {status} ({first_line(reason)}): {remedy}"
     if isinstance(error, httpx2.HTTPError):
-        return f"{before}{constants.ENDPOINT} is out of reach ({_line(error)}): try again when there is a network"
+        return f"{before}{constants.ENDPOINT} is out of reach ({first_line(error)}): try again when there is a network"
     if ordinary:
-        return f"it failed ({_line(error)}): mend that and try again"
+        return f"it failed ({first_line(error)}): mend that and try again"
     return None
-
-
-def _line(error: object) -> str:
-    """The first line of a message; the name of its kind if it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -18,7 +18,7 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from ganfill import plugins
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
@@ -75,8 +75,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} does not fit this version of ganfill ({reason}): export it again") from None
+        raise UserError(f"{path} does not fit this version of ganfill ({first_line(error)}): export it again") from None
 
 
 def locate(name: str | Path) -> Path:
