@@ -131,5 +131,5 @@ def test_an_error_without_a_message_is_reported_by_its_type(tmp_path, contents, 
     with pytest.raises(OSError, match="ArrowInvalid"):
         pictures.read("000000")
     monkeypatch.setattr(pictures._file, "iter_batches", fail)
-    with pytest.raises(UserError, match=r"no sound parquet file \(ArrowInvalid\)"):
+    with pytest.raises(UserError, match=r"damaged parquet file \(ArrowInvalid\)"):
         list(pictures.names())
