@@ -10,13 +10,15 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "experiments/README.md", "src/ganfill/packaged/*.md")
-PICTURES = "experiments/results/*.png"
+OUTSIDE = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "experiments/README.md", "src/ganfill/packaged/*.md"),
+    *("experiments/results/*.png", "notebooks/*.ipynb"),
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds pages and pictures from outside docs/."""
-    for pattern in (*OUTSIDE, PICTURES):
+    for pattern in OUTSIDE:
         for path in sorted(ROOT.glob(pattern)):
             files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
     return files
@@ -29,4 +31,4 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         return markdown.replace("](../docs/", "](../")
     if (ROOT / uri).exists():
         return markdown.replace("](docs/", "](")
-    return markdown.replace("](../", "](")
+    return markdown.replace("](../", "](") if "/" not in uri else markdown
