@@ -135,7 +135,7 @@ def test_a_generator_is_judged(ganfill, work, features):
         (["answers=1.5"], "answers=1.5 cannot be used"),
         (["split=val"], "split=val is not known"),
         (["pictures=nobody"], "pictures=nobody: "),
-        (["features=x"], "has not the form NAME=FILE.py:CLASS:WEIGHTS"),
+        (["features=x"], "does not have the form NAME=FILE.py:CLASS:WEIGHTS"),
         (["lpips=nowhere.pth"], "nowhere.pth cannot be read"),
         (["generator=perhaps"], "generator=perhaps is neither true nor false"),
         (["serch=mean"], "serch is no key of ganfill evaluate: did you mean search, answers?"),
