@@ -55,7 +55,7 @@ def test_a_revision_and_a_file_by_their_names(hub, digest, model, tmp_path):
         ("hf://ada/gated", "hf://ada/gated: it is gated: ask for access on its page there, then log in"),
         ("hf://faces", "hf://faces is no name of a model (.*): write hf://OWNER/NAME"),
         ("hf://datasets/ada/faces", "is a dataset, not a model: write hf://OWNER/NAME"),
-        ("hf://ada/notes", "model.safetensors is no model file or is cut short"),
+        ("hf://ada/notes", "model.safetensors is not a model file or is truncated"),
     ],
 )
 @pytest.mark.usefixtures("digest")

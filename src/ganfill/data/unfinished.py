@@ -146,7 +146,7 @@ class Unfinished:
         self._journal.flush()
 
     def _header(self, n: int) -> bytes:
-        """Returns the header of ``images.npy`` for ``n`` pictures; numpy pads it, so that its length is the same for any n."""
+        """Returns the header of ``images.npy`` for ``n`` pictures, which numpy pads to the same length for any n."""
         header, shape = BytesIO(), (n, self.resolution, self.resolution, 3)
         np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
         return header.getvalue()
