@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import pytest
 
@@ -29,7 +30,11 @@ def start(model_path, space):
     def start():
         words = [sys.executable, "-m", "ganfill", "app", f"models={model_path}", "port=0", "device=cpu"]
         started.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        assert "listens on" in started[-1].stdout.readline(), started[-1].communicate()
+        said = started[-1].stdout.readline()
+        assert "listens on" in said, started[-1].communicate()
+        address = said.removeprefix("ganfill listens on ").split(";")[0]
+        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+            assert answer.status == 200
         return started[-1]
 
     yield start

@@ -1,7 +1,10 @@
 import io
 import json
 import os
+import socket
+import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +195,24 @@ def test_gradio_hands_out_nothing_else_and_its_other_routes_are_closed(address, 
     ]
     for path in [*(f"gradio_api/{each}" for each in writes), "login", ""]:
         assert requests.post(f"{address}/{path}", json={"data": []}, timeout=20).status_code == 404, path
+
+
+def test_what_is_left_of_an_upload_that_was_broken_off_is_removed(address, ask, pictures):
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + bytes(100_000)
+    kind = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 900000"
+    before = set(pictures.iterdir())
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as client:
+        client.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n\r\n".encode() + head)
+        for _ in range(200):
+            if left := set(pictures.iterdir()) - before:
+                break
+            time.sleep(0.02)
+    ask.upload("me.png", content())
+    assert len(left) == 1 and all(path.exists() for path in left)  # it may go on, as far as anybody knows
+    for path in left:
+        os.utime(path, (0, 0))
+    complete = ask.upload("me.png", content())
+    assert not any(path.exists() for path in left) and Path(complete["path"]).exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,6 +14,7 @@ PREFIX = "ganfill-app-"
 LOCK = "lock"  # in the folder; held as long as its server lives, and released by the system if it is killed
 PICTURES = "pictures"
 YOUNG = 60.0  # seconds in which a folder may have no lock yet
+UNFINISHED = 300.0  # seconds after its last byte in which an upload may still go on; bodies that halt end before
 
 
 @contextmanager
@@ -30,6 +31,14 @@ def folder() -> Iterator[Path]:
         yield (home / PICTURES).resolve()
     finally:
         _remove(home, lock)
+
+
+def remove_unfinished(pictures: Path) -> None:
+    """Removes uploads whose clients left in between: Gradio writes them beside the folders of the complete ones."""
+    for path in pictures.iterdir():
+        with suppress(OSError):  # another request was faster
+            if path.is_file() and time.time() - path.stat().st_mtime > UNFINISHED:
+                path.unlink()
 
 
 def _locked() -> tuple[Path, FileLock]:

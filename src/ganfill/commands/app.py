@@ -33,7 +33,7 @@ def run(config: DictConfig) -> str:
         service = Service(as_words(config.models), choose_device(config.device), limits)
         pictures = opened.enter_context(upload_folder.folder()) if config.page else None
         app = server.build(service, server.names(taken, str(config.host), hosts), pictures)
-        print(f"ganfill listens on {server.address(taken, hosts)}; Ctrl-C ends it", flush=True)
         with suppress(KeyboardInterrupt):
+            print(f"ganfill listens on {server.address(taken, hosts)}; Ctrl-C ends it", flush=True)
             server.serve(app, taken)
     return "ganfill listens no more"

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
@@ -19,6 +19,7 @@ from ganfill.app.jobs import Searches
 from ganfill.app.service import CompletionRequest, Service, Watch
 from ganfill.app.web import editor_layers, html, result_files
 from ganfill.app.web.canvas import Canvas, shown
+from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, seen
 from ganfill.errors import UserError
 from ganfill.images.holes import to_hole
 from ganfill.images.photo import Photo
@@ -33,61 +34,6 @@ PAUSE = 0.15  # seconds between two looks at a search
 Each = TypeVar("Each")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EditorState:
-    """A photo on its easel: what a visitor is working on.
-
-    Attributes:
-        path: of the photo as it was uploaded; it is decoded anew when needed, so that nobody holds memory.
-        shown: a file of the photo at the size of the canvas.
-        canvas: that is painted on.
-        waiting: True while the editor is being made ready for the photo; it takes paint only then.
-    """
-
-    path: Path
-    shown: Path
-    canvas: Canvas
-    waiting: bool = False
-
-    def editor(self) -> dict[str, Any]:
-        """What the editor shall show."""
-        layers = [] if self.waiting else self.canvas.layers()
-        return {"background": str(self.shown), "layers": layers, "composite": None}
-
-
-class UploadUpdate(NamedTuple):
-    """The page's parts that an opened photo changes, or what becomes of them."""
-
-    easel: Any = gr.skip()
-    drop: Any = None
-    refusal: Any = ""
-    start: Any = gr.skip()
-    work: Any = gr.skip()
-    hint: Any = gr.skip()
-    editor: Any = gr.skip()
-    said: Any = ""
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-
-
-class SearchUpdate(NamedTuple):
-    """The page's parts that a search changes, or what becomes of them."""
-
-    go: Any = gr.skip()
-    stop: Any = gr.skip()
-    said: Any = gr.skip()
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-    slider: Any = gr.skip()
-    remarks: Any = gr.skip()
-    gallery: Any = gr.skip()
-    download: Any = gr.skip()
-    how: Any = gr.skip()
-    gif: Any = gr.skip()
-    extras: Any = gr.skip()
-    found: Any = gr.skip()
 
 
 class Events:
@@ -139,7 +85,7 @@ class Events:
     def again(self, request: gr.Request) -> UploadUpdate:
         """Goes back to the choice of a photo."""
         self.searches.stop(str(request.session_hash))
-        return UploadUpdate(None, None, "", _seen(True), _seen(False), "", None, "", html.NOTHING_YET, _seen(False))
+        return UploadUpdate(None, None, "", seen(True), seen(False), "", None, "", html.NOTHING_YET, seen(False))
 
     async def complete(
         self,
@@ -180,7 +126,7 @@ class Events:
             filled = self.service.complete(order, watch)
             return result_files.write(photo, hole, filled, easel.path.stem, easel.shown, self._folder())
 
-        yield SearchUpdate(_seen(False), _seen(True), "", html.progress(0, None), _seen(False))
+        yield SearchUpdate(seen(False), seen(True), "", html.progress(0, None), seen(False))
         running = self.searches.start(str(request.session_hash), work)
         try:
             told = None
@@ -200,7 +146,7 @@ class Events:
             end = SearchUpdate(said=html.message(words), progress=html.NOTHING_YET)
         finally:
             running.stop()  # of a visitor who has left
-        yield end._replace(go=_seen(True), stop=_seen(False))
+        yield end._replace(go=seen(True), stop=seen(False))
 
     def cancel(self, request: gr.Request) -> None:
         """Ends the visitor's search."""
@@ -218,12 +164,12 @@ class Events:
         best = found.answers[0]
         return SearchUpdate(
             progress="",
-            outcome=_seen(True),
+            outcome=seen(True),
             slider=(str(found.before), str(best.shown)),
             remarks=html.remarks(found.remarks),
             gallery=[(str(answer.shown), answer.caption) for answer in found.answers],
             download=str(best.full),
-            how=_seen(bool(found.gif or found.extras)),
+            how=seen(bool(found.gif or found.extras)),
             gif=gr.update(value=found.gif and str(found.gif), visible=bool(found.gif)),
             extras=gr.update(
                 value=[(str(path), caption) for path, caption in found.extras], visible=bool(found.extras)
@@ -239,12 +185,12 @@ class Events:
         easel = EditorState(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
         return UploadUpdate(
             easel=easel,
-            start=_seen(False),
-            work=_seen(True),
+            start=seen(False),
+            work=seen(True),
             hint=html.hint(hole),
             editor=easel.editor(),
             progress=html.NOTHING_YET,
-            outcome=_seen(False),
+            outcome=seen(False),
         )
 
     def _decode(self, upload: object) -> tuple[Path, Photo]:
@@ -277,7 +223,3 @@ def _chosen(chosen: gr.SelectData, among: Sequence[Each]) -> Each:
     if not isinstance(index, int) or not 0 <= index < len(among):
         raise gr.Error(f"there is no number {index!r:.40} to choose: reload the page", print_exception=False)
     return among[index]
-
-
-def _seen(visible: bool) -> dict[str, Any]:
-    return gr.update(visible=visible)

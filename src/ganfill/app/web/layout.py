@@ -14,8 +14,9 @@ from ganfill.app.errors import Unusable
 from ganfill.app.service import Service
 from ganfill.app.web import html, theme
 from ganfill.app.web.canvas import BRUSH, PAINT
-from ganfill.app.web.handlers import EXAMPLES, Events, SearchUpdate, UploadUpdate
+from ganfill.app.web.handlers import EXAMPLES, Events
 from ganfill.app.web.route_filter import RouteFilter
+from ganfill.app.web.updates import SearchUpdate, UploadUpdate
 from ganfill.images.alignment import ALIGNMENTS
 from ganfill.search.presets import PRESETS
 

@@ -1,10 +1,11 @@
 """What of Gradio is open: the routes that the page asks for, and no more bytes than it sends."""
 
+import asyncio
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ganfill.app import uploads
+from ganfill.app import upload_folder, uploads
 from ganfill.app.errors import Unusable
 from ganfill.app.http.body_limit import CLOSE, counted, too_long
 from ganfill.app.http.problem_details import problem
@@ -47,6 +48,8 @@ class RouteFilter:
             if too_long(scope, limit):
                 await problem(413, detail, CLOSE)(scope, receive, send)
             else:
+                if path == UPLOAD:
+                    await asyncio.to_thread(upload_folder.remove_unfinished, self.pictures)
                 await self.app(scope, counted(receive, limit, detail), send)
         else:
             detail = f"there is no {scope['method']} {path}: see /docs"
