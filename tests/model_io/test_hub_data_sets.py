@@ -142,7 +142,7 @@ def test_other_files_in_it_are_noticed(hub, tmp_path):
 @pytest.mark.parametrize(
     ("files", "name", "message"),
     [
-        ({}, "hf://datasets/ada/none", r"ada/none: there is none, or it is private"),
+        ({}, "hf://datasets/ada/none", r"ada/none: it does not exist or is private"),
         ({}, "hf://ada/faces", r"hf://ada/faces is a model, not a dataset: write hf://datasets/OWNER/NAME"),
         ({"a.csv": b"", "b/c.csv": b""}, f"{FACES}/d", r"faces/d: there is no d in it, but a\.csv, b$"),
         (
