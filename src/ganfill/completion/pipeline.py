@@ -13,7 +13,7 @@ from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import suited
 from ganfill.images.regions import View, finish, look, share_out
 from ganfill.models.model import Model
-from ganfill.search.result import Completion, Search
+from ganfill.search.result import Completion, Progress, Search, SearchOptions
 
 # The error of an answer on known pixels, in terms of the error of one plain colour there. With the packaged model and a
 # centre hole, 95 % of 56 test faces stay below it; 12 of 27 pictures of something else do not.
@@ -75,8 +75,9 @@ def fill(
         search: finds the answers.
         blend: instead of the search's own.
         places: from ``place`` for each photo; the middle of each unless given.
-        options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``, and ``preview``, which
-            is told what the search shows in the views, uint8 (R, R', 3), side by side.
+        options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``SearchOptions``; ``advance``, called with the
+            number of photos completed since its last call, a fraction; and ``preview``, called now and then with the
+            current answers of all views side by side, uint8 (R, R', 3).
     """
     if places is None:
         places = [place(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
@@ -92,16 +93,24 @@ def fill(
 def _search(model: Model, views: list[list[View]], search: Search, options: dict[str, Any]) -> list[list[Completion]]:
     """Searches for all views of all photos at once: a completion (1, ...) of each view."""
     seen = [view for of_photo in views for view in of_photo]
-    if (advance := options.get("advance")) is not None:
+    advance, preview = options.get("advance"), options.get("preview")
+    if advance is not None:
         advance(sum(not of_photo for of_photo in views))
-        photos_per_view = sum(map(bool, views)) / max(len(seen), 1)
-        options = options | {"advance": lambda done: advance(done * photos_per_view)}
-    if (preview := options.get("preview")) is not None:
-        options = options | {"preview": lambda shown: preview(np.hstack(list(pixels.to_uint8(shown).numpy())))}
+    photos_per_view = sum(map(bool, views)) / max(len(seen), 1)
+
+    def on_progress(progress: Progress) -> None:
+        if preview is not None and progress.preview is not None:
+            preview(np.hstack(list(pixels.to_uint8(progress.preview).numpy())))
+        if advance is not None:
+            advance(progress.pictures * photos_per_view)
+
     if not seen:
         return [[] for _ in views]
     images, holes = torch.stack([view.image for view in seen]), torch.stack([view.hole for view in seen])
-    found = search(model, images, holes, **options)
+    for_search = {name: value for name, value in options.items() if name not in ("advance", "preview")}
+    if advance is not None or preview is not None:
+        for_search["on_progress"] = on_progress
+    found = search(model, images, holes, SearchOptions(**for_search))
     rows = iter(range(len(seen)))
     return [[found.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views]
 

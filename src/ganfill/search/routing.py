@@ -1,7 +1,6 @@
-"""Sending each hole to what fills it best: scattered and tiny ones need no generator."""
+"""Completes tiny and scattered holes without a generator, and all others with a search."""
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,20 +12,20 @@ from ganfill.images.blend import Blend, Poisson
 from ganfill.images.classical import biharmonic
 from ganfill.models.model import Model
 from ganfill.search.latent_search import LatentSearch
-from ganfill.search.result import Completion, Preview
+from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RoutedSearch:
-    """A latent search for wide holes, biharmonic filling for those that their neighbours tell more of.
+    """A latent search for wide holes and biharmonic filling for tiny and scattered ones.
 
     Args:
-        search: for wide holes.
-        tiny: a hole that is at most this share of the picture is filled from its neighbours.
-        scattered: so is one of whose pixels' eight neighbours at least this share is known, on average.
-        blend: how an answer becomes a finished picture, unless the caller chooses.
+        search: completes wide holes.
+        tiny: share of the picture up to which a hole is tiny.
+        scattered: mean share of known pixels among the eight neighbors of missing pixels from which a hole is scattered.
+        blend: makes finished pictures of the answers.
     """
 
     search: LatentSearch
@@ -34,82 +33,62 @@ class RoutedSearch:
     scattered: float
     blend: Blend = field(default_factory=Poisson)
 
-    @property
-    def steps(self) -> int:
-        """Steps for each picture that is searched for."""
-        return self.search.steps
-
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        deterministic: bool = False,
-        frames: int = 0,
-        advance: Callable[[float], object] | None = None,
-        preview: Preview | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
+        """Completes every picture, see ``Search``; logs how many were filled without a search.
 
-        Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself. There is
-        no mean.
+        All answers of such a picture are the same, its latent vectors and scores are 0, and its frames show the answer. The
+        completion has no mean.
         """
-        wide, found = self.is_wide(holes).cpu(), None
-        if wide.any():
-            options = (answers, seed, deterministic, frames, advance, preview)
-            found = self.search(model, images[wide], holes[wide], *options)
-        if found is not None and wide.all():
-            return replace(found, mean=None, interval=None)
+        wide = self.is_wide(holes).cpu()
+        searched = self.search(model, images[wide], holes[wide], options) if wide.any() else None
+        if searched is not None and wide.all():
+            return replace(searched, mean=None, interval=None)
         log.warning(
-            "%d of %d holes are tiny or scattered and were filled from their neighbours (biharmonic), not by search",
+            "%d of %d holes are tiny or scattered and were filled from their neighbors (biharmonic), not by search",
             int((~wide).sum()),
             len(wide),
         )
-        near = [fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)]
-        if advance is not None:
-            advance(len(near))
-        return _merge(wide, torch.stack(near), found, answers, model.latent.dim, frames)
+        filled = torch.stack([fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)])
+        if options.on_progress is not None:
+            options.on_progress(Progress(len(filled)))
+        return _merge(wide, filled, searched, options, model.latent.dim)
 
     def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
-        """Whether holes (N, 1, R, R) need a search: bool (N,)."""
+        """Returns a bool (N,) that is True for holes (N, 1, R, R) that need a search."""
         known = (~holes).float()
         missing = holes.sum((1, 2, 3))
-        neighbours = (avg_pool2d(known, 3, stride=1, padding=1, count_include_pad=False) * holes).sum((1, 2, 3))
-        # The window of nine holds the missing pixel itself.
-        beside = neighbours / missing.clamp_min(1) * 9 / 8
-        return (missing > self.tiny * known[0].numel()) & (beside < self.scattered)
+        neighbors = (avg_pool2d(known, 3, stride=1, padding=1, count_include_pad=False) * holes).sum((1, 2, 3))
+        share = neighbors / missing.clamp_min(1) * 9 / 8  # the window of nine includes the missing pixel itself
+        return (missing > self.tiny * known[0].numel()) & (share < self.scattered)
 
 
 def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
-    """Biharmonic filling of one picture, float (3, R, R) in [-1, 1], with its hole, bool (1, R, R)."""
-    hidden = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
-    return pixels.to_float(torch.from_numpy(np.array(biharmonic(hidden, hole[0].cpu().numpy()))))
+    """Biharmonic filling of a picture, float (3, R, R) in [-1, 1], with a hole, bool (1, R, R)."""
+    damaged = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
+    return pixels.to_float(torch.from_numpy(np.array(biharmonic(damaged, hole[0].cpu().numpy()))))
 
 
 def _merge(
-    wide: torch.Tensor, near: torch.Tensor, found: Completion | None, answers: int, dim: int, frames: int
+    wide: torch.Tensor, filled: torch.Tensor, searched: Completion | None, options: SearchOptions, dim: int
 ) -> Completion:
-    """Puts both kinds of answers in the order of the pictures."""
+    """Puts the answers of both kinds in the order of the pictures."""
 
-    def together(
-        shape: Sequence[int], searched: torch.Tensor | None, others: torch.Tensor | float = 0.0
-    ) -> torch.Tensor:
-        values = torch.zeros(len(wide), *shape)
-        values[~wide] = others if isinstance(others, torch.Tensor) else torch.tensor(others)
-        if searched is not None:
-            values[wide] = searched
+    def merge(from_search: torch.Tensor | None, others: torch.Tensor) -> torch.Tensor:
+        values = others.new_zeros(len(wide), *others.shape[1:])
+        values[~wide] = others
+        if from_search is not None:
+            values[wide] = from_search
         return values
 
-    pictures = near[:, None].expand(-1, answers, -1, -1, -1)
-    shape = near.shape[1:]
-    moments = found.frames if found is not None else [None] * frames
+    n, k = len(filled), options.answers
+    frames = searched.frames if searched is not None else [None] * options.frames
     return Completion(
-        together((answers, *shape), found and found.pictures, pictures),
-        together((answers, dim), found and found.latents),
-        together((answers,), found and found.scores),
-        together((answers,), found and found.errors),
-        [together(shape, moment, near) for moment in moments],
-        passes=found.passes * float(wide.float().mean()) if found is not None else 0.0,
+        merge(searched and searched.pictures, filled[:, None].expand(-1, k, -1, -1, -1)),
+        merge(searched and searched.latents, torch.zeros(n, k, dim)),
+        merge(searched and searched.scores, torch.zeros(n, k)),
+        merge(searched and searched.errors, torch.zeros(n, k)),
+        [merge(frame, filled) for frame in frames],
+        passes=searched.passes * float(wide.float().mean()) if searched is not None else 0.0,
     )
