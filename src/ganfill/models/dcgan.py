@@ -60,20 +60,17 @@ class Generator(nn.Module):
         """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
         return self.forward_from(self.forward_until(z, 1), 1)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one.
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features of a stage.
 
         Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that stage.
-            stage: the number of stages to go through in all.
-            since: the number of stages gone through.
+            z: (N, latent_dim).
+            stage: the number of stages to go through.
 
         Returns:
             (N, C, 2^(stage + 1), 2^(stage + 1)), or z as (N, latent_dim, 1, 1) for stage 0.
         """
-        if since == 0:
-            features = features.flatten(1)[:, :, None, None]
-        return self.stages[since:stage](features)
+        return self.stages[:stage](z.flatten(1)[:, :, None, None])
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
         """Pictures from what ``forward_until`` gave for that stage."""

@@ -159,9 +159,9 @@ class Staged(nn.Module):
         """Maps z (N, latent_dim) to pictures (N, 3, resolution, resolution)."""
         return self.forward_from(self.forward_until(z, 1), 1)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; stage 0 is z, stage 1 at 4x4."""
-        return self.stages[since:stage](features)
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features of a stage, see ``ganfill.models.dcgan``; stage 0 is z, stage 1 at 4x4."""
+        return self.stages[:stage](z)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
         """Pictures from what ``forward_until`` gave for that stage."""

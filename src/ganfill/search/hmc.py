@@ -30,17 +30,10 @@ class PosteriorSampling:
 
     Args:
         initial_search: its answers are the initial states of the chains.
-        chains: number of chains for each picture.
-        burn_in: number of proposals of each chain before sampling, which also adapt the step size.
-        samples: number of samples of each chain, one for each further proposal.
-        leaps: number of leapfrog steps of a proposal, a forward and backward pass each.
-        step: initial step size, in standard deviations of the prior.
-        correlated: number of known values (three for each pixel) that count as one.
+        step: initial step size, in standard deviations of the prior; the burn-in adapts it.
         selection: chooses the answers among the samples, scored by all known pixels; an ``agreement`` above 0 needs one in
             ``initial_search`` too.
-        blend: makes finished pictures of the answers.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times chains on the device at once.
+        chains, burn_in, samples, leaps, correlated, blend, precision, batch: see ``ganfill.search.presets.posterior``.
     """
 
     initial_search: LatentSearch

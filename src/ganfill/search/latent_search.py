@@ -100,32 +100,17 @@ class LatentSearch:
 
     def search(self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder) -> Completion:
         """Searches for one chunk of pictures."""
-        counts = self.counts(options.answers)
         held_out = hold_out(target, self.selection.held_out, options.seed)
         visible = target.hide(held_out)
         expected = self.expect(networks, visible)
-        encoder_prior = self.encoder_prior if networks.model.encoder is not None else None
         score = partial(
             self.selection.score,
             target=target,
             weights=torch.where(held_out.sum((1, 2, 3), keepdim=True) > 0, held_out, target.known),
             expected=expected,
         )
-
-        weights = self.objective.weigh(target.known)
-        z = self._start(networks, visible, weights * (1 - held_out), counts[0], options.seed)
-        known = target.known[:, None] > 0
-        image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
-        if encoder_prior is not None:
-            with torch.no_grad():
-                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-            image, weights = torch.where(known, image, starts), weights + encoder_prior(target.known)
-
-        candidates = Candidates(
-            *(networks, target, image, self.objective, weights * (1 - held_out)),
-            *(self.optimizer, z, self._z_steps, options.seed, self.shell_width),
-        )
-        for count, (_, steps) in zip(counts, self.rounds, strict=True):
+        candidates, weights = self._begin(networks, options, target, visible, held_out)
+        for count, (_, steps) in zip(self.counts(options.answers), self.rounds, strict=True):
             if count < candidates.count:
                 candidates.keep(lowest(score(candidates.pictures()), count))
             candidates.optimize(steps, recorder)
@@ -146,11 +131,10 @@ class LatentSearch:
         pictures = self._refine(networks, candidates.z, pictures, candidates.image, weights, recorder)
 
         mean = None
-        if self.average and encoder_prior is not None and expected is not None:
-            wanted = torch.where(known, target.image[:, None], expected[:, None])
+        if self.average and self.encoder_prior is not None and expected is not None:
+            wanted = torch.where(target.known > 0, target.image, expected)[:, None]
             mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)[:, 0].cpu()
         order = lowest(scores, options.answers)
-        passes = candidates.passes + (counts[0] / 3 if encoder_prior is not None else 0)
         return Completion(
             pictures[rows, order].cpu(),
             candidates.z[rows, order].cpu(),
@@ -158,7 +142,7 @@ class LatentSearch:
             errors[rows, order].cpu(),
             recorder.frames,
             mean,
-            passes=passes + (options.answers + (mean is not None)) * self._refinement_steps,
+            passes=candidates.passes + (options.answers + (mean is not None)) * self._refinement_steps,
         )
 
     def expect(self, networks: Networks, visible: Target) -> torch.Tensor | None:
@@ -166,10 +150,27 @@ class LatentSearch:
         needed = self.average or self.selection.agreement
         return expected_pictures(networks, visible) if needed and networks.model.encoder is not None else None
 
-    def _start(self, networks: Networks, visible: Target, weights: torch.Tensor, count: int, seed: int) -> torch.Tensor:
-        latent = networks.model.latent
-        z = latent.project(self.start(networks, visible, weights, count, seed), self.shell_width)
-        return latent.from_unconstrained(latent.to_unconstrained(z))
+    def _begin(
+        self, networks: Networks, options: SearchOptions, target: Target, visible: Target, held_out: torch.Tensor
+    ) -> tuple[Candidates, torch.Tensor]:
+        """Starts the candidates of the first round; also returns the weights (N, 1, R, R) with held-out pixels included."""
+        count, latent = self.counts(options.answers)[0], networks.model.latent
+        weights = self.objective.weigh(target.known)
+        z = self.start(networks, visible, weights * (1 - held_out), count, options.seed)
+        z = latent.from_unconstrained(latent.to_unconstrained(latent.project(z, self.shell_width)))
+        image, passes = target.image[:, None].expand(-1, count, -1, -1, -1), 0.0
+        if self.encoder_prior is not None and networks.model.encoder is not None:
+            with torch.no_grad():
+                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            image = torch.where(target.known[:, None] > 0, image, starts)
+            weights = weights + self.encoder_prior(target.known)
+            passes = count / 3
+        candidates = Candidates(
+            *(networks, target, image, self.objective, weights * (1 - held_out)),
+            *(self.optimizer, z, self._z_steps, options.seed, self.shell_width),
+        )
+        candidates.passes += passes
+        return candidates, weights
 
     def _refine(
         self,

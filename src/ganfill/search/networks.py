@@ -36,13 +36,8 @@ class Networks:
         return self.run(self.model.generator, z)
 
     def encode(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """Estimates z (M, d) of damaged pictures, see ``ganfill.models.encoder``.
-
-        Raises:
-            ValueError: the model has no encoder.
-        """
-        if self.model.encoder is None:
-            raise ValueError("this model has no encoder")
+        """Estimates z (M, d) of damaged pictures; the model must have an encoder."""
+        assert self.model.encoder is not None
         return self.run(self.model.encoder, image, known)
 
     def logits(self, pictures: torch.Tensor) -> torch.Tensor:

@@ -190,7 +190,7 @@ def auto(
 
     Args:
         tiny: share of the picture up to which a hole is tiny.
-        scattered: share of known pixels among the neighbors of missing pixels from which a hole is scattered.
+        scattered: mean share of known pixels among the neighbors of missing pixels from which a hole is scattered.
         blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
         batch: pictures times candidates on the device at once.

@@ -98,12 +98,7 @@ class PublishedSearch:
     Args:
         weights: maps known (N, 1, R, R) to the weights w of the pixels, 0 in the hole.
         prior: maps the discriminator's logits (M,) to the prior loss (M,).
-        steps: number of Adam steps.
-        rate: step size.
-        prior_weight: factor lambda of the prior loss.
-        blend: makes finished pictures of the answers.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times answers on the device at once.
+        steps, rate, prior_weight, blend, precision, batch: see ``amos2016``.
     """
 
     weights: Callable[[torch.Tensor], torch.Tensor]

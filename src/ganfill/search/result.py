@@ -83,8 +83,8 @@ class Completion:
     interval: tuple[torch.Tensor, torch.Tensor] | None = None
     passes: float = 0.0
 
-    def select(self, rows: slice) -> "Completion":
-        """Returns the completion of some of the pictures."""
+    def select(self, rows: slice | torch.Tensor) -> "Completion":
+        """Returns the completion of some of the pictures, given as a slice or indices."""
 
         def pick(value: Any) -> Any:
             if isinstance(value, list | tuple):

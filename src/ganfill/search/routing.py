@@ -23,9 +23,7 @@ class RoutedSearch:
 
     Args:
         search: completes wide holes.
-        tiny: share of the picture up to which a hole is tiny.
-        scattered: mean share of known pixels among the eight neighbors of missing pixels from which a hole is scattered.
-        blend: makes finished pictures of the answers.
+        tiny, scattered, blend: see ``ganfill.search.presets.auto``.
     """
 
     search: LatentSearch
@@ -50,10 +48,21 @@ class RoutedSearch:
             int((~wide).sum()),
             len(wide),
         )
-        filled = torch.stack([fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)])
+        pictures = torch.stack([fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)])
+        n, k = len(pictures), options.answers
         if options.on_progress is not None:
-            options.on_progress(Progress(len(filled)))
-        return _merge(wide, filled, searched, options, model.latent.dim)
+            options.on_progress(Progress(n))
+        filled = Completion(
+            pictures[:, None].expand(-1, k, -1, -1, -1),
+            torch.zeros(n, k, model.latent.dim),
+            *(torch.zeros(n, k), torch.zeros(n, k)),
+            [pictures] * (len(searched.frames) if searched is not None else options.frames),
+        )
+        if searched is None:
+            return filled
+        joined = Completion.concatenate([replace(searched, mean=None, interval=None), filled])
+        order = torch.cat([wide.nonzero(), (~wide).nonzero()]).flatten().argsort()
+        return replace(joined.select(order), passes=searched.passes * float(wide.float().mean()))
 
     def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
         """Returns a bool (N,) that is True for holes (N, 1, R, R) that need a search."""
@@ -68,27 +77,3 @@ def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
     """Biharmonic filling of a picture, float (3, R, R) in [-1, 1], with a hole, bool (1, R, R)."""
     damaged = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
     return pixels.to_float(torch.from_numpy(np.array(biharmonic(damaged, hole[0].cpu().numpy()))))
-
-
-def _merge(
-    wide: torch.Tensor, filled: torch.Tensor, searched: Completion | None, options: SearchOptions, dim: int
-) -> Completion:
-    """Puts the answers of both kinds in the order of the pictures."""
-
-    def merge(from_search: torch.Tensor | None, others: torch.Tensor) -> torch.Tensor:
-        values = others.new_zeros(len(wide), *others.shape[1:])
-        values[~wide] = others
-        if from_search is not None:
-            values[wide] = from_search
-        return values
-
-    n, k = len(filled), options.answers
-    frames = searched.frames if searched is not None else [None] * options.frames
-    return Completion(
-        merge(searched and searched.pictures, filled[:, None].expand(-1, k, -1, -1, -1)),
-        merge(searched and searched.latents, torch.zeros(n, k, dim)),
-        merge(searched and searched.scores, torch.zeros(n, k)),
-        merge(searched and searched.errors, torch.zeros(n, k)),
-        [merge(frame, filled) for frame in frames],
-        passes=searched.passes * float(wide.float().mean()) if searched is not None else 0.0,
-    )
