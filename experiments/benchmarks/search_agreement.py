@@ -20,6 +20,7 @@ from ganfill.data.subsets import choose
 from ganfill.images import masks, pixels
 from ganfill.metrics.image import psnr
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 SETTINGS = {
     "store": "data/faces64",
@@ -46,7 +47,8 @@ def main() -> None:
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))
 
     def answers(rows: torch.Tensor, deterministic: bool = False) -> torch.Tensor:
-        return search(model, images[rows], holes[rows], seed=seed, deterministic=deterministic).pictures[:, 0]
+        options = SearchOptions(seed=seed, deterministic=deterministic)
+        return search(model, images[rows], holes[rows], options).pictures[:, 0]
 
     every = torch.arange(len(names))
     together = answers(every)

@@ -12,7 +12,7 @@ from ganfill.data.store import ImageStore
 from ganfill.data.subsets import choose
 from ganfill.images import pixels
 from ganfill.images.blend import Paste
-from ganfill.search.latent_search import Completion
+from ganfill.search.result import Completion, Progress
 
 
 @pytest.fixture
@@ -32,16 +32,17 @@ class Spy:
     def __init__(self):
         self.seen, self.blended = [], []
 
-    def __call__(self, model, images, holes, answers=1, seed=0, *, advance=None):
+    def __call__(self, model, images, holes, options):
         self.seen.append((images, holes))
-        if advance is not None:
-            advance(len(images))
-        grey = torch.zeros(len(images), answers, 3, 32, 32)
+        if options.on_progress is not None:
+            options.on_progress(Progress(len(images)))
+        n, k = len(images), options.answers
+        grey = torch.zeros(n, k, 3, 32, 32)
         return Completion(
             grey,
             grey[..., 0],
-            torch.zeros(len(images), answers),
-            torch.zeros(len(images), answers),
+            torch.zeros(n, k),
+            torch.zeros(n, k),
             mean=grey[:, 0] + 0.5,
             interval=(grey[:, 0] - 1, grey[:, 0] + 1),
             passes=7.5,

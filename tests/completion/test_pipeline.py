@@ -127,9 +127,9 @@ def test_a_mean_and_how_sure_it_is(model):
 )
 def test_uncertainty_is_black_for_none_and_white_for_the_full_range(model, low, high, level):
     class Estimate:
-        blend, steps = Paste(), 0
+        blend = Paste()
 
-        def __call__(self, model, images, holes, **options):
+        def __call__(self, model, images, holes, options):
             n, size = len(images), images.shape[1:]
             interval = torch.full((n, *size), low), torch.full((n, *size), high)
             return Completion(images[:, None], torch.zeros(n, 1, 8), *torch.zeros(2, n, 1), interval=interval)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,32 +10,10 @@ from ganfill import seeding
 from ganfill.images import classical, pixels
 from ganfill.images.blend import Blend, Paste
 from ganfill.models.model import Model
-from ganfill.search.latent_search import Completion
+from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
 from ganfill.search.target import Target
 
 CHUNK = 1024  # training pictures compared at once
-
-
-class Search(Protocol):
-    """What searches and baselines have in common."""
-
-    @property
-    def blend(self) -> Blend:
-        """How an answer becomes a finished picture."""
-        ...
-
-    def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        *,
-        advance: Callable[[float], object] | None = None,
-    ) -> Completion:
-        """Completes pictures, float (N, 3, R, R), with holes, bool (N, 1, R, R)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -54,18 +31,16 @@ class Baseline:
     blend: Blend = field(default_factory=Paste)
 
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        *,
-        advance: Callable[[float], object] | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
         """As ``Search``; without latents, and with scores that are all 0: nothing ranks the answers."""
         target = Target.of(images, holes)
-        pictures = self.fill(model, target, answers, seed, advance or (lambda pictures: None)).cpu()
+
+        def advance(pictures: float) -> None:
+            if options.on_progress is not None:
+                options.on_progress(Progress(pictures))
+
+        pictures = self.fill(model, target, options.answers, options.seed, advance).cpu()
         n, k = pictures.shape[:2]
         nothing = torch.zeros(n, k)
         return Completion(pictures, torch.zeros(n, k, 0), nothing, nothing, passes=self.passes * k)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganfill.benchmark.baselines import Search
 from ganfill.benchmark.cache import CachedResult, ResultCache
 from ganfill.benchmark.contestants import SearchEntry
 from ganfill.data.subsets import Pictures, sha256
@@ -18,7 +17,7 @@ from ganfill.devices import describe
 from ganfill.images import masks, pixels
 from ganfill.images.sheets import damaged
 from ganfill.models.model import Model
-from ganfill.search.latent_search import Completion
+from ganfill.search.result import Completion, Search, SearchOptions
 
 WARM_UP = 2  # pictures
 SINGLES = 3  # timings of a picture alone, of which the median counts
@@ -120,7 +119,9 @@ def _complete(
     images = pixels.to_float(torch.from_numpy(scene.damaged[:count]))
     holes = torch.from_numpy(scene.holes[:count])[:, None]
     started = time.perf_counter()
-    found = search(scene.model, images, holes, answers=scene.answers, seed=scene.seed, advance=advance)
+    on_progress = None if advance is None else lambda progress: advance(progress.pictures)
+    options = SearchOptions(scene.answers, scene.seed, on_progress=on_progress)
+    found = search(scene.model, images, holes, options)
     finished = np.stack([_blend(scene, search, rank) for rank in found.pictures.unbind(1)], axis=1)
     return found, finished, time.perf_counter() - started
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ganfill.benchmark.baselines import BASELINES, NEAREST, Search
+from ganfill.benchmark.baselines import BASELINES, NEAREST
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Feather, Paste, Poisson
 from ganfill.search.presets import PRESETS
+from ganfill.search.result import Search
 
 BLENDS: dict[str, Callable[[], Blend]] = {"paste": Paste, "feather": Feather, "poisson": Poisson}
 

@@ -13,7 +13,7 @@ from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import suited
 from ganfill.images.regions import View, assign_to_regions, blend_answer, look
 from ganfill.models.model import Model
-from ganfill.search.result import Completion, Search
+from ganfill.search.result import Completion, Progress, Search, SearchOptions
 
 # Error of an answer on known pixels, relative to the error of the best plain colour. With the packaged model and a center
 # hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
@@ -74,8 +74,9 @@ def fill(
         search: finds the answers.
         blend: replaces the search's own blend.
         placements: from ``find_placement`` for each photo; the middle of each photo by default.
-        options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``, and ``preview``, which
-            is called with the current answers of all views side by side, uint8 (R, R', 3).
+        options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``SearchOptions``; ``advance``, called with the
+            number of photos completed since its last call, a fraction; and ``preview``, called now and then with the
+            current answers of all views side by side, uint8 (R, R', 3).
     """
     if placements is None:
         placements = [
@@ -95,16 +96,24 @@ def fill(
 def _search(model: Model, views: list[list[View]], search: Search, options: dict[str, Any]) -> list[list[Completion]]:
     """Searches all views of all photos at once; returns a completion (1, ...) of each view."""
     flat = [view for of_photo in views for view in of_photo]
-    if (advance := options.get("advance")) is not None:
+    advance, preview = options.get("advance"), options.get("preview")
+    if advance is not None:
         advance(sum(not of_photo for of_photo in views))
-        photos_per_view = sum(map(bool, views)) / max(len(flat), 1)
-        options = options | {"advance": lambda done: advance(done * photos_per_view)}
-    if (preview := options.get("preview")) is not None:
-        options = options | {"preview": lambda answers: preview(np.hstack(list(pixels.to_uint8(answers).numpy())))}
+    photos_per_view = sum(map(bool, views)) / max(len(flat), 1)
+
+    def on_progress(progress: Progress) -> None:
+        if preview is not None and progress.preview is not None:
+            preview(np.hstack(list(pixels.to_uint8(progress.preview).numpy())))
+        if advance is not None:
+            advance(progress.pictures * photos_per_view)
+
     if not flat:
         return [[] for _ in views]
     images, holes = torch.stack([view.image for view in flat]), torch.stack([view.hole for view in flat])
-    completion = search(model, images, holes, **options)
+    search_options = {name: value for name, value in options.items() if name not in ("advance", "preview")}
+    if advance is not None or preview is not None:
+        search_options["on_progress"] = on_progress
+    completion = search(model, images, holes, SearchOptions(**search_options))
     rows = iter(range(len(flat)))
     return [
         [completion.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views

@@ -55,11 +55,9 @@ class Generator(Staged):
             nn.ConvTranspose2d(c_in, c_out, 4, stride, padding, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()
         )
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Runs the stages from ``since`` up to ``stage``, see ``Staged``; stage 0 is z as (N, latent_dim, 1, 1)."""
-        if since == 0:
-            features = features.flatten(1)[:, :, None, None]
-        return super().forward_until(features, stage, since)
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features of a stage, see ``Staged``; stage 0 is z as (N, latent_dim, 1, 1)."""
+        return super().forward_until(z.flatten(1)[:, :, None, None], stage)
 
 
 class Discriminator(StagedDiscriminator):

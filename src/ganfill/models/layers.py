@@ -158,18 +158,9 @@ class Staged(nn.Module):
         """Maps z (N, latent_dim) to pictures (N, 3, resolution, resolution)."""
         return self.forward_from(self.forward_until(z, 1), 1)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Runs the stages from ``since`` up to ``stage``.
-
-        Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise the output of this method for that stage.
-            stage: number of stages that have run afterwards.
-            since: number of stages that have run already.
-
-        Returns:
-            (N, C, 2^(stage + 1), 2^(stage + 1)), or z for stage 0.
-        """
-        return self.stages[since:stage](features)
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features after the first ``stage`` stages: (N, C, 2^(stage + 1), 2^(stage + 1)), or z for stage 0."""
+        return self.stages[:stage](z)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
         """Returns pictures from the features that ``forward_until`` returned for ``stage``."""

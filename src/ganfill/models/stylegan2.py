@@ -84,26 +84,19 @@ class Generator(nn.Module):
         """Returns pictures (N, 3, resolution, resolution); nothing keeps them inside [-1, 1] but the training."""
         return self.forward_from(z, 0)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Maps z to W+.
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns z (N, latent_dim) for stage 0, ws (N, layers, w_dim) for stage 1.
 
-        Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise ws (N, layers, w_dim).
-            stage: 0 for z, 1 for W+.
-            since: the stage of ``features``.
-
-        Returns:
-            z, or ws with the same w for every layer, in the precision of the weights even under autocast.
+        The w of every layer is the same, and has the precision of the weights even under autocast.
 
         Raises:
             ValueError: there is no such stage.
         """
-        if not {stage, since} <= {0, 1}:
-            raise ValueError(f"StyleGAN2 has stages 0 (z) and 1 (a w for every layer), got {max(stage, since)}: use 1")
-        if stage <= since:
-            return features
-        with exact(features):
-            z = features.to(self.constant.dtype)
+        _check_stage(stage)
+        if stage == 0:
+            return z
+        with exact(z):
+            z = z.to(self.constant.dtype)
             w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
             for layer in self.mapping:
                 w = leaky(layer(w))
@@ -111,7 +104,8 @@ class Generator(nn.Module):
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
         """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
-        ws = self.forward_until(features, 1, since=stage).to(self.constant.dtype).unbind(1)
+        _check_stage(stage)
+        ws = (features if stage else self.forward_until(features, 1)).to(self.constant.dtype).unbind(1)
         blocks: list[Any] = list(self.blocks)
         with exact(features):  # styles are cheap, and each scales a whole channel
             styles = [block.styles(ws[max(2 * i - 1, 0) :]) for i, block in enumerate(blocks)]
@@ -121,6 +115,11 @@ class Generator(nn.Module):
             with exact(rgb):  # rounding of the sum would be visible in the picture
                 image = self.smooth.upsample(image) + rgb
         return image
+
+
+def _check_stage(stage: int) -> None:
+    if stage not in (0, 1):
+        raise ValueError(f"StyleGAN2 has stages 0 (z) and 1 (a w for every layer), got {stage}: use 1")
 
 
 class ResidualBlock(nn.Module):

@@ -1,6 +1,5 @@
 """Pictures of the generator from z that never change."""
 
-import math
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -11,7 +10,6 @@ from torchvision.utils import make_grid
 from ganfill import seeding
 from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
-from ganfill.models.latent import Normal, Uniform
 from ganfill.training.callbacks.periodic import PeriodicCallback
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures
@@ -24,7 +22,7 @@ class Samples(PeriodicCallback):
     """Grids of pictures: files, and to the loggers.
 
     ``kimg000120_ema.png`` and ``kimg000120_raw.png`` are by the averaged and by the raw generator;
-    ``kimg000120_interpolation.png`` leads, by the averaged one, from one z to another in each row (see ``ways``).
+    ``kimg000120_interpolation.png`` leads, by the averaged one, from one z to another in each row.
 
     Args:
         directory: where they go.
@@ -61,29 +59,7 @@ class Samples(PeriodicCallback):
 def interpolate(gan: GAN) -> torch.Tensor:
     """Pictures (32, 3, H, W) of the averaged generator along four ways of eight steps, that depend on the seed alone."""
     ends = gan.latent.sample(2 * WAYS, seeding.generator(gan.seed, "interpolation"))
-    return gan.generator_ema(ways(gan.latent, ends[:WAYS], ends[WAYS:], COLUMNS).flatten(0, 1).to(gan.device))
-
-
-def ways(latent: Normal | Uniform, start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
-    """Ways that stay where the prior's mass is.
-
-    Of a normal prior by spherical interpolation (White 2016, arXiv 1609.04468), of a bounded one straight on.
-
-    Args:
-        latent: the prior.
-        start: (N, d).
-        end: (N, d).
-        steps: of each way, both ends included.
-
-    Returns:
-        z (N, steps, d).
-    """
-    t = torch.linspace(0, 1, steps)[:, None]
-    start, end = start[:, None], end[:, None]
-    if latent.bounded:
-        return start + t * (end - start)
-    angle = torch.cosine_similarity(start, end, -1).clamp(-1, 1).acos()[..., None].clamp(1e-4, math.pi - 1e-4)
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+    return gan.generator_ema(gan.latent.interpolate(ends[:WAYS], ends[WAYS:], COLUMNS).flatten(0, 1).to(gan.device))
 
 
 def _grid(images: torch.Tensor) -> Image.Image:
