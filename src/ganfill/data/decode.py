@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ganfill.errors import UserError
+from ganfill.images.photo import scale_to_8_bits
 
 Crop = str | tuple[float, ...]
 
@@ -111,10 +112,9 @@ def _to_rgb(picture: Image.Image, notes: list[str]) -> Image.Image:
         return picture
     if mode == "F":
         raise Unusable("floating-point pixels")
-    if mode.startswith("I"):  # Pillow would clip 16 bits to 8 instead of scaling
+    if mode.startswith("I"):
         notes.append("16-bit grey")
-        levels = np.asarray(picture).astype(np.float64).clip(0, 65535) / 257
-        return Image.fromarray(levels.round().astype(np.uint8)).convert("RGB")
+        return scale_to_8_bits(picture).convert("RGB")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     colours = picture.convert(OPAQUE[mode]) if mode in OPAQUE else picture
     if mode not in ("RGB", "RGBA"):

@@ -39,8 +39,8 @@ class Photo:
         exif = _exif(upright)
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
-        if upright.mode.startswith("I"):  # Pillow clips 16 bits to 8 instead of scaling them
-            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) / 257).round().astype(np.uint8))
+        if upright.mode.startswith("I"):
+            upright = scale_to_8_bits(upright)
         if not upright.has_transparency_data:
             return cls(np.array(upright.convert("RGB")), None, profile, exif)
         rgba = np.array(upright.convert("RGBA"))
@@ -82,6 +82,11 @@ def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = N
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
         reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UserError(f"{name} cannot be read ({reason}): replace it or leave it out") from error
+
+
+def scale_to_8_bits(picture: Image.Image) -> Image.Image:
+    """Scales 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
 
 
 def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarray:
