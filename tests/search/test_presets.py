@@ -149,6 +149,7 @@ def test_by_name():
 def test_the_command_line_has_the_same_defaults(name):
     config = compose("complete", ["images=x", "mask=center", f"search={name}"])
     assert build(config.search) == preset(name)
+    assert {*config.search, "blend"} == {"_target_", *inspect.signature(PRESETS[name]).parameters}
 
 
 def test_the_blends_of_the_command_line():

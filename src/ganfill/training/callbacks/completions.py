@@ -27,7 +27,7 @@ from ganfill.training.run_directory import cut_back
 log = logging.getLogger(__name__)
 
 FACES, ANSWERS, SEED = 4, 2, 0
-# Short; and what the generator draws is pasted, neither fitted further nor blended, so that it is the generator that shows.
+# A short search without refinement or blending, so that the answers show the generator itself.
 SEARCH = from_pool(steps=48, starts=4, pool=256, cut_steps=0, blend=Paste())
 FIGURES = ("psnr_hole", "l1_hole", "score")
 COLUMNS = ("kimg", "picture", *FIGURES)
