@@ -119,6 +119,9 @@ def _table(caption: str, entries: Sequence[Entry]) -> Table:
         shown.remove("runs")
     shown = [name for name in shown if name == "rank" or any(entry.row.get(name) is not None for entry in entries)]
     collapsed = [index for index, entry in enumerate(entries) if entry.collapsed]
+    if collapsed:  # the reason for the order stands near the rank
+        shown.remove("state")
+        shown.insert(1 + len(settings), "state")
     return Table(caption, shown, [entry.row for entry in entries], settings, collapsed)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ganfill.benchmark.baselines import BASELINES
-from ganfill.benchmark.contestants import parse_search
+from ganfill.benchmark.search_entry import parse_search
 from ganfill.errors import UserError
 from ganfill.images.blend import Paste
 from ganfill.search.presets import PRESETS
