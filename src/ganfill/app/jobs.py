@@ -43,7 +43,7 @@ class Job(Generic[Result]):
 
     def _on_progress(self, progress: float, preview: np.ndarray | None) -> None:
         if self._cancelled.is_set():
-            raise Cancelled
+            raise Cancelled("the search was cancelled")
         self.progress = progress
         if preview is not None:
             self.preview = preview

@@ -88,7 +88,6 @@ class Service:
 
     Attributes:
         models: the models by name; the name of a file is that without its suffix.
-        limits: of each request.
         queue: of the requests.
 
     Raises:
@@ -131,11 +130,7 @@ class Service:
         return photo, photo.alpha == 0
 
     def decode(self, content: bytes, name: str) -> Photo:
-        """Decodes a picture file.
-
-        Args:
-            content: of the file.
-            name: for error messages.
+        """Decodes the content of a picture file; ``name`` is for error messages.
 
         Raises:
             TooLarge: it has too many bytes or pixels.
@@ -199,7 +194,7 @@ class Service:
                 seed=request.seed,
                 frames=request.frames,
                 advance=progress.advance,
-                preview=progress.keep if on_progress else None,
+                preview=progress.set_preview if on_progress else None,
             )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
         return replace(filled, remarks=[*remarks, *filled.remarks])
@@ -213,13 +208,14 @@ class Service:
 class _TimedProgress:
     """Sums up the progress of a search and ends it after ``seconds``."""
 
+    preview: np.ndarray | None = None
+
     def __init__(self, report: OnProgress, seconds: float) -> None:
         self.report, self.seconds, self.end = report, seconds, time.monotonic() + seconds
         self.done = 0.0
-        self.preview: np.ndarray | None = None
 
-    def keep(self, preview: np.ndarray) -> None:
-        """Keeps a picture for the next report."""
+    def set_preview(self, preview: np.ndarray) -> None:
+        """Adds a picture to the next report."""
         self.preview = preview
 
     def advance(self, share: float) -> None:

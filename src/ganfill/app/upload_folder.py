@@ -57,9 +57,7 @@ def _remove_if_abandoned(folder: Path) -> None:
         status = folder.lstat()
         if folder.is_symlink() or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
             return
-        if not (folder / LOCK).exists():
-            if time.time() - status.st_mtime > START_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / LOCK).exists() and time.time() - status.st_mtime < START_SECONDS:
             return
         lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)

@@ -107,20 +107,13 @@ class EventHandlers:
         request: gr.Request,
     ) -> AsyncIterator[SearchUpdate]:
         """Runs a search and shows its progress; all values except the state come from the client and may be invalid."""
-        if state is None:
-            yield SearchUpdate(message=html.message("there is no photo: choose one first"))
-            return
         try:
-            options = Options.model_validate(
-                {"model": model, "search": search, "answers": answers, "align": align, "seed": seed or 0}
-            )
+            if state is None:
+                raise RequestError("there is no photo: choose one first")
+            options = _options(model=model, search=search, answers=answers, align=align, seed=seed or 0)
             hole = state.canvas.read(await asyncio.to_thread(editor_layers.read, editor, self.pictures))
             if not hole.any():
                 raise RequestError("nothing is painted: paint over the part to be filled")
-        except ValidationError as error:
-            first = error.errors()[0]
-            yield SearchUpdate(message=html.message(f"{first['loc'][0]}: {first['msg']}"))
-            return
         except UserError as error:
             yield SearchUpdate(message=html.message(str(error)))
             return
@@ -143,9 +136,7 @@ class EventHandlers:
                     yield SearchUpdate(progress=html.progress(job.progress, job.preview, waiting))
                 await asyncio.sleep(POLL_SECONDS)
             update = self._show(job.future.result())
-        except Cancelled:
-            update = SearchUpdate(message=html.message("cancelled"), progress=html.NOTHING_YET)
-        except UserError as error:
+        except (Cancelled, UserError) as error:
             update = SearchUpdate(message=html.message(str(error)), progress=html.NOTHING_YET)
         except Exception:
             log.exception("a search failed")
@@ -214,6 +205,14 @@ class EventHandlers:
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.pictures))
+
+
+def _options(**values: Any) -> Options:
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(f"{first['loc'][0]}: {first['msg']}") from None
 
 
 def _select(selected: gr.SelectData, items: Sequence[Item]) -> Item:

@@ -46,13 +46,7 @@ def message(text: str) -> str:
 
 
 def progress(share: float, picture: np.ndarray | None, waiting: bool = False) -> str:
-    """Returns the progress of a search.
-
-    Args:
-        share: that is done, 0 to 1; 0 before the search starts.
-        picture: intermediate result, uint8 (h, w, 3).
-        waiting: True if other requests are served first.
-    """
+    """Returns the progress of a search, 0 to 1, with an intermediate result, uint8 (h, w, 3)."""
     value = f" value='{share:.3f}'" if share else ""
     status = "Waiting for other visitors …" if waiting else f"Searching … {share:.0%}" if share else "Starting …"
     image = f"<img alt='Intermediate result' src='{_data_url(picture)}'>" if picture is not None else "<div></div>"

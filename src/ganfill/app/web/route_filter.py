@@ -11,15 +11,8 @@ from ganfill.app.http.body_limit import CLOSE, call_with_limit
 from ganfill.app.http.problem_details import problem
 from ganfill.app.security import FILES, SAFE_METHODS
 
-READABLE = (
-    "/",
-    "/theme.css",
-    "/favicon.ico",
-    "/robots.txt",
-    "/config",
-    "/gradio_api/queue/data",
-    "/gradio_api/upload_progress",
-)
+READABLE = ("/", "/theme.css", "/favicon.ico", "/robots.txt", "/config")
+READABLE += ("/gradio_api/queue/data", "/gradio_api/upload_progress")
 READABLE_PREFIXES = ("/assets/", "/static/", "/gradio_api/heartbeat/")
 UPLOAD, JOIN = "/gradio_api/upload", "/gradio_api/queue/join"
 EVENT_BYTES = 200_000  # of an event's values, which name files that were uploaded before

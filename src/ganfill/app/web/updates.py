@@ -1,8 +1,9 @@
 """The state of a visitor's editor, and the updates of the page that handlers return."""
 
+from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -31,37 +32,17 @@ class EditorState:
         return {"background": str(self.shown), "layers": layers, "composite": None}
 
 
-class UploadUpdate(NamedTuple):
-    """Updates of the components of the page that change with the photo."""
-
-    state: Any = gr.skip()
-    upload: Any = None
-    upload_message: Any = ""
-    start: Any = gr.skip()
-    work: Any = gr.skip()
-    hint: Any = gr.skip()
-    editor: Any = gr.skip()
-    message: Any = ""
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-
-
-class SearchUpdate(NamedTuple):
-    """Updates of the components of the page that change with a search."""
-
-    complete: Any = gr.skip()
-    cancel: Any = gr.skip()
-    message: Any = gr.skip()
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-    slider: Any = gr.skip()
-    remarks: Any = gr.skip()
-    gallery: Any = gr.skip()
-    download: Any = gr.skip()
-    details: Any = gr.skip()
-    gif: Any = gr.skip()
-    extras: Any = gr.skip()
-    results: Any = gr.skip()
+# The components that change with the photo, and those that change with a search, named as in ``layout.build``.
+UploadUpdate = namedtuple(
+    "UploadUpdate",
+    "state upload upload_message start work hint editor message progress outcome",
+    defaults=[gr.skip(), None, "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), "", gr.skip(), gr.skip()],
+)
+SearchUpdate = namedtuple(
+    "SearchUpdate",
+    "complete cancel message progress outcome slider remarks gallery download details gif extras results",
+    defaults=[gr.skip()] * 13,
+)
 
 
 def visible(value: bool) -> dict[str, Any]:
