@@ -2,13 +2,13 @@
 
 
 class UserError(Exception):
-    """A mistake the user can mend. The message is one line that names the file, the value and the remedy; exit code 2."""
+    """A mistake that the user can correct. The message is one line with the file, the value and the remedy; exit code 2."""
 
     exit_code = 2
 
 
 class Incomplete(Exception):
-    """The work is finished and kept, but some of the inputs failed; the message lists them. Exit code 1."""
+    """The work is finished, but some inputs failed; the message lists them. Exit code 1."""
 
     exit_code = 1
 

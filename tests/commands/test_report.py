@@ -45,7 +45,7 @@ def test_a_damaged_file_is_a_warning(run, caplog):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run=nowhere"], "run=nowhere is no directory"),
+        (["run=nowhere"], "run=nowhere is not a directory"),
         (["run=."], "run=. holds no training"),
         ([], "report needs run=..."),
         (["run=.", "kimg=3"], "kimg"),

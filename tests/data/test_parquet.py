@@ -127,9 +127,8 @@ def test_an_error_without_a_message_is_reported_by_its_type(tmp_path, contents, 
         raise pa.ArrowInvalid
 
     pictures = Pictures(write(tmp_path / "a.parquet", contents))
-    pictures._group, pictures._first, pictures._batches = 0, 0, map(fail, [0])
+    monkeypatch.setattr(pictures._file, "iter_batches", fail)
     with pytest.raises(OSError, match="ArrowInvalid"):
         pictures.read("000000")
-    monkeypatch.setattr(pictures._file, "iter_batches", fail)
     with pytest.raises(UserError, match=r"damaged parquet file \(ArrowInvalid\)"):
         list(pictures.names())

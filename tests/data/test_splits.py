@@ -9,7 +9,7 @@ from ganfill.errors import UserError
 
 
 def source(path, *names):
-    return Source(Path(path), Path(path).name.removesuffix(".zip"), dict.fromkeys(names, 1), "")
+    return Source(Path(path), Path(path).name, Path(path).name.removesuffix(".zip"), dict.fromkeys(names, 1), "")
 
 
 def splits(split, *sources):

@@ -76,16 +76,16 @@ def test_without_a_network_from_the_cache_and_interrupted_and_with_workers_to_th
     offline()
     monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(module, "_cores", lambda: 1)
-    real, calls = decode_pool._Decoder.__call__, []
+    real, calls = decode_pool.decode_files, []
 
-    def interrupted(self, files):
-        calls.append(files)
+    def interrupted(*arguments):
+        calls.append(arguments)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return real(self, files)
+        return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode_pool._Decoder, "__call__", interrupted)
+        patch.setattr(decode_pool, "decode_files", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare([FACES], tmp_path / "again", resolution=8)
     prepare([FACES], tmp_path / "again", resolution=8)
@@ -142,7 +142,7 @@ def test_other_files_in_it_are_noticed(hub, tmp_path):
 @pytest.mark.parametrize(
     ("files", "name", "message"),
     [
-        ({}, "hf://datasets/ada/none", r"ada/none: there is none, or it is private"),
+        ({}, "hf://datasets/ada/none", r"ada/none: it does not exist or is private"),
         ({}, "hf://ada/faces", r"hf://ada/faces is a model, not a dataset: write hf://datasets/OWNER/NAME"),
         ({"a.csv": b"", "b/c.csv": b""}, f"{FACES}/d", r"faces/d: there is no d in it, but a\.csv, b$"),
         (

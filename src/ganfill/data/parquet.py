@@ -1,11 +1,11 @@
-"""Pictures in a parquet file of a Hugging Face data set: a column of file contents, often with file names.
+"""Pictures in parquet files of Hugging Face's data sets: a column of file contents and, in most, of file names.
 
-Needs pyarrow (the extra ``hub``). Files may be larger than memory: rows are read forward, a few at a time.
+Needs pyarrow (the extra ``hub``). Rows are streamed a few at a time, so files may be larger than the memory.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,13 +20,14 @@ DAMAGES = (pa.ArrowException, OSError)
 
 
 class Pictures:
-    """The pictures of one parquet file, named by row and, if stored, file name.
+    """The pictures of one file, named by their row and, if stored, their file name.
 
     Args:
         path: the file.
 
     Raises:
-        UserError: the file is damaged, has no column of pictures, or has several and none named ``image``.
+        UserError: the file is damaged or not a parquet file; or it has no column of pictures, or several of which none is
+            called ``image``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,17 +36,16 @@ class Pictures:
             self._file = parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
         except DAMAGES as error:
             raise self._unsound(error) from None
-        self.column, kept = _find_column(self._file.schema_arrow, path)
-        self._content = f"{self.column}.bytes" if "bytes" in kept else self.column
-        self._label = f"{self.column}.path" if "path" in kept else None
+        self.column, parts = _find_column(self._file.schema_arrow, path)
+        self._content = f"{self.column}.bytes" if "bytes" in parts else self.column
+        self._label = f"{self.column}.path" if "path" in parts else None
         metadata = self._file.metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._begins = [0, *accumulate(sizes)]  # first row of each row group, and the end
-        self._damaged: dict[int, tuple[int, str]] = {}  # row group -> first unreadable row and reason
-        self._restart(-1)
+        self._group, self._next, self._stream = -1, 0, iter(())
 
     def names(self) -> Iterator[str]:
-        """Yields a name for each row in order: ``000012``, or ``000012/portrait.png`` if the file name is stored.
+        """Yields the name of each row: ``000012``, or ``000012/portrait.png`` if the file name is stored.
 
         Raises:
             UserError: the file is damaged.
@@ -57,8 +57,8 @@ class Pictures:
         try:
             for batch in self._file.iter_batches(1024, columns=[self._label], use_threads=False):
                 for label in batch.column(0).field(0).to_pylist():
-                    filename = str(label or "").replace("\\", "/").rpartition("/")[2]
-                    yield f"{row:06}/{filename}" if filename else f"{row:06}"
+                    name = str(label or "").replace("\\", "/").rpartition("/")[2]
+                    yield f"{row:06}/{name}" if name else f"{row:06}"
                     row += 1
         except DAMAGES as error:
             raise self._unsound(error) from None
@@ -71,50 +71,39 @@ class Pictures:
         """
         row = int(name.partition("/")[0])
         group = bisect_right(self._begins, row) - 1
-        if group != self._group or row < self._first:
-            self._restart(group)
-        since, reason = self._damaged.get(group, (row + 1, ""))
-        if row >= since:
-            raise OSError(reason)
-        try:
-            while row >= self._first + len(self._rows):
-                self._first += len(self._rows)
-                self._rows = _contents(next(self._batches, None))
-            content = self._rows[row - self._first].as_py()
-        except DAMAGES as error:
-            self._damaged[group] = self._first, first_line(error)
-            self._restart(-1)
-            raise OSError(self._damaged[group][1]) from None
-        if content is None:
+        if group != self._group or row < self._next:
+            self._group, self._next, self._stream = group, self._begins[group], self._read_group(group)
+        content = next(islice(self._stream, row - self._next, None))
+        self._next = row + 1
+        if isinstance(content, OSError):
+            raise content
+        if not content.is_valid:
             raise OSError("there is no picture in this row")
-        return content
+        return content.as_py()
 
     def close(self) -> None:
         """Closes the file."""
-        self._restart(-1)
+        self._stream = iter(())
         self._file.close()
 
     def _unsound(self, error: Exception) -> UserError:
         return UserError(f"{self._path} is a damaged parquet file ({first_line(error)}): delete it and fetch it again")
 
-    def _restart(self, group: int) -> None:
-        """Moves to the first row of a row group; -1 for none."""
-        self._group, self._rows = group, pa.array([], pa.binary())
-        self._first = self._begins[group]
-        columns = [self._content]
-        self._batches = iter(()) if group < 0 else self._file.iter_batches(BATCH, [group], columns, use_threads=False)
-
-
-def _contents(batch: pa.RecordBatch | None) -> pa.Array:
-    """Returns the file contents in a batch, with or without a column of names."""
-    if batch is None:
-        raise OSError("the file has fewer rows than its metadata says")
-    column = batch.column(0)
-    return column.field(0) if pa.types.is_struct(column.type) else column
+    def _read_group(self, group: int) -> Iterator[pa.Scalar | OSError]:
+        """Yields the contents of a row group; from damage on, an error for each row, without reading the group again."""
+        try:
+            for batch in self._file.iter_batches(BATCH, [group], [self._content], use_threads=False):
+                column = batch.column(0)
+                yield from column.field(0) if pa.types.is_struct(column.type) else column
+            reason = "the file has fewer rows than its metadata says"
+        except DAMAGES as error:
+            reason = first_line(error)
+        while True:
+            yield OSError(reason)
 
 
 def _find_column(schema: pa.Schema, path: Path) -> tuple[str, set[str]]:
-    """Returns the column of pictures and the names of its fields; no fields for plain contents."""
+    """The column of pictures and the names of its fields; none if the column holds plain contents."""
     found = {field.name: parts for field in schema if (parts := _parts(field.type)) is not None}
     name = COLUMN if COLUMN in found else next(iter(found), None)
     if name is None or (len(found) > 1 and name != COLUMN):
@@ -125,7 +114,7 @@ def _find_column(schema: pa.Schema, path: Path) -> tuple[str, set[str]]:
 
 
 def _parts(kind: pa.DataType) -> set[str] | None:
-    """Returns the field names of a type that holds file contents, or None for any other type."""
+    """The fields of a type that holds contents of files; None for other types."""
     if pa.types.is_struct(kind):
         parts = {kind.field(number).name: kind.field(number).type for number in range(kind.num_fields)}
         return set(parts) if _is_binary(parts.get("bytes")) else None

@@ -8,6 +8,7 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -145,10 +146,10 @@ class Unfinished:
         self._journal.flush()
 
     def _header(self, n: int) -> bytes:
-        """Returns the header of ``images.npy`` for ``n`` pictures, padded to a fixed length."""
-        shape = (n, self.resolution, self.resolution, 3)
-        text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
-        return b"\x93NUMPY\x01\x00\x76\x00" + text.ljust(117).encode() + b"\n"
+        """Returns the header of ``images.npy`` for ``n`` pictures, which numpy pads to the same length for any n."""
+        header, shape = BytesIO(), (n, self.resolution, self.resolution, 3)
+        np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        return header.getvalue()
 
 
 def refuse_others(out: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

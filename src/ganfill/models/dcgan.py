@@ -5,20 +5,19 @@ channels at 4x4), z ~ N(0, I) instead of U(-1, 1), a 4x4 convolution instead of 
 and batch norm scales drawn from N(1, 0.02). The discriminator returns logits; the losses take the sigmoid.
 """
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import nn
+
+from ganfill.models.layers import Staged, StagedDiscriminator, log2_of
 
 MAX_WIDTH = 512
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
     """Channels at 4x4, 8x8, ... resolution/2: ``width`` at the largest, doubling towards 4x4, at most ``MAX_WIDTH``."""
-    stages = int(math.log2(resolution)) - 2
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    stages = log2_of(resolution) - 2
     return [min(width << (stages - 1 - i), max(width, MAX_WIDTH)) for i in range(stages)]
 
 
@@ -31,7 +30,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
 
     Args:
@@ -56,31 +55,14 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(c_in, c_out, 4, stride, padding, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()
         )
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
-        return self.forward_from(self.forward_until(z, 1), 1)
-
     def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Runs the stages from ``since`` up to ``stage``.
-
-        Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise the output of this method for that stage.
-            stage: number of stages that have run afterwards.
-            since: number of stages that have run already.
-
-        Returns:
-            (N, C, 2^(stage + 1), 2^(stage + 1)), or z as (N, latent_dim, 1, 1) for stage 0.
-        """
+        """Runs the stages from ``since`` up to ``stage``, see ``Staged``; stage 0 is z as (N, latent_dim, 1, 1)."""
         if since == 0:
             features = features.flatten(1)[:, :, None, None]
-        return self.stages[since:stage](features)
-
-    def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
-        return self.to_rgb(self.stages[stage:](features))
+        return super().forward_until(features, stage, since)
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
     In training, batch norm couples the pictures of a batch; in evaluation it uses running statistics.
@@ -103,11 +85,3 @@ class Discriminator(nn.Module):
     @staticmethod
     def _stage(c_in: int, c_out: int) -> nn.Sequential:
         return nn.Sequential(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=False), nn.BatchNorm2d(c_out), nn.LeakyReLU(0.2))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images)).flatten()
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns the last layer's input (N, C, 4, 4)."""
-        return self.stages(images)

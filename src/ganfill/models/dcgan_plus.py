@@ -6,14 +6,13 @@ their papers, and a search can evaluate a single picture. Biases replace batch n
 
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from ganfill.models.dcgan import stage_widths
-from ganfill.models.layers import SpectralConv2d
+from ganfill.models.layers import SpectralConv2d, StagedDiscriminator
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
     Args:
@@ -38,11 +37,3 @@ class Discriminator(nn.Module):
                 # Nothing normalises the activations, so initialisation must keep their variance (He et al. 2015).
                 nn.init.kaiming_normal_(module.weight, 0.2)
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images)).flatten()
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns the last layer's input (N, C, 4, 4)."""
-        return self.stages(images)

@@ -159,9 +159,40 @@ class Staged(nn.Module):
         return self.forward_from(self.forward_until(z, 1), 1)
 
     def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Runs the stages from ``since`` up to ``stage``; see ``ganfill.models.dcgan``. Stage 0 is z, stage 1 is at 4x4."""
+        """Runs the stages from ``since`` up to ``stage``.
+
+        Args:
+            features: z (N, latent_dim) if ``since`` is 0, otherwise the output of this method for that stage.
+            stage: number of stages that have run afterwards.
+            since: number of stages that have run already.
+
+        Returns:
+            (N, C, 2^(stage + 1), 2^(stage + 1)), or z for stage 0.
+        """
         return self.stages[since:stage](features)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
         """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
         return self.to_rgb(self.stages[stage:](features))
+
+
+class StagedDiscriminator(nn.Module):
+    """A discriminator of ``stages``, the last of which ends at 4x4, followed by ``to_logit``."""
+
+    stages: nn.Sequential
+    to_logit: nn.Module
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns logits (N,)."""
+        return self.to_logit(self.features(images)).flatten()
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns the input of the last layer, (N, C, 4, 4)."""
+        return self.stages(images)
+
+
+def log2_of(resolution: int) -> int:
+    """Returns 5, 6, 7 or 8; raises ``ValueError`` if the resolution is not 32, 64, 128 or 256."""
+    if resolution not in (32, 64, 128, 256):
+        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    return resolution.bit_length() - 1

@@ -10,7 +10,7 @@ from torch import nn
 from ganfill.models.latent import Normal, Uniform
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A trained GAN, ready for completion: networks in eval mode, their parameters frozen.
 
@@ -35,6 +35,11 @@ class Model:
     card: dict[str, Any]
     digest: str = ""
     encoder: nn.Module | None = None
+
+    def __repr__(self) -> str:
+        family = type(self.generator).__module__.rpartition(".")[2]
+        encoder = "encoder, " if self.encoder is not None else ""
+        return f"Model({family}, resolution={self.resolution}, latent={self.latent}, {encoder}{self.device})"
 
     def to(self, device: torch.device | str) -> Self:
         """Returns a copy of the model on ``device``; this model stays where it is."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ganfill.models.layers import Resample, Staged
+from ganfill.models.layers import Resample, Staged, StagedDiscriminator, log2_of
 
 GROUP = 16  # channels of a group of the 3x3 convolutions
 EXPANSION = 2  # of the channels between the 1x1 convolutions of a block
@@ -24,9 +24,7 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     Raises:
         ValueError: an argument is out of range.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
-    stages = int(math.log2(resolution)) - 1
+    stages = log2_of(resolution) - 1
     unit = GROUP // EXPANSION << (stages - 4)
     if width < unit or width % unit:
         raise ValueError(f"width must be a multiple of {unit} for {resolution} pixels, got {width}")
@@ -119,7 +117,7 @@ class Generator(Staged):
         self.to_rgb = convolution(widths[-1], 3)
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), which are meaningful only as differences.
 
     Args:
@@ -144,10 +142,6 @@ class Discriminator(nn.Module):
         self.from_rgb = convolution(3, widths[0])
         self.stages = nn.Sequential(*stages)
         self.to_logit = End(width)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Returns the last layer's input (N, width, 4, 4)."""

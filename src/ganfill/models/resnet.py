@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, Staged, UpConv2d
+from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, Staged, UpConv2d, log2_of
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
@@ -22,11 +22,9 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     Raises:
         ValueError: an argument is out of range.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    stages = log2_of(resolution) - 1
     if width < 16 or width % 16:
         raise ValueError(f"width must be a multiple of 16, got {width}")
-    stages = int(math.log2(resolution)) - 1
     return [min((width // 16) << (stages - 1 - i), width) for i in range(stages)]
 
 

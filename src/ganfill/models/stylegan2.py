@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganfill.models.layers import log2_of
 from ganfill.models.modulated import GAIN, Convolution, Dense, ModulatedConvolution, Smooth, ToRGB, exact, leaky
 
 MAPPING_LAYERS = 2
@@ -25,11 +26,10 @@ def stage_widths(resolution: int, width: int, base: int) -> list[int]:
     Raises:
         ValueError: ``resolution`` is not 32, 64, 128 or 256, or there would be a stage without channels.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    levels = log2_of(resolution)
     if width < 1 or base < resolution:
         raise ValueError(f"width={width} base={base} leave no channels: give width from 1 and base from {resolution}")
-    return [min(base >> level, width) for level in range(2, int(math.log2(resolution)) + 1)]
+    return [min(base >> level, width) for level in range(2, levels + 1)]
 
 
 class Block(nn.Module):
