@@ -5,7 +5,6 @@ import time
 
 import pytest
 import requests
-import uvicorn
 from fastapi.testclient import TestClient
 
 from ganfill.app import connection, server
@@ -19,20 +18,20 @@ PATHS = ["/", "/healthz", "/v1/models", "/docs", "/openapi.json", "/nothing", "/
 
 @pytest.fixture(scope="module")
 def address(built):
-    """A server as the command starts it, which knows two names."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        names = server.names(taken, "127.0.0.1", ["Photos.example", "::1"])
+    """A server as the command starts it, with two more names."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        names = server.host_names(listener, "127.0.0.1", ["Photos.example", "::1"])
         app = built(Service(["faces64"], "cpu"), names)
-        served = uvicorn.Server(server.config(app))
-        thread = threading.Thread(target=served.run, args=([taken],))
+        served = server.uvicorn_server(app)
+        thread = threading.Thread(target=served.run, args=([listener],))
         thread.start()
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         served.should_exit = True
         thread.join(20)
     assert not thread.is_alive()
 
 
-def test_only_names_of_the_server_are_answered(address):
+def test_other_host_names_are_refused(address):
     foreign = [
         "evil.example",
         "127.0.0.1.evil.example",
@@ -51,35 +50,35 @@ def test_only_names_of_the_server_are_answered(address):
         assert requests.get(f"{address}/healthz", headers={"Host": host}, timeout=20).status_code == 200, host
 
 
-def test_the_page_under_a_foreign_name_starts_nothing(address):
+def test_other_host_names_cannot_send_events(address):
     body, headers = {"fn_index": 0, "session_hash": "x", "data": [None]}, {"Host": "evil.example"}
     got = requests.post(f"{address}/gradio_api/queue/join", json=body, headers=headers, timeout=20)
     assert got.status_code == 421
 
 
 FOREIGN = ["http://evil.example", "null", "", "http://127.0.0.1", "http://127.0.0.1:1", "http://[", "x:y", "file://"]
-ASKED = [("POST", "/v1/complete"), ("POST", "/gradio_api/upload"), ("GET", "/healthz"), ("OPTIONS", "/v1/complete")]
+REQUESTS = [("POST", "/v1/complete"), ("POST", "/gradio_api/upload"), ("GET", "/healthz"), ("OPTIONS", "/v1/complete")]
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_other_sites_are_refused(address, origin):
-    for method, path in ASKED:
+    for method, path in REQUESTS:
         got = requests.request(method, address + path, headers={"Origin": origin}, timeout=20)
-        assert got.status_code == 403 and got.json()["detail"].startswith(f"Origin: {origin} is another site")
+        assert got.status_code == 403 and got.json()["detail"].startswith(f"Origin: {origin} is not 127.0.0.1")
 
 
-def test_the_own_site_is_served(address):
+def test_the_same_site_is_served(address):
     for origin, host in ((address, address.removeprefix("http://")), ("https://photos.example", "photos.example")):
         headers = {"Origin": origin, "Host": host, "Sec-Fetch-Site": "same-origin"}
         assert requests.post(f"{address}/v1/complete", headers=headers, timeout=20).status_code == 415
     headers = {"Sec-Fetch-Site": "cross-site"}
-    assert requests.get(f"{address}/", headers=headers, timeout=20).status_code == 200  # somebody followed a link
+    assert requests.get(f"{address}/", headers=headers, timeout=20).status_code == 200  # a visitor followed a link
     for path in ("/v1/complete", "/gradio_api/queue/join", "/gradio_api/upload"):
         got = requests.post(address + path, headers=headers, files={"picture": b"x"}, timeout=20)
         assert got.status_code == 403 and "Sec-Fetch-Site" in got.json()["detail"]
 
 
-def test_every_answer_tells_browsers_what_it_is_for(address):
+def test_every_response_has_security_headers(address):
     answers = [requests.get(address + path, timeout=20) for path in PATHS]
     answers += [
         requests.post(f"{address}/v1/complete", timeout=20),
@@ -96,7 +95,7 @@ def test_every_answer_tells_browsers_what_it_is_for(address):
         )
 
 
-def test_failures_tell_it_too(path, monkeypatch):
+def test_responses_to_failures_have_them_too(path, monkeypatch):
     service = Service([str(path)], "cpu")
     client = TestClient(server.build(service, ["testserver"]), raise_server_exceptions=False)
     monkeypatch.setattr(service, "models", None)
@@ -119,7 +118,7 @@ def connect(address):
 
 
 def read(client):
-    """All that comes until the server closes."""
+    """Reads until the server closes the connection."""
     answer = b""
     try:
         while part := client.recv(65536):
@@ -130,36 +129,36 @@ def read(client):
 
 
 @pytest.mark.parametrize("head", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127"])
-def test_a_head_that_is_not_finished_is_not_waited_for(address, monkeypatch, head):
-    monkeypatch.setattr(connection, "PATIENCE", 0.4)
+def test_a_connection_without_complete_headers_is_closed(address, monkeypatch, head):
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.4)
     began = time.monotonic()
     with connect(address) as client:
         client.sendall(head)
         assert read(client) == b"" and 0.3 < time.monotonic() - began < 5
 
 
-def drip(client):
-    """Sends a byte from time to time."""
+def send_slowly(client):
+    """Sends a byte every 0.1 s."""
     for _ in range(90):
         client.sendall(b"x")
         time.sleep(0.1)
 
 
-def test_drops_do_not_keep_a_connection(address, monkeypatch):
-    """Neither of a head, nor of a body that was answered before its end."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.6)
+def test_slow_bytes_do_not_keep_a_connection_open(address, monkeypatch):
+    """Neither bytes of headers, nor of a body whose request was already answered."""
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.6)
     answered = b"POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n"
     for head in (b"GET / HTTP/1.1\r\n", answered):
         began = time.monotonic()
         with connect(address) as client:
             client.sendall(head)
             with pytest.raises(OSError):
-                drip(client)
+                send_slowly(client)
         assert time.monotonic() - began < 6
 
 
-def test_a_connection_is_kept_for_the_next_request_and_a_long_answer(address, monkeypatch):
-    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+def test_a_connection_stays_open_for_the_next_request_and_a_long_response(address, monkeypatch):
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.5)
     ask = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with connect(address) as client:
         for _ in range(3):
@@ -173,8 +172,8 @@ def test_a_connection_is_kept_for_the_next_request_and_a_long_answer(address, mo
 
 @pytest.mark.parametrize("path", ["/v1/complete", "/gradio_api/upload", "/gradio_api/queue/join"])
 @pytest.mark.parametrize("begun", [b"", b"--x\r\n"])
-def test_a_body_that_does_not_come_is_not_waited_for(address, monkeypatch, path, begun):
-    monkeypatch.setattr(body_limit, "PATIENCE", 0.4)
+def test_a_body_that_stops_is_an_error(address, monkeypatch, path, begun):
+    monkeypatch.setattr(body_limit, "BODY_SECONDS", 0.4)
     kind = "application/json" if path.endswith("join") else "multipart/form-data; boundary=x"
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: 900\r\n\r\n"
     began = time.monotonic()
@@ -185,11 +184,11 @@ def test_a_body_that_does_not_come_is_not_waited_for(address, monkeypatch, path,
     assert f"after {len(begun)} bytes" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
 
 
-def test_what_a_server_is_called(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert server.names(taken, "here", ["a"]) == ["a", "here", "127.0.0.1"]
-        assert server.address(taken, ["a"]) == f"http://127.0.0.1:{port}"
-    with socket.create_server(("0.0.0.0", 0)) as taken:
-        assert server.names(taken, "0.0.0.0", ["a"]) == ["a"]
-        assert server.address(taken, ["a"]) == f"http://a:{taken.getsockname()[1]}"
+def test_names_and_url_of_a_server():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert server.host_names(listener, "here", ["a"]) == ["a", "here", "127.0.0.1"]
+        assert server.url(listener, ["a"]) == f"http://127.0.0.1:{port}"
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        assert server.host_names(listener, "0.0.0.0", ["a"]) == ["a"]
+        assert server.url(listener, ["a"]) == f"http://a:{listener.getsockname()[1]}"

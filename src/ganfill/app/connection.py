@@ -1,49 +1,50 @@
-"""Connections that may not idle for ever."""
+"""An HTTP connection with a time limit for idle clients."""
 
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PATIENCE = 10.0  # seconds until a request's head is complete, from the connection's begin or the last answer's end
+IDLE_SECONDS = (
+    10.0  # from the start of the connection or the end of a response until the next request's headers are complete
+)
 CONNECTIONS = 500  # at once; one more is answered with 503. A page holds up to six
 
 
 class TimeoutProtocol(H11Protocol):
-    """Uvicorn's, closed if it asks for nothing for too long; drops of a head or of an unread body are not enough."""
+    """Uvicorn's protocol, which also closes connections that send headers or unread bodies byte by byte."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins to wait for a request."""
+        """Starts the timer."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Waits no more when a request has begun."""
+        """Stops the timer when a request is complete enough to be answered."""
         super().data_received(data)
-        if self._answering:
-            self._wait_no_more()
+        if self._is_responding():
+            self._stop_timer()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request, unless it is there already."""
+        """Restarts the timer unless the next request has arrived."""
         super().on_response_complete()
-        if not self._answering:
-            self._wait()
+        if not self._is_responding():
+            self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Waits no more."""
-        self._wait_no_more()
+        """Stops the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    @property
-    def _answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _wait(self) -> None:
-        self._wait_no_more()
-        self._deadline = self.loop.call_later(PATIENCE, self.transport.abort)
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._deadline = self.loop.call_later(IDLE_SECONDS, self.transport.abort)
 
-    def _wait_no_more(self) -> None:
+    def _stop_timer(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

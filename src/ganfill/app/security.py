@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with the answer."""
+"""Checks of the Host and Origin headers, and security headers on every response."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -6,19 +6,19 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ganfill.app.http.body_limit import timed
+from ganfill.app.http.body_limit import CLOSE, with_deadline
 from ganfill.app.http.problem_details import problem
 
-FILES = "/gradio_api/file="  # what the page hands out
-SAFE = ("GET", "HEAD")
-# Gradio writes scripts and styles into its page and compiles events' JavaScript; pictures are drawn from data: and blob:.
-POLICY = (
+FILES = "/gradio_api/file="  # prefix of the files that the page shows
+SAFE_METHODS = ("GET", "HEAD")
+# Gradio writes scripts and styles into its page and compiles the JavaScript of events; pictures use data: and blob: URLs.
+PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-# A visitor's file, opened by itself, runs no script: an SVG could hold some.
-POLICY_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+# An uploaded file that is opened by itself runs no scripts; an SVG could contain some.
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,70 +29,69 @@ HEADERS = {
 
 
 class HostOriginMiddleware:
-    """Middleware around everything: only for known names of this server, and not on behalf of other sites.
+    """Refuses requests for other host names and requests that other sites make through a visitor's browser.
 
-    A page of another site cannot read answers of this server, unless its name is made to lead here (DNS rebinding): then
-    that name is in the header ``Host``. What it could send without reading is told by ``Origin`` and ``Sec-Fetch-Site``.
+    Another site can read responses of this server if it makes its own name resolve to it (DNS rebinding); the header
+    ``Host`` then holds that name. Requests that it sends without reading the response have another ``Origin`` or
+    ``Sec-Fetch-Site``.
 
     Args:
-        app: what follows.
-        hosts: names and addresses that the server is reached by, without ports.
+        app: the application behind it.
+        hosts: names and addresses of this server, without ports.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        self.app, self.hosts = app, {_name(host) for host in hosts}
+        self.app, self.hosts = app, {_host_name(host) for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what is allowed."""
-        if scope["type"] == "websocket":  # nothing here speaks it
+        """Passes on requests that are allowed."""
+        if scope["type"] == "websocket":  # nothing here uses them
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
         elif refusal := self._refusal(scope["method"], Headers(scope=scope)):
-            status, detail = refusal
-            # What the body holds is not waited for.
-            await problem(status, detail, {"Connection": "close"})(scope, receive, _with_headers(scope, send))
+            await problem(*refusal, CLOSE)(scope, receive, _with_headers(scope, send))
         else:
-            await self.app(scope, timed(receive), _with_headers(scope, send))
+            await self.app(scope, with_deadline(receive), _with_headers(scope, send))
 
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
-        """Status and detail if a request is not allowed."""
+        """Returns the status and the message of a request that is not allowed."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        if _name(host) not in self.hosts:
-            name = _name(host) or "NAME"
-            return 421, f"Host: {host} is not a name of this server: if it should be, start it with hosts={name}"
-        if origin is not None and not _is_of(origin, host):
-            return 403, f"Origin: {origin} is another site than {host}: open this server's own page"
-        if method not in SAFE and headers.get("sec-fetch-site") == "cross-site":
-            return 403, "Sec-Fetch-Site: cross-site is taken for GET alone: open this server's own page"
+        if _host_name(host) not in self.hosts:
+            name = _host_name(host) or "NAME"
+            return 421, f"Host: {host} is not a name of this server: to allow it, start the server with hosts={name}"
+        if origin is not None and not _is_same_site(origin, host):
+            return 403, f"Origin: {origin} is not {host}: use the page of this server"
+        if method not in SAFE_METHODS and headers.get("sec-fetch-site") == "cross-site":
+            return 403, "Sec-Fetch-Site: cross-site is allowed for GET only: use the page of this server"
         return None
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
-    policy = POLICY_OF_FILES if scope["path"].startswith(FILES) else POLICY
+    policy = FILE_POLICY if scope["path"].startswith(FILES) else PAGE_POLICY
 
-    async def sent(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(HEADERS | {"Content-Security-Policy": policy})
         await send(message)
 
-    return sent
+    return send_with_headers
 
 
-def _name(host: str) -> str:
-    """The name in a host with or without a port: ``[::1]:80`` and ``::1`` are ``::1``."""
+def _host_name(host: str) -> str:
+    """Returns a host without its port: ``::1`` for ``[::1]:80`` and for ``::1``."""
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return (host.partition(":")[0] if host.count(":") == 1 else host).rstrip(".")
 
 
-def _is_of(origin: str, host: str) -> bool:
-    """Whether an origin is the site that a request calls ``host``; ``null`` is nobody's."""
+def _is_same_site(origin: str, host: str) -> bool:
+    """Compares an origin to the header ``Host``; the origin ``null`` equals none."""
     try:
         theirs = urlsplit(origin)
         ours = urlsplit(f"{theirs.scheme}://{host}")
-        usual = {"http": 80, "https": 443}[theirs.scheme]
-        return (theirs.hostname, theirs.port or usual) == (ours.hostname, ours.port or usual)
-    except (KeyError, ValueError):  # another scheme; brackets that do not match, or no port
+        default = {"http": 80, "https": 443}[theirs.scheme]
+        return (theirs.hostname, theirs.port or default) == (ours.hostname, ours.port or default)
+    except (KeyError, ValueError):  # another scheme, unmatched brackets, or an invalid port
         return False

@@ -1,4 +1,4 @@
-"""Where visitors' pictures lie: a folder for each server, which is gone when the server is."""
+"""The temporary folder of a server's pictures, deleted when the server ends."""
 
 import os
 import shutil
@@ -11,66 +11,62 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 PREFIX = "ganfill-app-"
-LOCK = "lock"  # in the folder; held as long as its server lives, and released by the system if it is killed
+LOCK = "lock"  # held while the server lives; the system releases it if the server is killed
 PICTURES = "pictures"
-YOUNG = 60.0  # seconds in which a folder may have no lock yet
-UNFINISHED = 300.0  # seconds after its last byte in which an upload may still go on; bodies that halt end before
+START_SECONDS = 60.0  # a new folder may have no lock file for this long
+UPLOAD_SECONDS = 300.0  # since the last byte, in which an upload may go on; slower bodies are cut off earlier
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """A new empty folder for pictures, which nobody else may enter; removed at the end.
+def temporary_folder() -> Iterator[Path]:
+    """Creates an empty folder that only this user can enter, and deletes it at the end.
 
-    Folders of this user's servers that were killed are removed before.
+    Folders of this user's servers that were killed are deleted first.
     """
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        _remove_if_left(left)
-    home, lock = _locked()
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        _remove_if_abandoned(old)
+    folder, lock = _create()
     try:
-        (home / PICTURES).mkdir(0o700)
-        yield (home / PICTURES).resolve()
+        (folder / PICTURES).mkdir(0o700)
+        yield (folder / PICTURES).resolve()
     finally:
-        _remove(home, lock)
+        _remove(folder, lock)
 
 
 def remove_unfinished(pictures: Path) -> None:
-    """Removes uploads whose clients left in between: Gradio writes them beside the folders of the complete ones."""
+    """Deletes aborted uploads; Gradio writes them beside the folders of complete uploads."""
     for path in pictures.iterdir():
-        with suppress(OSError):  # another request was faster
-            if path.is_file() and time.time() - path.stat().st_mtime > UNFINISHED:
+        with suppress(OSError):  # another request may have deleted it
+            if path.is_file() and time.time() - path.stat().st_mtime > UPLOAD_SECONDS:
                 path.unlink()
 
 
-def _locked() -> tuple[Path, FileLock]:
-    """A new folder and its lock."""
+def _create() -> tuple[Path, FileLock]:
     while True:
-        home = Path(tempfile.mkdtemp(prefix=PREFIX))  # of mode 0700
-        lock = FileLock(home / LOCK)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # with mode 0700
+        lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
-        except Timeout:  # another server looked at it in the moment between, and removes it
+        except Timeout:  # another server took it for abandoned in this moment and deletes it
             continue
-        return home, lock
+        return folder, lock
 
 
-def _remove_if_left(home: Path) -> None:
-    """Removes the folder of a server that is no more."""
+def _remove_if_abandoned(folder: Path) -> None:
     try:
-        found = home.lstat()
-        if home.is_symlink() or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+        status = folder.lstat()
+        if folder.is_symlink() or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
             return
-        if not (home / LOCK).exists():
-            if time.time() - found.st_mtime > YOUNG:
-                shutil.rmtree(home, ignore_errors=True)
+        if not (folder / LOCK).exists() and time.time() - status.st_mtime < START_SECONDS:
             return
-        lock = FileLock(home / LOCK)
+        lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
-    except (OSError, Timeout):  # gone by now, or its server lives
+    except (OSError, Timeout):  # it was deleted in the meantime, or its server is alive
         return
-    _remove(home, lock)
+    _remove(folder, lock)
 
 
-def _remove(home: Path, lock: FileLock) -> None:
-    shutil.rmtree(home / PICTURES, ignore_errors=True)
-    lock.release()  # some systems remove no file that is open
-    shutil.rmtree(home, ignore_errors=True)
+def _remove(folder: Path, lock: FileLock) -> None:
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    lock.release()  # some systems cannot delete an open file
+    shutil.rmtree(folder, ignore_errors=True)

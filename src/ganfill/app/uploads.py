@@ -1,4 +1,4 @@
-"""Files that a client names. A name is trusted only as far as a regular file of the pictures' folder stands behind it."""
+"""Safe access to uploaded files: a client's path counts only if it is a regular file in the upload folder."""
 
 import math
 import os
@@ -6,86 +6,80 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ganfill.app.errors import TooLarge, Unusable
+from ganfill.app.errors import RequestError, TooLarge
 
-# Not known everywhere: neither follow a link that took the file's place, nor wait for a pipe's other end.
-CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-NOT_UPLOADED = "this is no file that was uploaded here: choose it again"
-DEPTH = 16  # of lists and dicts in one another; the page sends 3
+# Neither follow a link that replaced the file, nor wait for the other end of a pipe; some flags are unknown on Windows.
+FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+NOT_UPLOADED = "the file was not uploaded here: choose it again"
+MAX_DEPTH = 16  # of nested lists and dicts; the page sends 3
 
 
 def locate(upload: object, folder: Path) -> Path:
-    """Where an upload lies.
+    """Returns the resolved path of an upload.
 
     Args:
-        upload: what the client sent, ``{"path": ...}`` if it is honest.
-        folder: of the uploads.
-
-    Returns:
-        The resolved path of a regular file below ``folder``.
+        upload: as the client sent it; ``{"path": ...}`` if it is valid.
+        folder: the upload folder.
 
     Raises:
-        Unusable: it is anything else.
+        RequestError: it is not a regular file below ``folder``. The message is the same in all cases, so that it does not
+            reveal which files exist.
     """
     path = upload.get("path") if isinstance(upload, dict) else None
-    if not isinstance(path, str):
-        raise Unusable(NOT_UPLOADED)
-    try:
-        found = Path(path).resolve(strict=True)
-        if folder.resolve() in found.parents and stat.S_ISREG(found.stat().st_mode):
-            return found
-    except (OSError, RuntimeError, ValueError):  # not there; links in a circle; a NUL byte
-        pass
-    raise Unusable(NOT_UPLOADED)  # the same for all, or it would tell which files exist
+    if isinstance(path, str):
+        try:
+            resolved = Path(path).resolve(strict=True)
+            if folder.resolve() in resolved.parents and stat.S_ISREG(resolved.stat().st_mode):
+                return resolved
+        except (OSError, RuntimeError, ValueError):  # it does not exist, is a circular link, or holds a NUL byte
+            pass
+    raise RequestError(NOT_UPLOADED)
 
 
 def read(upload: object, folder: Path, megabytes: float) -> bytes:
-    """The content of an upload, see ``locate``.
-
-    Args:
-        upload: what the client sent.
-        folder: of the uploads.
-        megabytes: that are read at most.
+    """Returns the content of an upload, see ``locate``.
 
     Raises:
-        Unusable: it is no file below ``folder``.
-        TooLarge: it is larger than that.
+        RequestError: it is not a file below ``folder``.
+        TooLarge: it is larger than ``megabytes``.
     """
     path = locate(upload, folder)
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | CAREFULLY), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise Unusable(NOT_UPLOADED)
-            size, content = found.st_size, file.read(int(megabytes * 1e6) + 1)
+        with os.fdopen(os.open(path, FLAGS), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RequestError(NOT_UPLOADED)
+            content = file.read(int(megabytes * 1e6) + 1)
     except OSError:
-        raise Unusable(NOT_UPLOADED) from None
+        raise RequestError(NOT_UPLOADED) from None
     if len(content) > megabytes * 1e6:
-        raise TooLarge(f"{path.name} is {size / 1e6:.3g} MB: at most {megabytes:g} MB are taken, shrink it")
+        raise TooLarge(
+            f"“{path.name}” is {status.st_size / 1e6:.3g} MB, the limit is {megabytes:g} MB: shrink the picture"
+        )
     return content
 
 
-def cleaned(value: Any, folder: Path, depth: int = DEPTH) -> Any:
-    """What a client sent for an event, its files reduced to paths of uploads.
+def sanitize(value: Any, folder: Path, depth: int = MAX_DEPTH) -> Any:
+    """Returns an event's values with every file reduced to the path of an upload.
 
-    Gradio copies every path and fetches every address that it finds in there, at any depth, before an event begins.
+    Gradio copies every path and downloads every URL that it finds in the values, at any depth, before it handles an event.
 
     Args:
-        value: as JSON gives it.
-        folder: of the uploads.
-        depth: of lists and dicts in one another that is taken.
+        value: decoded JSON.
+        folder: the upload folder.
+        depth: nesting of lists and dicts that is accepted.
 
     Raises:
-        Unusable: a file is none that was uploaded, a number is not finite, or it is nested too deep.
+        RequestError: a file was not uploaded, a number is not finite, or the nesting is too deep.
     """
     if depth < 0:
-        raise Unusable("the values are nested too deep: reload the page")
+        raise RequestError("the values are nested too deeply: reload the page")
     if isinstance(value, float) and not math.isfinite(value):
-        raise Unusable(f"{value} is no number: give one")
+        raise RequestError(f"numbers must be finite, got {value}")
     if isinstance(value, list):
-        return [cleaned(each, folder, depth - 1) for each in value]
+        return [sanitize(item, folder, depth - 1) for item in value]
     if not isinstance(value, dict):
         return value
     if "path" in value:
         return {"path": str(locate(value, folder)), "meta": {"_type": "gradio.FileData"}}
-    return {key: cleaned(each, folder, depth - 1) for key, each in value.items()}
+    return {key: sanitize(item, folder, depth - 1) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""``ganfill app``: the page and the API."""
+"""The command ``ganfill app``: serves the page and the API."""
 
 from contextlib import ExitStack, closing, suppress
 from importlib.util import find_spec
@@ -14,10 +14,10 @@ NEEDED_BY_PAGE = ("gradio",)
 
 
 def run(config: DictConfig) -> str:
-    """Serves until it is interrupted; returns what to say then.
+    """Serves until it is interrupted; returns the final message.
 
     Raises:
-        UserError: the extra ``app`` is not installed, the address is taken, or a model or a limit cannot be used.
+        UserError: the extra ``app`` is not installed, the address is in use, or a model or a limit is invalid.
     """
     needed = NEEDED + NEEDED_BY_PAGE * config.page
     if missing := [name for name in needed if find_spec(name) is None]:
@@ -25,15 +25,15 @@ def run(config: DictConfig) -> str:
     from ganfill.app import server, upload_folder
     from ganfill.app.service import Limits, Service
 
+    host, hosts = str(config.host), as_words(config.hosts)
     limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
-    with ExitStack() as opened:
-        opened.enter_context(server.closed_by_signals())
-        taken = opened.enter_context(closing(server.listen(str(config.host), int(config.port))))
-        hosts = as_words(config.hosts)
+    with ExitStack() as stack:
+        stack.enter_context(server.exit_on_signals())
+        listener = stack.enter_context(closing(server.listen(host, int(config.port))))
         service = Service(as_words(config.models), choose_device(config.device), limits)
-        pictures = opened.enter_context(upload_folder.folder()) if config.page else None
-        app = server.build(service, server.names(taken, str(config.host), hosts), pictures)
+        pictures = stack.enter_context(upload_folder.temporary_folder()) if config.page else None
+        app = server.build(service, server.host_names(listener, host, hosts), pictures)
         with suppress(KeyboardInterrupt):
-            print(f"ganfill listens on {server.address(taken, hosts)}; Ctrl-C ends it", flush=True)
-            server.serve(app, taken)
-    return "ganfill listens no more"
+            print(f"ganfill listens on {server.url(listener, hosts)}; press Ctrl-C to stop", flush=True)
+            server.uvicorn_server(app).run([listener])
+    return "ganfill has stopped"

@@ -1,4 +1,4 @@
-"""What is taken in: of the API forms, of everybody no more than fits and nothing that never ends."""
+"""Limits of request bodies: content type, size, and time."""
 
 import asyncio
 import time
@@ -10,83 +10,73 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ganfill.app.http.problem_details import problem
 
 FORM = "multipart/form-data"
-PATIENCE = 30.0  # seconds that a body is waited for in all, besides those that ...
-RATE = 20_000  # ... this many of its bytes a second take
-CLOSE = {"Connection": "close"}  # what is left of a body is not read
+BODY_SECONDS = 30.0  # for a whole body, plus the time that its bytes take ...
+BYTES_PER_SECOND = 20_000  # ... at this rate
+CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
 class BodyLimitMiddleware:
-    """Middleware that refuses other bodies than forms, and stops reading where one becomes too large.
+    """Refuses POST bodies that are not forms or too large.
 
     Args:
-        app: what follows.
-        prefix: of the paths that are watched.
+        app: the application behind it.
+        prefix: of the paths that it applies to.
         limit: bytes of a body.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, limit: int) -> None:
         self.app, self.prefix, self.limit = app, prefix, limit
-        self.detail = f"the request is larger than {limit / 1e6:g} MB: shrink the picture"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what it takes."""
+        """Passes on requests that are allowed."""
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(self.prefix):
             await self.app(scope, receive, send)
             return
-        kind = Headers(scope=scope).get("content-type", "nothing")
-        if not kind.lower().startswith(FORM):
-            await problem(415, f"the body is {kind}, not {FORM}: see /docs")(scope, receive, send)
-        elif too_long(scope, self.limit):
-            await problem(413, self.detail, CLOSE)(scope, receive, send)
+        content_type = Headers(scope=scope).get("content-type", "missing")
+        if content_type.lower().startswith(FORM):
+            await call_with_limit(self.app, self.limit, scope, receive, send)
         else:
-            await self.app(scope, counted(receive, self.limit, self.detail), send)
+            await problem(415, f"Content-Type must be {FORM}, got {content_type}: see /docs")(scope, receive, send)
 
 
-def too_long(scope: Scope, limit: int) -> bool:
-    """Whether a request says itself that its body has more bytes than ``limit``."""
+async def call_with_limit(app: ASGIApp, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+    """Calls an application; answers 413 if the body has more than ``limit`` bytes, whether or not its header says so."""
+    detail = f"the request is larger than {limit / 1e6:g} MB: shrink the picture"
     length = Headers(scope=scope).get("content-length", "0")
-    return len(length) > 15 or (length.isdecimal() and int(length) > limit)
-
-
-def counted(receive: Receive, limit: int, detail: str) -> Receive:
-    """Counts what is read, whatever the header said.
-
-    Args:
-        receive: what is read from.
-        limit: bytes of a body; one with more ends in ``HTTPException``.
-        detail: of that.
-    """
-    taken = 0
+    if len(length) > 15 or (length.isdecimal() and int(length) > limit):
+        await problem(413, detail, CLOSE)(scope, receive, send)
+        return
+    received = 0
 
     async def receive_counted() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > limit:
+        received += len(message.get("body", b""))
+        if received > limit:
             raise HTTPException(413, detail, CLOSE)
         return message
 
-    return receive_counted
+    await app(scope, receive_counted, send)
 
 
-def timed(receive: Receive) -> Receive:
-    """Ends in ``HTTPException`` where a body comes too slowly; only the waiting counts."""
-    waited, taken, complete = 0.0, 0, False
+def with_deadline(receive: Receive) -> Receive:
+    """Wraps ``receive``: it raises ``HTTPException`` if the body arrives too slowly. Only the time spent waiting counts."""
+    waited, received, complete = 0.0, 0, False
 
-    async def receive_timed() -> Message:
-        nonlocal waited, taken, complete
+    async def receive_in_time() -> Message:
+        nonlocal waited, received, complete
         if complete:
             return await receive()
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            # Without a task of its own, unlike wait_for: those who ask whether a client has gone do not wait at all.
-            async with asyncio.timeout(PATIENCE + taken / RATE - waited):
+            # Creates no task, unlike wait_for: a check whether the client disconnected must not wait at all.
+            async with asyncio.timeout(BODY_SECONDS + received / BYTES_PER_SECOND - waited):
                 message = await receive()
         except TimeoutError:
-            raise HTTPException(408, f"the body came to a halt after {taken} bytes: send it again", CLOSE) from None
-        waited += time.monotonic() - began
-        taken += len(message.get("body", b""))
+            raise HTTPException(408, f"the body stopped after {received} bytes: send it again", CLOSE) from None
+        waited += time.monotonic() - started
+        received += len(message.get("body", b""))
         complete = not message.get("more_body", False)
         return message
 
-    return receive_timed
+    return receive_in_time

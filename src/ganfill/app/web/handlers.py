@@ -1,4 +1,4 @@
-"""What happens on the page: each method is called by Gradio with values, and gives values or updates."""
+"""Event handlers of the page; Gradio calls them with values of components and applies the updates that they return."""
 
 import asyncio
 import logging
@@ -13,13 +13,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from ganfill.app import uploads
-from ganfill.app.errors import Cancelled, Unusable
+from ganfill.app.errors import Cancelled, RequestError
 from ganfill.app.http.schemas import Options
 from ganfill.app.jobs import Searches
-from ganfill.app.service import CompletionRequest, Service, Watch
+from ganfill.app.service import CompletionRequest, OnProgress, Service
 from ganfill.app.web import editor_layers, html, result_files
-from ganfill.app.web.canvas import Canvas, shown
-from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, seen
+from ganfill.app.web.canvas import Canvas, scale_to_canvas
+from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, visible
 from ganfill.errors import UserError
 from ganfill.images.holes import to_hole
 from ganfill.images.photo import Photo
@@ -29,68 +29,76 @@ from ganfill.model_io.model_file import PACKAGED
 EXAMPLES = sorted((PACKAGED / "demo").glob("*.png"))
 EXAMPLE_HOLE = "freeform"
 FRAMES = 24  # of the GIF
-PAUSE = 0.15  # seconds between two looks at a search
+POLL_SECONDS = 0.15  # between two updates of a search
 
-Each = TypeVar("Each")
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
 
-class Events:
-    """Answers what visitors do.
+class EventHandlers:
+    """Handles the events of the page.
 
     Args:
-        service: completes their photos.
-        kept: files that Gradio deletes when they are old; those of results are added.
-        pictures: folder of the uploads, and of all files that Gradio hands out.
+        service: completes the photos.
+        expiring: files that Gradio deletes after some time; the files of results are added to it.
+        pictures: folder of the uploads and of all files that the page shows.
     """
 
-    def __init__(self, service: Service, kept: set[str], pictures: Path) -> None:
-        self.service, self.kept, self.pictures, self.searches = service, kept, pictures, Searches()
+    def __init__(self, service: Service, expiring: set[str], pictures: Path) -> None:
+        self.service, self.expiring, self.pictures, self.searches = service, expiring, pictures, Searches()
 
-    def choose(self, upload: dict[str, Any] | None) -> UploadUpdate:
-        """Opens an uploaded photo; what is transparent counts as painted over."""
+    def open_upload(self, upload: dict[str, Any] | None) -> UploadUpdate:
+        """Opens an uploaded photo; its transparent pixels are painted."""
         if upload is None:
             return UploadUpdate()
         try:
             path, photo = self._decode(upload)
         except UserError as error:
-            return UploadUpdate(refusal=html.message(str(error)))
+            return UploadUpdate(upload_message=html.message(str(error)))
         hole = np.zeros(photo.pixels.shape[:2], bool) if photo.alpha is None else photo.alpha == 0
         return self._open(path, photo, hole)
 
-    def example(self, chosen: gr.SelectData) -> UploadUpdate:
-        """Opens an example, with a hole to begin with."""
-        photo = Photo.read(path := _chosen(chosen, EXAMPLES))
-        return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
+    def open_example(self, selected: gr.SelectData) -> UploadUpdate:
+        """Opens an example with a hole."""
+        photo = Photo.read(path := _select(selected, EXAMPLES))
+        return self._open(path, photo, self.service.draw_hole(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
 
-    def mask(self, upload: dict[str, Any] | None, easel: EditorState | None) -> UploadUpdate:
-        """Paints an uploaded mask, in place of what is painted."""
-        if upload is None or easel is None:
+    def open_mask(self, upload: dict[str, Any] | None, state: EditorState | None) -> UploadUpdate:
+        """Replaces the paint by an uploaded mask."""
+        if upload is None or state is None:
             return UploadUpdate()
         try:
-            hole = to_hole(self._decode(upload)[1], easel.canvas.hole.shape)
+            hole = to_hole(self._decode(upload)[1], state.canvas.hole.shape)
         except UserError as error:
-            return UploadUpdate(said=html.message(str(error)))
-        painted = replace(easel, canvas=replace(easel.canvas, hole=hole))
-        return UploadUpdate(painted, hint=html.hint(hole), editor=painted.editor())
+            return UploadUpdate(message=html.message(str(error)))
+        state = replace(state, canvas=replace(state.canvas, hole=hole))
+        return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value())
 
-    def paint(self, easel: EditorState | None) -> tuple[Any, Any]:
-        """Paints the hole that a photo begins with, when the editor is ready."""
-        if easel is None or not easel.waiting:
+    def paint_hole(self, state: EditorState | None) -> tuple[Any, Any]:
+        """Paints the initial hole when the editor has loaded the photo."""
+        if state is None or not state.loading:
             return gr.skip(), gr.skip()
-        ready = replace(easel, waiting=False)
-        return ready, ready.editor() if easel.canvas.hole.any() else gr.skip()
+        state = replace(state, loading=False)
+        return state, state.editor_value() if state.canvas.hole.any() else gr.skip()
 
-    def again(self, request: gr.Request) -> UploadUpdate:
-        """Goes back to the choice of a photo."""
-        self.searches.stop(str(request.session_hash))
-        return UploadUpdate(None, None, "", seen(True), seen(False), "", None, "", html.NOTHING_YET, seen(False))
+    def close_photo(self, request: gr.Request) -> UploadUpdate:
+        """Returns to the choice of a photo."""
+        self.cancel(request)
+        return UploadUpdate(
+            state=None,
+            start=visible(True),
+            work=visible(False),
+            hint="",
+            editor=None,
+            progress=html.NOTHING_YET,
+            outcome=visible(False),
+        )
 
     async def complete(
         self,
-        easel: EditorState | None,
-        painted: dict[str, Any] | None,
+        state: EditorState | None,
+        editor: dict[str, Any] | None,
         model: str,
         search: str,
         answers: int,
@@ -98,128 +106,118 @@ class Events:
         seed: float | None,
         request: gr.Request,
     ) -> AsyncIterator[SearchUpdate]:
-        """Searches, and tells how far it is until it is done; all values but the easel are as the client sent them."""
-        if easel is None:
-            yield SearchUpdate(said=html.message("there is no photo: choose one first"))
-            return
+        """Runs a search and shows its progress; all values except the state come from the client and may be invalid."""
         try:
-            options = Options.model_validate(
-                {"model": model, "search": search, "answers": answers, "align": align, "seed": seed or 0}
-            )
-            hole = easel.canvas.read(await asyncio.to_thread(editor_layers.read, painted, self.pictures))
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            yield SearchUpdate(said=html.message(f"{wrong['loc'][0]}: {wrong['msg']}"))
-            return
+            if state is None:
+                raise RequestError("there is no photo: choose one first")
+            options = _options(model=model, search=search, answers=answers, align=align, seed=seed or 0)
+            hole = state.canvas.read(await asyncio.to_thread(editor_layers.read, editor, self.pictures))
+            if not hole.any():
+                raise RequestError("nothing is painted: paint over the part to be filled")
         except UserError as error:
-            yield SearchUpdate(said=html.message(str(error)))
-            return
-        if not hole.any():
-            yield SearchUpdate(said=html.message("nothing is painted over: paint over what shall be filled"))
+            yield SearchUpdate(message=html.message(str(error)))
             return
 
-        def work(watch: Watch) -> result_files.Results:
-            photo = self._photo(easel)
-            order = CompletionRequest(
+        def work(on_progress: OnProgress) -> result_files.Results:
+            photo = self._decode_again(state.path)
+            completion_request = CompletionRequest(
                 photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
             )
-            filled = self.service.complete(order, watch)
-            return result_files.write(photo, hole, filled, easel.path.stem, easel.shown, self._folder())
+            filled = self.service.complete(completion_request, on_progress)
+            return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
 
-        yield SearchUpdate(seen(False), seen(True), "", html.progress(0, None), seen(False))
-        running = self.searches.start(str(request.session_hash), work)
+        yield SearchUpdate(visible(False), visible(True), "", html.progress(0, None), visible(False))
+        job = self.searches.start(str(request.session_hash), work)
         try:
-            told = None
-            while not running.done:
-                if told != (told := (running.share, running.picture is not None)):
-                    waiting = not running.share and len(self.service.queue) > 1
-                    yield SearchUpdate(progress=html.progress(running.share, running.picture, waiting))
-                await asyncio.sleep(PAUSE)
-            end = self._show(running.result())
-        except Cancelled:
-            end = SearchUpdate(said=html.message("cancelled"), progress=html.NOTHING_YET)
-        except UserError as error:
-            end = SearchUpdate(said=html.message(str(error)), progress=html.NOTHING_YET)
+            shown = None
+            while not job.future.done():
+                if shown != (shown := (job.progress, job.preview is not None)):
+                    waiting = not job.progress and len(self.service.queue) > 1
+                    yield SearchUpdate(progress=html.progress(job.progress, job.preview, waiting))
+                await asyncio.sleep(POLL_SECONDS)
+            update = self._show(job.future.result())
+        except (Cancelled, UserError) as error:
+            update = SearchUpdate(message=html.message(str(error)), progress=html.NOTHING_YET)
         except Exception:
             log.exception("a search failed")
-            words = "this went wrong, and it is not your fault; the server's log tells what happened"
-            end = SearchUpdate(said=html.message(words), progress=html.NOTHING_YET)
+            text = "the server failed: the reason is in its log"
+            update = SearchUpdate(message=html.message(text), progress=html.NOTHING_YET)
         finally:
-            running.stop()  # of a visitor who has left
-        yield end._replace(go=seen(True), stop=seen(False))
+            job.cancel()  # if the visitor left
+        yield update._replace(complete=visible(True), cancel=visible(False))
 
     def cancel(self, request: gr.Request) -> None:
-        """Ends the visitor's search."""
-        self.searches.stop(str(request.session_hash))
+        """Cancels the visitor's search."""
+        self.searches.cancel(str(request.session_hash))
 
-    def pick(self, chosen: gr.SelectData, found: result_files.Results | None) -> tuple[tuple[str, str], str]:
-        """Shows another answer, and hands it out."""
-        if found is None:
+    def show_answer(self, selected: gr.SelectData, results: result_files.Results | None) -> tuple[tuple[str, str], str]:
+        """Shows another answer and offers it for download."""
+        if results is None:
             raise gr.Error("there are no answers yet: press Complete first", print_exception=False)
-        answer = _chosen(chosen, found.answers)
-        return (str(found.before), str(answer.shown)), str(answer.full)
+        answer = _select(selected, results.answers)
+        return (str(results.before), str(answer.shown)), str(answer.full)
 
-    def _show(self, found: result_files.Results) -> SearchUpdate:
-        self.kept.update(map(str, found.files()))
-        best = found.answers[0]
+    def _show(self, results: result_files.Results) -> SearchUpdate:
+        best = results.answers[0]
+        self.expiring.update(map(str, best.full.parent.iterdir()))
         return SearchUpdate(
             progress="",
-            outcome=seen(True),
-            slider=(str(found.before), str(best.shown)),
-            remarks=html.remarks(found.remarks),
-            gallery=[(str(answer.shown), answer.caption) for answer in found.answers],
+            outcome=visible(True),
+            slider=(str(results.before), str(best.shown)),
+            remarks=html.remarks(results.remarks),
+            gallery=[(str(answer.shown), answer.caption) for answer in results.answers],
             download=str(best.full),
-            how=seen(bool(found.gif or found.extras)),
-            gif=gr.update(value=found.gif and str(found.gif), visible=bool(found.gif)),
+            details=visible(bool(results.gif or results.extras)),
+            gif=gr.update(value=results.gif and str(results.gif), visible=bool(results.gif)),
             extras=gr.update(
-                value=[(str(path), caption) for path, caption in found.extras], visible=bool(found.extras)
+                value=[(str(path), caption) for path, caption in results.extras], visible=bool(results.extras)
             ),
-            found=found,
+            results=results,
         )
 
     def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> UploadUpdate:
-        """Puts a photo on an easel."""
-        handy = self._folder() / "shown.png"
-        save(shown(photo.pixels), handy)
-        self.kept.add(str(handy))
-        easel = EditorState(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
+        """Shows a photo in the editor."""
+        shown = self._new_folder() / "shown.png"
+        save(scale_to_canvas(photo.pixels), shown)
+        self.expiring.add(str(shown))
+        state = EditorState(path, shown, Canvas.of(photo.pixels, hole), loading=True)
         return UploadUpdate(
-            easel=easel,
-            start=seen(False),
-            work=seen(True),
+            state=state,
+            start=visible(False),
+            work=visible(True),
             hint=html.hint(hole),
-            editor=easel.editor(),
+            editor=state.editor_value(),
             progress=html.NOTHING_YET,
-            outcome=seen(False),
+            outcome=visible(False),
         )
 
     def _decode(self, upload: object) -> tuple[Path, Photo]:
+        content = uploads.read(upload, self.pictures, self.service.limits.megabytes)
         path = uploads.locate(upload, self.pictures)
-        return path, self.service.decode(self._read(path, self.pictures), path.name)
+        return path, self.service.decode(content, f"“{path.name}”")
 
-    def _read(self, path: Path, folder: Path) -> bytes:
-        return uploads.read({"path": str(path)}, folder, self.service.limits.megabytes)
+    def _decode_again(self, path: Path) -> Photo:
+        """Decodes an example, or an upload that was opened before."""
+        if not path.is_file():
+            raise RequestError("this photo was deleted from the server after some hours: choose it again")
+        content = uploads.read({"path": str(path)}, path.parent, self.service.limits.megabytes)
+        return self.service.decode(content, f"“{path.name}”")
 
-    def _photo(self, easel: EditorState) -> Photo:
-        """The photo on an easel.
-
-        Raises:
-            UserError: its file has been deleted in the meantime.
-        """
-        try:
-            content = self._read(easel.path, easel.path.parent)  # an example, or an upload that was looked at before
-        except Unusable:
-            raise UserError("this photo has been here for so long that it was deleted: choose it again") from None
-        return self.service.decode(content, easel.path.name)
-
-    def _folder(self) -> Path:
-        """A new one among the files that Gradio hands out."""
+    def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.pictures))
 
 
-def _chosen(chosen: gr.SelectData, among: Sequence[Each]) -> Each:
-    """The one whose number a client sent."""
-    index = chosen.index
-    if not isinstance(index, int) or not 0 <= index < len(among):
-        raise gr.Error(f"there is no number {index!r:.40} to choose: reload the page", print_exception=False)
-    return among[index]
+def _options(**values: Any) -> Options:
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(f"{first['loc'][0]}: {first['msg']}") from None
+
+
+def _select(selected: gr.SelectData, items: Sequence[Item]) -> Item:
+    """Returns the item with the index that the client sent."""
+    index = selected.index
+    if not isinstance(index, int) or not 0 <= index < len(items):
+        raise gr.Error(f"there is no picture number {index!r:.40}: reload the page", print_exception=False)
+    return items[index]

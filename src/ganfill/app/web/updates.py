@@ -1,8 +1,9 @@
-"""What a visitor works on, and what handlers give back to the page."""
+"""The state of a visitor's editor, and the updates of the page that handlers return."""
 
+from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -11,59 +12,39 @@ from ganfill.app.web.canvas import Canvas
 
 @dataclass(frozen=True)
 class EditorState:
-    """A photo on its easel: what a visitor is working on.
+    """The photo that a visitor works on.
 
     Attributes:
-        path: of the photo as it was uploaded; it is decoded anew when needed, so that nobody holds memory.
-        shown: a file of the photo at the size of the canvas.
-        canvas: that is painted on.
-        waiting: True while the editor is being made ready for the photo; it takes paint only then.
+        path: the uploaded file; it is decoded again when needed, so that idle visitors occupy no memory.
+        shown: file of the photo at the size of the canvas.
+        canvas: the drawing canvas.
+        loading: True until the editor has loaded the photo; it accepts paint only after that.
     """
 
     path: Path
     shown: Path
     canvas: Canvas
-    waiting: bool = False
+    loading: bool = False
 
-    def editor(self) -> dict[str, Any]:
-        """What the editor shall show."""
-        layers = [] if self.waiting else self.canvas.layers()
+    def editor_value(self) -> dict[str, Any]:
+        """Returns the value for Gradio's editor."""
+        layers = [] if self.loading else self.canvas.layers()
         return {"background": str(self.shown), "layers": layers, "composite": None}
 
 
-class UploadUpdate(NamedTuple):
-    """The page's parts that an opened photo changes, or what becomes of them."""
-
-    easel: Any = gr.skip()
-    drop: Any = None
-    refusal: Any = ""
-    start: Any = gr.skip()
-    work: Any = gr.skip()
-    hint: Any = gr.skip()
-    editor: Any = gr.skip()
-    said: Any = ""
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
+# The components that change with the photo, and those that change with a search, named as in ``layout.build``.
+UploadUpdate = namedtuple(
+    "UploadUpdate",
+    "state upload upload_message start work hint editor message progress outcome",
+    defaults=[gr.skip(), None, "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), "", gr.skip(), gr.skip()],
+)
+SearchUpdate = namedtuple(
+    "SearchUpdate",
+    "complete cancel message progress outcome slider remarks gallery download details gif extras results",
+    defaults=[gr.skip()] * 13,
+)
 
 
-class SearchUpdate(NamedTuple):
-    """The page's parts that a search changes, or what becomes of them."""
-
-    go: Any = gr.skip()
-    stop: Any = gr.skip()
-    said: Any = gr.skip()
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-    slider: Any = gr.skip()
-    remarks: Any = gr.skip()
-    gallery: Any = gr.skip()
-    download: Any = gr.skip()
-    how: Any = gr.skip()
-    gif: Any = gr.skip()
-    extras: Any = gr.skip()
-    found: Any = gr.skip()
-
-
-def seen(visible: bool) -> dict[str, Any]:
-    """Shows or hides a part of the page."""
-    return gr.update(visible=visible)
+def visible(value: bool) -> dict[str, Any]:
+    """Shows or hides a component."""
+    return gr.update(visible=value)
