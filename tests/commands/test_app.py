@@ -41,7 +41,7 @@ def test_a_port_that_is_taken(model_path, capsys):
     [
         ("port=70000", "port=70000 is no port"),
         ("host=192.0.2.1", "host=192.0.2.1 port=0 cannot be used"),
-        ("megabytes=-1", "give numbers above 0"),
+        ("megabytes=-1", "megabytes must be a number above 0, got -1"),
         ("models=none.safetensors", "model=none.safetensors: no such file"),
         ("device=abacus", "device=abacus is not a device"),
     ],

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 # What makes no difference to a training, or, as kimg, has a column of its own.
-IGNORED = ("out", "logger", "device", "terms", "kimg")
+IGNORED = ("out", "logger", "callbacks", "device", "terms", "kimg")
 TARGET = "_target_"
 NONE = "none"  # a part, or a value, that is switched off
 
