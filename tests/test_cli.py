@@ -15,6 +15,12 @@ def test_help_lists_every_command(capsys):
     assert text.count("  ganfill ") >= 2
 
 
+def test_the_version_is_a_word_or_an_option(capsys):
+    assert cli.run(["version"]) == cli.run(["--version"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second and first.startswith("ganfill ")
+
+
 def test_a_commands_help_is_its_own(capsys):
     assert cli.run(["export", "--help"]) == 0
     assert "format=onnx" in capsys.readouterr().out

@@ -148,5 +148,14 @@ def test_wrong_arguments_name_the_part():
         build(OmegaConf.create({"_target_": "ganfill.models.latent.Normal", "size": 3}))
 
 
+def test_a_cause_without_a_text_is_named_by_its_type(monkeypatch):
+    def silent(self, dim):
+        raise AssertionError
+
+    monkeypatch.setattr("ganfill.models.latent.Normal.__init__", silent)
+    with pytest.raises(UserError, match=r"Normal cannot be built with these settings: AssertionError$"):
+        build({"_target_": "ganfill.models.latent.Normal", "dim": 3})
+
+
 def test_keys_are_dotted():
     assert {"kimg", "loss", "optimizer.generator.lr"} <= set(keys("train"))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from ganfill.errors import UserError
 from ganfill.plugins import locate
 
-TYPES = {"text": str, "texts": str | list[str], "list": list, "number": float, "whole number": int, "null": None}
+TYPES = {"text": str, "texts": str | list[str], "number": float, "whole number": int, "null": None}
 NAMES = {str: "text", Path: "text", list: "a list", float: "a number", int: "a whole number", bool: "true or false"}
 DECLARED = re.compile(rf"({'|'.join(TYPES)})(?: (above|from) ([\d.]+))?")
 INTERPOLATION = re.compile(r"\$\{([\w.]+)\}")
