@@ -17,7 +17,7 @@ from ganfill.files import partial_path, write_atomically
 # learning rate follows its kimg.
 FREE_KEYS = (
     *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("features", "fd_kimg", "fd_samples", "completion_kimg"),
+    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg"),
 )
 
 
