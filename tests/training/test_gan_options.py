@@ -143,7 +143,7 @@ def test_schedules_shapes():
     assert [wave.at(n).lr for n in (0, 2000, 3000)] == pytest.approx([1, 0.5, 0])
     assert wave.at(1500).lr == pytest.approx(0.5 + 0.5 * 2**-0.5)
     assert line.at(5000).beta1 is None
-    with pytest.raises(ValueError, match="schedule.kimg must be above 0, got 0"):
+    with pytest.raises(ValueError, match=r"schedule\.kimg must be above 0, got 0"):
         Linear(0)
     with pytest.raises(ValueError, match=r"lr must be a first and a last value, got \(1,\)"):
         Linear(1, lr=(1,))

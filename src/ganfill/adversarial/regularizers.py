@@ -65,7 +65,8 @@ class R1(Regularizer):
         """Returns the weighted penalty."""
         # One batch after the other: together they would share the statistics of batch norm.
         gradients = [input_gradients(discriminator, images) for images in self._penalized(real, fake)]
-        return self.gamma / 2 * sum(gradient.square().sum((1, 2, 3)).mean() for gradient in gradients)
+        squares = [gradient.square().sum((1, 2, 3)).mean() for gradient in gradients]
+        return self.gamma / 2 * torch.stack(squares).sum()
 
     def _penalized(self, real: Tensor, fake: Tensor) -> tuple[Tensor, ...]:
         return (real,)

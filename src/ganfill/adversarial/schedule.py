@@ -71,9 +71,13 @@ class Linear:
     def at(self, images_seen: int) -> Settings:
         """Returns the settings after ``images_seen`` images."""
         progress = self.shape(min(1.0, max(0.0, images_seen / 1000 - self.start_kimg) / self.kimg))
-        pairs = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
+
+        def between(pair: Range) -> float:
+            return pair[0] + (pair[1] - pair[0]) * progress
+
         return Settings(
-            **{k: None if pair is None else pair[0] + (pair[1] - pair[0]) * progress for k, pair in pairs.items()}
+            *(between(pair) for pair in (self.lr, self.gamma, self.p, self.ema)),
+            *(None if pair is None else between(pair) for pair in (self.beta1, self.beta2)),
         )
 
     def shape(self, progress: float) -> float:

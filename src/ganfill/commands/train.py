@@ -11,7 +11,6 @@ from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import as_words, build, to_plain
 from ganfill.devices import choose_device, describe
-from ganfill.metrics.features import load_networks
 from ganfill.training import distributed
 from ganfill.training.callbacks.collapse import Collapse
 from ganfill.training.callbacks.completions import Completions
@@ -37,7 +36,13 @@ def train(device: torch.device, config: DictConfig) -> None:
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     length = config.kimg, config.minutes
     precision = choose_precision(config.precision, device)
-    judges = load_networks(as_words(config.features))
+    callbacks = [
+        Samples(out, config.sample_kimg, *length),
+        Completions(out, config.completion_kimg, *length),
+        Distances(out, config.fd_kimg, *length, as_words(config.features), config.fd_samples),
+        Collapse(config.sample_kimg),
+        ModelArtifact(out),
+    ]
     if distributed.rank() == 0:
         init_run_dir(out, plain)
     gan = build_gan(config)
@@ -52,13 +57,7 @@ def train(device: torch.device, config: DictConfig) -> None:
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
-        callbacks=[
-            Samples(out / "samples", config.sample_kimg, *length),
-            Completions(out, config.completion_kimg, *length),
-            Distances(out, judges, config.fd_kimg, config.fd_samples, *length),
-            Collapse(config.sample_kimg),
-            ModelArtifact(out),
-        ],
+        callbacks=callbacks,
     )
     if trained:
         kimg = gan.images_seen / 1000
