@@ -34,7 +34,7 @@ def test_a_commands_help_is_its_own(capsys):
         (["export", "--fast", "run=r", "out=o"], "--fast is no option of ganfill export"),
         (["train", "data=synthetic", "out=o", "precision=half"], "precision=half is not known: use auto, 32-true or"),
         (["train", "data=synthetic", "out=o", "batch_size=0"], "batch_size must be a whole number from 1, got 0"),
-        (["train", "data=synthetic", "data.n=0", "out=o"], "data.n=0 is no number of pictures"),
+        (["train", "data=synthetic", "data.n=0", "out=o"], "data.n must be at least 1, got 0"),
         (
             ["train", "data=synthetic", "data.path=p", "out=o"],
             "data.path is no key of ganfill train: did you mean data.",

@@ -86,7 +86,7 @@ def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbe
     monkeypatch.setattr("ganfill.report.plot_style.DPI", 30)  # plots are drawn quickly
     assert [cli.run(["leaderboard", str(tmp_path / name)]) for name in ("killed", "undisturbed")] == [0, 0]
     tables = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("killed", "undisturbed")]
-    assert tables[0] == tables[1] and b"fd_pixels_best" in tables[0]
+    assert tables[0] == tables[1] and b"fd_pyramid_best" in tables[0]
 
 
 def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, monkeypatch):

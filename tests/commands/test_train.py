@@ -28,7 +28,7 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     assert [path.name for path in (out / "completions").iterdir()] == ["kimg000000.png"]
     completed = [line.split(",")[:2] for line in (out / "completions.csv").read_text().splitlines()[1:]]
     assert completed == [[kimg, f"drawn/{i}"] for kimg in ("0.0", "0.112") for i in range(4)]
-    assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pixels,kd_pixels,diversity\n0.112,")
+    assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pyramid,kd_pyramid,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
     assert summary["seconds"] > 0 and summary["versions"]["torch"]
@@ -101,7 +101,7 @@ def test_tensorboard_gets_scalars_grids_and_the_configuration(tmp_path):
     assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", "logger=tensorboard"]) == 0
     (events,) = (tmp_path / "tensorboard").glob("events.*")
     content = events.read_bytes()
-    for name in ("losses/loss_d", "distances/fd_pixels", "completions/psnr_hole", "completions/sheet", "config"):
+    for name in ("losses/loss_d", "distances/fd_pyramid", "completions/psnr_hole", "completions/sheet", "config"):
         assert name.encode() in content
     assert all(f"samples/{name}".encode() in content for name in ("ema", "raw", "interpolation"))
     assert not (tmp_path / "wandb").exists()

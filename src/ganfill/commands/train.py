@@ -10,10 +10,9 @@ from omegaconf import DictConfig
 
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
-from ganfill.config import as_words, build, to_plain
+from ganfill.config import build, to_plain
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
-from ganfill.metrics.features import load_networks
 from ganfill.training import distributed
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
@@ -66,15 +65,14 @@ def train(device: torch.device, config: DictConfig) -> None:
 
 
 def build_callbacks(config: DictConfig) -> list[pl.Callback]:
-    """Returns the callbacks of a configuration of ``train``; the argument ``networks`` gets the networks of ``features``.
+    """Returns the callbacks of a configuration of ``train``.
 
     Raises:
-        UserError: a network cannot be loaded, or an object is not a callback of Lightning.
+        UserError: a callback refuses its settings, or an object is not a callback of Lightning.
     """
-    networks = load_networks(as_words(config.features))
     callbacks = []
     for name, node in config.callbacks.items():
-        callback = build(node, **({"networks": networks} if "networks" in node else {}))
+        callback = build(node)
         if not isinstance(callback, pl.Callback):
             raise UserError(f"callbacks.{name}: {node._target_} is not a pytorch_lightning.Callback")
         callbacks.append(callback)
