@@ -136,7 +136,7 @@ def test_an_interrupt_stops_the_whole_sweep(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "loss=non_saturating,seed=1/config.yaml").exists()
     assert (tmp_path / "cells.txt").read_text() == "loss=non_saturating,seed=0\nloss=non_saturating,seed=1\n"
     assert cli.run(["leaderboard", str(tmp_path)]) == 1
-    assert "2 of 2 cells are not finished: loss=non_saturating,seed=0 (not st" in capsys.readouterr().err
+    assert "2 of 2 runs are not finished: loss=non_saturating,seed=0 (not st" in capsys.readouterr().err
 
 
 def test_what_is_finished_is_looked_for_without_writing(tmp_path):

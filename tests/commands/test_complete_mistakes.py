@@ -29,7 +29,7 @@ def picture(path):
         (["a.png", "mask=center", "answers=1.5"], "answers=1.5 is no number of answers"),
         (["a.png", "mask=center", "device=tpu9"], "device=tpu9 is not a device"),
         (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
-        (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be made"),
+        (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be created"),
         (["a.png", "mask=center,center"], "mask=center,center: two masks share a name"),
         (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
     ],

@@ -83,7 +83,7 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(folder, t
         ("limit=many", "limit=many is not a whole number"),
         ("limit=0", "limit=0: give a resolution"),
         ("crop=middle", "crop=middle is not known: use center, none or a box"),
-        ("crop=0,0,10,20", "is no square box"),
+        ("crop=0,0,10,20", "is not a square box"),
         ("crop=7", "is not known"),
         ("split=validation", "split=validation is not known"),
         ("colour=red", "colour is no key of ganfill prepare"),
@@ -100,7 +100,7 @@ def test_a_source_without_pictures_ends_with_exit_code_2(tmp_path, capsys, caplo
     caplog.set_level(logging.WARNING)
     (tmp_path / "empty").mkdir()
     assert cli.run(["prepare", str(tmp_path / "empty"), f"out={tmp_path / 'out'}"]) == 2
-    assert "gives no picture (there are no files)" in capsys.readouterr().err
+    assert "contains no usable picture (there are no files)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -16,13 +16,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.summary import write_summary
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.alignment import Alignment, Placement, find_alignment
-from ganfill.images.holes import ALPHA, HoleSource, find_source
+from ganfill.images.holes import ALPHA, HoleSource
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
@@ -63,7 +63,8 @@ def run(config: DictConfig) -> Path:
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
     model = model_file.load(config.model, choose_device(config.device))
-    sources = dict(find_source(mask, model.resolution, config.seed, config.invert) for mask in masks)
+    all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
+    sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
@@ -118,7 +119,7 @@ class _Reader:
                 continue
             if not hole.any():
                 log.warning("%s: nothing is missing, the picture stays as it is", job.path)
-            yield Work(job, photo, hole, place(self.alignment, photo.pixels, hole, self.resolution))
+            yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:

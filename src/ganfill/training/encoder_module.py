@@ -11,7 +11,6 @@ from ganfill import seeding
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.pixels import to_float
-from ganfill.models.latent import typical
 from ganfill.models.model import Model
 from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
 
@@ -85,7 +84,7 @@ class EncoderTraining(GanfillModule):
         guess = self.encoder(image * known, known).float()
         in_hole, outside = errors(generator(guess[:n]).float(), image[:n], known[:n])
         distance = (guess[n:] - z).square().mean()
-        beyond = (guess - typical(guess, self.latent)).square().sum(1).mean()
+        beyond = (guess - self.latent.project(guess)).square().sum(1).mean()
         loss = in_hole + self.known_weight * outside + self.latent_weight * (distance + beyond)
         self._descend(loss)
         self.finite &= torch.isfinite(loss.detach())

@@ -7,7 +7,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from ganfill.images.pixels import to_uint8
-from ganfill.metrics.collapse import IN_A_ROW, has_stalled, lacks_diversity, tell_alike, tell_stalled
+from ganfill.metrics.collapse import IN_A_ROW, diversity_warning, has_stalled, lacks_diversity, stall_warning
 from ganfill.metrics.diversity import spread
 from ganfill.training import distributed
 from ganfill.training.callbacks.periodic import StepCallback, as_gan
@@ -61,13 +61,13 @@ class Collapse(StepCallback):
         if all(map(math.isfinite, (logit_real, logit_fake, gradient_g))):
             self.game = [*self.game[1 - IN_A_ROW :], (logit_real, logit_fake, gradient_g)]
         if has_stalled(self.game):
-            self._warn(tell_stalled(kimg, logit_real, logit_fake, gradient_g), "stalled")
+            self._warn(stall_warning(kimg, logit_real, logit_fake, gradient_g), "stalled")
 
     def judge_diversity(self, kimg: float, diversity: float) -> None:
         """Warns if the samples have lacked diversity for long."""
         self.diversity.append((kimg, diversity))
         if lacks_diversity(self.diversity):
-            self._warn(tell_alike(kimg, diversity), "diversity")
+            self._warn(diversity_warning(kimg, diversity), "diversity")
 
     def _warn(self, message: str, cause: str) -> None:
         if cause not in self.warned:

@@ -27,7 +27,7 @@ from ganfill.training.loggers import log_pictures, log_row, log_table
 log = logging.getLogger(__name__)
 
 PICTURES, ANSWERS, SEED = 4, 2, 0
-# Short, and the generator's picture is pasted as it is, neither optimized further nor blended, to show the generator.
+# A short search without refinement or blending, so that the answers show the generator itself.
 SEARCH = from_pool(steps=48, starts=4, pool=256, cut_steps=0, blend=Paste())
 FIGURES = ("psnr_hole", "l1_hole", "score")
 

@@ -1,6 +1,5 @@
 """Grids of generated pictures from z that never change."""
 
-import math
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -11,7 +10,6 @@ from torchvision.utils import make_grid
 from ganfill import seeding
 from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
-from ganfill.models.latent import Normal, Uniform
 from ganfill.training import distributed
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan
 from ganfill.training.gan import GAN
@@ -65,20 +63,7 @@ class Samples(PeriodicCallback):
 def interpolate(gan: GAN) -> torch.Tensor:
     """Draws four interpolations of eight pictures, (32, 3, H, W), by the averaged generator; they depend on the seed."""
     start, end = gan.latent.sample(2 * INTERPOLATIONS, seeding.generator(gan.seed, "interpolation")).chunk(2)
-    return gan.generator_ema(interpolate_latents(gan.latent, start, end, COLUMNS).flatten(0, 1).to(gan.device))
-
-
-def interpolate_latents(latent: Normal | Uniform, start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
-    """Interpolates z (N, d) in ``steps`` steps, both ends included; returns (N, steps, d).
-
-    Spherically for a normal prior, which keeps |z| typical (White 2016, arXiv 1609.04468); linearly for a bounded one.
-    """
-    t = torch.linspace(0, 1, steps)[:, None]
-    start, end = start[:, None], end[:, None]
-    if latent.bounded:
-        return start + t * (end - start)
-    angle = torch.cosine_similarity(start, end, -1).clamp(-1, 1).acos()[..., None].clamp(1e-4, math.pi - 1e-4)
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+    return gan.generator_ema(gan.latent.interpolate(start, end, COLUMNS).flatten(0, 1).to(gan.device))
 
 
 def _grid(images: torch.Tensor) -> Image.Image:
