@@ -2,10 +2,11 @@
 
 import re
 
-INCEPTION, PIXELS = "inception", "pixels"
+INCEPTION, PIXELS, PYRAMID = "inception", "pixels", "pyramid"
 BUILT_IN = {
     INCEPTION: "Inception features, as published for FID and KID",
     PIXELS: "8x8 thumbnails, colour and layout only",
+    PYRAMID: "built-in features, 8x8 thumbnails and local contrast at each scale, not a trained network",
 }  # a network of the user's own cannot have one of these names
 
 

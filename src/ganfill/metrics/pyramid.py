@@ -3,8 +3,6 @@
 import torch
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate
 
-PYRAMID = "pyramid"
-DESCRIPTION = "built-in features (8x8 thumbnails and local contrast at each scale), not by a trained network"
 THUMBNAIL = 8  # pixels a side
 CELLS = 4  # a side, in which contrast is measured
 LEVEL = 1 / 127.5

@@ -91,7 +91,7 @@ def test_without_a_network_built_in_features_judge(tmp_path, train, table, caplo
     assert list(row) == ["kimg", "fd_pyramid", "kd_pyramid", "diversity"]
     assert row["kimg"] == "0.112" and float(row["fd_pyramid"]) > 1  # the end is measured, whatever the interval
     (message,) = (record.message for record in caplog.records if "best.ckpt" in record.message)
-    assert message.startswith(f"best.ckpt has the lowest fd_pyramid ({float(row['fd_pyramid']):g}), chosen by built-in")
+    assert message.startswith(f"best.ckpt has the lowest fd_pyramid ({float(row['fd_pyramid']):g}): built-in features")
 
 
 def test_nothing_is_measured_at_an_interval_of_zero(tmp_path, train):

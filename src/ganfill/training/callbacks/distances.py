@@ -17,8 +17,9 @@ from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
 from ganfill.metrics.distances import SUBSET_SIZE, frechet, kernel
 from ganfill.metrics.diversity import CHUNK, spread
+from ganfill.metrics.feature_names import PYRAMID, describe
 from ganfill.metrics.features import FeatureNetwork, extract, load_networks
-from ganfill.metrics.pyramid import DESCRIPTION, PYRAMID, pyramid
+from ganfill.metrics.pyramid import pyramid
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan, own_randomness
@@ -101,8 +102,8 @@ class Distances(PeriodicCallback):
         """Measures the end; warns if the best checkpoint was chosen by built-in features."""
         super().on_train_end(trainer, pl_module)
         if self.best < math.inf and self.networks[0].name == PYRAMID:
-            message = "best.ckpt has the lowest %s (%g), chosen by %s: features=... takes one"
-            log.warning(message, self.names[0], self.best, DESCRIPTION)
+            name = self.names[0]
+            log.warning("best.ckpt has the lowest %s (%g): %s; features=... takes one", name, self.best, describe(name))
 
     def _begin(self, data: FFHQDataModule, gan: GAN) -> None:
         self.n = n = min(self.n, len(data.rows) // 2)
