@@ -94,7 +94,7 @@ def make_trainer(device: torch.device, precision: str, loggers: list[Logger], ca
     Of several processes Lightning does not know: its ``DistributedDataParallel`` expects gradients of all parameters at
     every backward pass, but a step of a GAN has those of one network. The module averages them itself.
     """
-    setattr(rank_zero_only, "rank", distributed.rank())  # only the first process warns
+    rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]  # only the first warns
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The averaged generator is in eval mode on purpose; the other warning is about Lightning's own use of torch.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
