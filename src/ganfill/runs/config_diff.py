@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-IGNORED = ("out", "logger", "callbacks", "device", "terms", "kimg")  # they do not change a training; kimg has a column anyway
+IGNORED = ("out", "logger", "callbacks", "device", "terms", "kimg")  # they do not change a training; kimg has a column
 TARGET = "._target_"
 NONE = "none"
 
