@@ -63,29 +63,19 @@ def _turn(angle: Tensor) -> Tensor:
 
 
 def source(
-    flip: Tensor,
-    quarters: Tensor,
-    pixels: Tensor,
-    zoom: Tensor,
-    before: Tensor,
-    stretch: Tensor,
-    after: Tensor,
-    fraction: Tensor,
+    flip: Tensor,  # 1 mirrors left and right, 0 does not
+    quarters: Tensor,  # 0 to 3 quarter turns counter-clockwise
+    pixels: Tensor,  # (N, 2), translation by whole pixels
+    zoom: Tensor,  # factor of an isotropic scaling
+    before: Tensor,  # angle of the rotation before the stretch
+    stretch: Tensor,  # factor of x; y is scaled by its inverse
+    after: Tensor,  # angle of the rotation after the stretch
+    fraction: Tensor,  # (N, 2), translation by any number of pixels
 ) -> tuple[Tensor, Tensor]:
     """Combines ADA's geometric transformations, in this order, into one affine map (arXiv 2006.06676, appendix B).
 
-    Positions are (x, y) in pixels from the picture's centre, x to the right and y down. All arguments are floating-point;
-    flips, quarter turns and whole pixels stay exact.
-
-    Args:
-        flip: (N,), 1 mirrors left and right, 0 does not.
-        quarters: (N,), 0, 1, 2 or 3 quarter turns counter-clockwise.
-        pixels: (N, 2), translation by whole pixels.
-        zoom: (N,), factor of an isotropic scaling.
-        before: (N,), angle of the rotation before the stretch.
-        stretch: (N,), x is scaled by it, y by its inverse.
-        after: (N,), angle of the rotation after the stretch.
-        fraction: (N, 2), translation by any number of pixels.
+    Positions are (x, y) in pixels from the picture's centre, x to the right and y down. All arguments are floating-point,
+    (N,) unless stated otherwise; flips, quarter turns and whole pixels stay exact.
 
     Returns:
         ``linear`` (N, 2, 2) and ``offset`` (N, 2): the result at ``position`` shows the original at

@@ -6,37 +6,32 @@ equal micro-batches average to that of their batch. All use softplus(x) = log(1 
 -log sigmoid(x) = softplus(-x) neither overflows nor loses its gradient.
 """
 
-from typing import Protocol
-
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
-class Loss(Protocol):
-    """Pair of losses.
+class Loss:
+    """Pair of losses; the default for the generator is that of a critic, -D(G(z)).
 
     Attributes:
         relativistic: True if the generator's loss needs logits of real pictures by the updated discriminator.
         boundary: the logit between real and fake pictures; None if only differences of logits have a meaning.
     """
 
-    relativistic: bool
-    boundary: float | None
+    relativistic = False
+    boundary: float | None = 0.0
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the loss of the discriminator."""
-        ...
+        raise NotImplementedError
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-        """Returns the loss of the generator."""
-        ...
+        """-D(G(z)), averaged over the batch."""
+        return -fake_logits.mean()
 
 
-class NonSaturating:
+class NonSaturating(Loss):
     """The usual substitute: G minimizes -log D(G(z)) (Goodfellow et al. 2014, arXiv 1406.2661, end of section 3)."""
-
-    relativistic = False
-    boundary: float | None = 0.0
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """-log D(x) - log(1 - D(G(z))), averaged over the batch; equation 1 with reversed sign."""
@@ -55,11 +50,10 @@ class Minimax(NonSaturating):
         return -softplus(fake_logits).mean()
 
 
-class LeastSquares:
+class LeastSquares(Loss):
     """Regresses logits to 1 for real and to 0 for fake (Mao et al. 2017, arXiv 1611.04076, equation 9)."""
 
-    relativistic = False
-    boundary: float | None = 0.5
+    boundary = 0.5
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """((D(x) - 1)^2 + D(G(z))^2) / 2, averaged over the batch."""
@@ -70,22 +64,15 @@ class LeastSquares:
         return (fake_logits - 1).square().mean() / 2
 
 
-class Hinge:
+class Hinge(Loss):
     """D has a margin of 1, G none (Lim and Ye 2017, arXiv 1705.02894; Miyato 2018, 1802.05957, eq. 16, 17)."""
-
-    relativistic = False
-    boundary: float | None = 0.0
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), averaged over the batch."""
         return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """-D(G(z)), averaged over the batch."""
-        return -fake_logits.mean()
 
-
-class Wasserstein(Hinge):
+class Wasserstein(Loss):
     """Difference of the critic's means (Arjovsky et al. 2017, arXiv 1701.07875, equations 2 and 3).
 
     Only with a bound on the slope of D, a gradient penalty or spectral normalization; without one the logits grow without
@@ -99,7 +86,7 @@ class Wasserstein(Hinge):
         return fake_logits.mean() - real_logits.mean()
 
 
-class Relativistic:
+class Relativistic(Loss):
     """Compares each fake with a real picture (Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.1).
 
     RSGAN there; R3GAN (Huang et al. 2024, arXiv 2501.05441) calls it RpGAN and adds R1 and R2, without which it may not
@@ -107,7 +94,7 @@ class Relativistic:
     """
 
     relativistic = True
-    boundary: float | None = None
+    boundary = None
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """-log sigmoid(D(x) - D(G(z))), averaged over the pairs."""

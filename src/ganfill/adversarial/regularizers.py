@@ -1,12 +1,9 @@
 """Penalties that keep the discriminator smooth.
 
-``regularizer(discriminator, real, fake, generator)`` returns the weighted penalty, a scalar tensor that is added to the
-discriminator's loss. ``discriminator`` is any callable from pictures to logits (N,). ``real`` and ``fake`` are pictures
-(N, 3, H, W), constants that stay unchanged. ``generator`` is a CPU ``torch.Generator``, the only source of randomness.
-
-A penalty is applied at every ``interval``-th step of the discriminator and then counts ``interval`` times (lazy
-regularization, Karras et al. 2020, arXiv 1912.04958, section 3.1). It is a mean over the batch, so the penalties of equal
-micro-batches average to that of their batch; LeCam is the exception.
+``regularizer(discriminator, real, fake, generator)`` returns the weighted penalty, a scalar tensor. ``discriminator`` is
+any callable from pictures to logits (N,). ``real`` and ``fake`` are constant pictures (N, 3, H, W). ``generator`` is a CPU
+``torch.Generator``, the only source of randomness. A penalty is a mean over the batch, so the penalties of equal
+micro-batches average to that of their batch, except for LeCam.
 
 The gradient of the summed logits is each picture's own gradient only if the discriminator has no batch norm: in training
 mode batch norm adds the effect of a picture on the others, and every application moves its running statistics. These
@@ -35,7 +32,8 @@ class Regularizer(nn.Module):
 
     Args:
         gamma: weight, 0 or more.
-        interval: number of discriminator steps from one application to the next, a whole number.
+        interval: a whole number; the penalty is applied at every ``interval``-th step of the discriminator and counts
+            ``interval`` times (lazy regularization, Karras et al. 2020, arXiv 1912.04958, section 3.1).
 
     Raises:
         ValueError: ``gamma`` or ``interval`` is out of range.

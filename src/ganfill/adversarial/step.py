@@ -6,11 +6,9 @@ trained against the other (Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1)
     D minimizes  L_D(D(x), D(G(z))) + penalty(x, G(z))    while G(z) is held constant;
     G minimizes  L_G(D(G(z)), D(x))                       while D is held constant.
 
-Any pair of losses in ``ganfill.adversarial.losses`` takes the place of L_D and L_G, and any of
-``ganfill.adversarial.regularizers`` that of the penalty. ``augment`` transforms all pictures that D sees, real and fake,
-and G is trained through it (Karras et al. 2020, arXiv 2006.06676; Zhao et al. 2020, arXiv 2006.10738).
-
-Both functions accumulate gradients, scaled by ``weight``, and leave the weights as they are. The caller does the rest:
+``ganfill.adversarial.losses`` has the pairs L_D and L_G, ``ganfill.adversarial.regularizers`` the penalties. ``augment``
+transforms all pictures that D sees, and G is trained through it (Karras et al. 2020, arXiv 2006.06676; Zhao et al. 2020,
+arXiv 2006.10738). Both functions accumulate gradients and leave the weights as they are. The caller does the rest:
 
     optimizer_d.zero_grad()
     step = discriminator_step(generator, discriminator, loss, real, z)
@@ -43,21 +41,13 @@ def identity(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class DiscriminatorStep:
-    """Result of ``discriminator_step``, without gradients except for ``fake``.
+    """Result of ``discriminator_step``, detached except for ``fake``."""
 
-    Attributes:
-        loss: scalar, without the penalty.
-        real_logits: float32 (N,).
-        fake_logits: float32 (N,).
-        fake: the generator's pictures (N, 3, H, W), with their graph if it was kept.
-        penalty: scalar, before ``penalty_weight``; None if there was none.
-    """
-
-    loss: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
-    fake: Tensor
-    penalty: Tensor | None
+    loss: Tensor  # scalar, without the penalty
+    real_logits: Tensor  # float32 (N,)
+    fake_logits: Tensor  # float32 (N,)
+    fake: Tensor  # the generator's pictures (N, 3, H, W), with their graph if it was kept
+    penalty: Tensor | None  # scalar, before ``penalty_weight``
 
 
 def discriminator_step(
@@ -84,10 +74,10 @@ def discriminator_step(
         real: pictures (N, 3, H, W) in [-1, 1].
         z: latent vectors (N, d).
         augment: transforms pictures before the discriminator sees them.
-        penalty: maps real and fake pictures to a scalar; always evaluated in float32.
+        penalty: maps real and fake pictures to a scalar, without autocast.
         penalty_weight: factor of the penalty; the interval of a lazy one (Karras et al. 2020, arXiv 1912.04958).
-        weight: factor of all gradients; the share of the batch if this is a micro-batch.
-        keep_graph: keeps the graph of the fakes, so that ``generator_step`` can reuse them.
+        weight: factor of all gradients; for a micro-batch its share of the batch.
+        keep_graph: keep the graph of the fakes, so that ``generator_step`` can reuse them.
         backward: computes the gradients of a scalar.
     """
     discriminator.requires_grad_(True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +22,24 @@ from ganfill.training import distributed
 DEVICE_SHARE = 0.5  # of the device's free memory that the pictures may take
 
 
+@dataclass
 class Batches:
     """An endless sequence of uint8 batches (batch_size, H, W, 3).
 
     Every epoch is a permutation of the pictures drawn from (seed, epoch). A batch depends on nothing but the images seen
     before it, and may extend from one epoch into the next.
-
-    Args:
-        pictures: uint8 (N, H, W, 3), an array or memmap on the host, or a tensor on the training device.
-        rows: int64 (M,), the rows of ``pictures`` to train on.
-        batch_size: pictures a batch.
-        seed: seed of order and mirroring.
-        mirror: mirror every picture with probability 1/2, drawn anew each time.
-        images_seen: position at which iteration starts.
-        part: the rows of every batch that belong to this process.
-        device: device to which pictures on the host are copied, batch by batch.
     """
 
-    def __init__(
-        self,
-        pictures: np.ndarray | torch.Tensor,
-        rows: np.ndarray,
-        batch_size: int,
-        seed: int,
-        mirror: bool,
-        images_seen: int = 0,
-        part: slice = slice(None),
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.pictures, self.rows, self.batch_size = pictures, torch.from_numpy(np.asarray(rows)), batch_size
-        self.seed, self.mirror, self.images_seen, self.part, self.device = seed, mirror, images_seen, part, device
+    pictures: np.ndarray | torch.Tensor  # uint8 (N, H, W, 3), on the host or a tensor on the training device
+    rows: np.ndarray  # int64 (M,), the rows of ``pictures`` to train on
+    batch_size: int
+    seed: int  # of order and mirroring
+    mirror: bool  # every picture with probability 1/2, drawn anew each time
+    images_seen: int = 0  # where iteration starts
+    part: slice = field(default_factory=lambda: slice(None))  # rows of every batch for this process
+    device: torch.device | str = "cpu"  # where batches of an array go
+
+    def __post_init__(self) -> None:
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
@@ -82,7 +71,7 @@ class Batches:
             part = self._order[offset : offset + missing]
             parts.append(part)
             position, missing = position + len(part), missing - len(part)
-        return self.rows[torch.cat(parts)]
+        return torch.from_numpy(self.rows)[torch.cat(parts)]
 
     # Lightning requires both of a loader that it resumes within an epoch. The position is the module's clock.
     def state_dict(self) -> dict[str, Any]:
@@ -96,8 +85,8 @@ class Batches:
 class FFHQDataModule(pl.LightningDataModule):
     """Feeds a training from an image store.
 
-    On a GPU the pictures are copied to the device once if they fit into half of its free memory. Otherwise each batch is
-    read from the store and copied from pinned memory.
+    The pictures are copied to a GPU once if they take at most half of its free memory; otherwise each batch is read from
+    the store and copied from pinned memory.
 
     Args:
         path: directory of the store, as made by ``ganfill prepare``.

@@ -27,7 +27,7 @@ from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
 
-MicroBatches = list[tuple[Tensor, Tensor]]  # real pictures (n, 3, H, W) and z (n, d)
+MicroBatches = list[tuple[float, Tensor, Tensor]]  # share of the batch, real pictures (n, 3, H, W), z (n, d)
 
 
 class GAN(GanfillModule):
@@ -130,7 +130,8 @@ class GAN(GanfillModule):
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
         size = self.micro_batch or len(pixels)
-        micro_batches = list(zip(to_float(pixels).split(size), z.split(size), strict=True))
+        pairs = zip(to_float(pixels).split(size), z.split(size), strict=True)
+        micro_batches = [(len(z) / len(pixels), real, z) for real, z in pairs]
         augment = self._augmentation(settings.p, "augment", first)
         due = self.regularizer is not None and count % self.regularizer.interval == 0
         penalty = self._penalty(settings, first) if due else None
@@ -157,50 +158,36 @@ class GAN(GanfillModule):
         self.images_seen += batch
 
     def _train_discriminator(
-        self,
-        micro_batches: MicroBatches,
-        augment: Augmentation,
-        penalty: Penalty | None,
-        generating: bool,
-        measuring: bool,
+        self, batches: MicroBatches, augment: Augmentation, penalty: Penalty | None, generating: bool, measuring: bool
     ) -> tuple[Tensor, list[DiscriminatorStep]]:
         """Updates the discriminator; returns its loss and the step of each micro-batch."""
         self._optimizer(0).zero_grad()
         if penalty is not None:
             self.penalty.zero_()
-        total, pictures = torch.zeros((), device=self.device), sum(len(z) for _, z in micro_batches)
-        steps = []
-        for real, z in micro_batches:
-            weight = len(z) / pictures
-            step = discriminator_step(
-                *(self.generator, self.discriminator, self.loss, real, z, augment, penalty),
-                penalty_weight=self.regularizer.interval if penalty is not None else 1,
-                weight=weight,
-                # The graphs of all micro-batches would fill the memory that they are meant to save.
-                keep_graph=generating and len(micro_batches) == 1,
-                backward=self.manual_backward,
-            )
+        interval = self.regularizer.interval if penalty is not None else 1
+        # The graphs of several micro-batches would fill the memory that they are meant to save.
+        keep_graph = generating and len(batches) == 1
+        steps, total = [], torch.zeros((), device=self.device)
+        for weight, real, z in batches:
+            parts = self.generator, self.discriminator, self.loss, real, z, augment, penalty
+            step = discriminator_step(*parts, interval, weight, keep_graph, self.manual_backward)
             total += weight * step.loss
             if step.penalty is not None:
                 self.penalty += weight * step.penalty
             steps.append(step)
-        # Running statistics are averaged once a step, at its end: the generator's graph may still need their values.
+        # Running statistics are averaged only once, at the end: the generator's graph may still need their values.
         self._update("d", 0, self.discriminator, measuring, [total] if generating else [total, *self._statistics()])
         return total, steps
 
     def _train_generator(
-        self, micro_batches: MicroBatches, augment: Augmentation, steps: list[DiscriminatorStep], measuring: bool
+        self, batches: MicroBatches, augment: Augmentation, steps: list[DiscriminatorStep], measuring: bool
     ) -> Tensor:
         """Updates the generator; returns its loss."""
         self._optimizer(1).zero_grad()
-        total, pictures = torch.zeros((), device=self.device), sum(len(z) for _, z in micro_batches)
-        logits = []
-        for (real, z), previous in zip(micro_batches, steps, strict=True):
-            weight = len(z) / pictures
-            networks = self.generator, self.discriminator
-            loss, fake_logits = generator_step(
-                *networks, self.loss, real, z, previous, augment, weight, self.manual_backward
-            )
+        logits, total = [], torch.zeros((), device=self.device)
+        for (weight, real, z), previous in zip(batches, steps, strict=True):
+            parts = self.generator, self.discriminator, self.loss, real, z, previous, augment
+            loss, fake_logits = generator_step(*parts, weight, self.manual_backward)
             total += weight * loss
             logits.append(fake_logits)
         self._update("g", 1, self.generator, measuring, [total, *self._statistics()])

@@ -19,11 +19,7 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Resolves ``auto``: ``bf16-mixed`` where bfloat16 arithmetic is native, else ``32-true``.
-
-    Raises:
-        UserError: the precision is unknown.
-    """
+    """Resolves ``auto`` to ``bf16-mixed`` where bfloat16 is native, else to ``32-true``; refuses unknown precisions."""
     if precision in PRECISIONS:
         return precision
     if precision != "auto":
