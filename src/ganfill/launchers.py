@@ -62,8 +62,8 @@ def fitted(settings: list[str], jobs: int, device: str) -> list[str]:
 
 def cores() -> int:
     """Returns the number of processor cores that this process may use; of all cores where the system does not tell."""
-    if hasattr(os, "process_cpu_count"):  # since Python 3.13
-        return os.process_cpu_count() or 1
+    if count := getattr(os, "process_cpu_count", None):  # since Python 3.13
+        return count() or 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
