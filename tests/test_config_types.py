@@ -4,7 +4,7 @@ import copy
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
 from omegaconf import OmegaConf
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from ganfill import config
 from ganfill.config import check, compose, defaults
 from ganfill.config_files import commands, default_options, options
-from ganfill.config_types import INTERPOLATION, declared, describe, fits, nodes
+from ganfill.config_types import INTERPOLATION, declared, describe, nodes
 from ganfill.errors import UserError
 from tests.test_config import NEEDED
 
@@ -84,4 +84,3 @@ def test_types_in_words():
     assert declared("(whole number from 1 or null) pictures") == (Annotated[int, "from", 1.0] | None, "pictures")
     assert declared("(the old ones) pictures") == (None, "(the old ones) pictures")
     assert describe(list[int] | Path | None) == "a list of whole numbers or text or null"
-    assert describe(Literal["a", "b"]) == "a or b" and fits("a", Literal["a"]) and not fits("b", Literal["a"])

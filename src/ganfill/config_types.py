@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from ganfill.errors import UserError
 from ganfill.plugins import locate
@@ -51,8 +51,6 @@ def fits(value: Any, hint: Any) -> bool:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return fits(value, parts[0]) and (value > parts[2] if parts[1] == "above" else value >= parts[2])
-    if origin is Literal:
-        return value in parts
     if hint is Any or hint is object:
         return True
     if hint in (None, types.NoneType):
@@ -74,8 +72,6 @@ def describe(hint: Any) -> str:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return f"{describe(parts[0])} {parts[1]} {parts[2]:g}"
-    if origin is Literal:
-        return " or ".join(map(str, parts))
     if hint in (None, types.NoneType):
         return "null"
     if isinstance(origin, type) and issubclass(origin, Sequence):

@@ -120,7 +120,7 @@ def test_pictures_of_another_size_are_refused(words, capsys, tmp_path, store_pat
     [
         ("kimg=0", "kimg must be a number above 0, got 0"),
         ("optimizer.lr=-1", "optimizer.lr must be a number above 0, got -1"),
-        ("batch_size=1", "batch_size=1 leaves no picture"),
+        ("batch_size=1", "batch_size must be at least 2, got 1"),
     ],
 )
 def test_settings_that_train_nothing_are_one_line(words, word, message, capsys):

@@ -53,7 +53,7 @@ def test_read_before_publishing_and_what_was_changed_there_is_kept(hub, publish,
     card.write_text(card.read_text("utf-8") + "Better words.\n", "utf-8")
     assert publish() == 0
     assert hub.repositories["models/ada/faces"]["main"]["README.md"].endswith(b"Better words.\n")
-    assert "folder/README.md was there already and stays as it is" in caplog.text
+    assert "folder/README.md already exists and is kept" in caplog.text
 
 
 def test_another_model_gets_a_card_of_its_own(hub, publish, model, model_path, tmp_path):

@@ -1,4 +1,4 @@
-"""``ganfill complete``: fills the holes of files and folders of pictures."""
+"""``ganfill complete``: fills the holes of pictures in files and folders."""
 
 import logging
 import threading
@@ -38,7 +38,7 @@ BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 @dataclass(frozen=True)
 class Work:
-    """A picture that is read and about to be completed."""
+    """A picture to complete, with its hole and the region that the model sees."""
 
     job: Job
     photo: Photo
@@ -50,8 +50,8 @@ def run(config: DictConfig) -> Path:
     """Completes ``config.images`` with every mask of ``config.mask``; returns ``config.out``.
 
     Raises:
-        UserError: there is nothing to complete, or no such mask or model.
-        Incomplete: some pictures could not be completed; the others are.
+        UserError: there are no pictures, or a mask or the model does not exist.
+        Incomplete: some pictures could not be completed; the others were.
     """
     started, out = time.perf_counter(), Path(str(config.out))
     masks = _words(config.mask)
@@ -85,7 +85,7 @@ def run(config: DictConfig) -> Path:
 def _choose(
     pictures: dict[str, Path], source: HoleSource, folder: ResultFolder, figures: dict[str, Any]
 ) -> Iterator[Job]:
-    """The jobs that are not done yet."""
+    """Yields the jobs that are not done yet."""
     for name, path in pictures.items():
         try:
             job = folder.job(name, path, source)
@@ -100,7 +100,7 @@ def _choose(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads jobs and decides where to look, less those that cannot be read."""
+    """Reads jobs and places the region that the model sees; skips jobs that cannot be read."""
 
     source: HoleSource
     alignment: Alignment
@@ -121,7 +121,7 @@ class _Reader:
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
-    """Groups that are searched at once, bounded in pictures and pixels."""
+    """Yields groups to search together, bounded in pictures and pixels."""
     group: list[Work] = []
     for item in work:
         group.append(item)
@@ -133,7 +133,7 @@ def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
 
 
 def _ahead(jobs: Iterable[Job], groups: Callable[[Iterable[Job]], Iterator[list[Work]]]) -> Iterator[list[Work]]:
-    """Groups of jobs; while the caller works on one, a thread of its own makes the next."""
+    """Yields groups of jobs; while the caller works on one, a thread makes the next."""
     stop = threading.Event()
     made = groups(takewhile(lambda _: not stop.is_set(), jobs))
     with ThreadPoolExecutor(1) as pool:
@@ -177,12 +177,11 @@ def _complete(
 
 
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
-    """Everything but the picture that its results depend on."""
+    """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 
 def _words(value: Any) -> list[str]:
-    """A word or a list of words, as a list."""
     return [str(word) for word in as_list(value)]
