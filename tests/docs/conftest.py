@@ -19,7 +19,7 @@ class Block:
     mark: str
 
     def __str__(self):
-        return f"{self.page.name}:{self.queue}"
+        return f"{self.page.name}:{self.line}"
 
     @property
     def reason(self):
