@@ -218,6 +218,7 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
         (["trainer=single,ddp"], "trainer=ddp is refused in a sweep"),
         (["seed=0,1", "out=same"], "out=same is the directory of several jobs"),
         (["kimg=abc,0.1"], "kimg must be a number above 0, got abc"),
+        (["minutes=1,x"], "minutes must be a number above 0 or null, got x"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
     ],
 )

@@ -160,6 +160,8 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
         return f"{group}={option} is not known: {nearest(option, options(group, directory))}"
     if match := re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", text, re.S):
         return f"{match[1]} is missing, which {match[2]} takes its value from"
+    if match := re.search(r"node `([^`]+)` is not a container", text):
+        return f"{match[1]} must be a group of keys"
     unknown = r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)"
     unknown += r"|Could not find match for '([^']+)'|No match in the defaults list.*?'([^']+)'"
     if match := re.search(unknown, text, re.S):
