@@ -87,10 +87,10 @@ class DDP:
 def make_trainer(device: torch.device, precision: str, loggers: list[Logger], callbacks: list[pl.Callback]):
     """Makes a Trainer of this process alone that runs until a callback stops it.
 
-    Of several processes Lightning does not know: its ``DistributedDataParallel`` expects gradients of all parameters at
-    every backward pass, but a step of a GAN has those of one network. The module averages them itself.
+    Lightning does not manage several processes, because its ``DistributedDataParallel`` expects gradients of all
+    parameters at every backward pass and a step of a GAN has those of one network. The module averages them itself.
     """
-    rank_zero_only.rank = distributed.rank()  # only the first process warns
+    rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The averaged generator is in eval mode on purpose; the other warning is about Lightning's own use of torch.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
