@@ -13,7 +13,7 @@ import yaml
 
 from ganfill import cli, launchers, sweep
 from ganfill.commands import train
-from ganfill.config import options
+from ganfill.config_files import options
 from ganfill.errors import UserError
 from ganfill.training.run_directory import read_checkpoint
 
@@ -109,7 +109,7 @@ def test_a_failing_cell_stops_no_other_and_tells_its_reason(tmp_path, capsys):
     reason = (tmp_path / failed[0] / "failed.txt").read_text()
     assert "became NaN or infinite" in reason and reason.count("\n") == 1
     told = capsys.readouterr().err
-    assert "ganfill: 2 of the sweep's 4 cells failed; the same command again continues them" in told
+    assert "ganfill: 2 of 4 jobs failed; the same command again continues them" in told
     assert all(f"  {tmp_path / name}: the training became NaN" in told for name in failed)
 
 
@@ -216,8 +216,8 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
     [
         (["launcher=jobli"], "launcher=jobli is not known: did you mean joblib?"),
         (["trainer=single,ddp"], "trainer=ddp is refused in a sweep"),
-        (["seed=0,1", "out=same"], "out=same is the directory of several cells"),
-        (["kimg=abc,0.1"], "kimg=abc is not a number"),
+        (["seed=0,1", "out=same"], "out=same is the directory of several jobs"),
+        (["kimg=abc,0.1"], "kimg must be a number above 0, got abc"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
     ],
 )

@@ -38,8 +38,8 @@ def test_nearest_is_there_if_training_pictures_are():
     ("word", "message"),
     [
         ("standart", "search=standart: there is no standart: choose from fast, standard"),
-        ("standard:step=3", "search=standard:step=3: step=3 is no setting, write key=value with one of steps"),
-        ("standard:steps", "steps is no setting"),
+        ("standard:step=3", "search=standard:step=3: step=3 is not a setting, write key=value with one of steps"),
+        ("standard:steps", "steps is not a setting"),
         ("standard:steps=few", "steps=few cannot be used, the default is steps=200"),
         ("standard:steps=1.5", "steps=1.5 cannot be used"),
         ("standard:steps=true", "steps=true cannot be used"),

@@ -66,7 +66,7 @@ def test_a_port_that_is_in_use(model_path, capsys):
     [
         ("port=70000", "port must be from 1 to 65535, or 0 for any free port, got 70000"),
         ("host=192.0.2.1", "host=192.0.2.1 port=0 cannot be used"),
-        ("megabytes=-1", "limits must be above 0"),
+        ("megabytes=-1", "megabytes must be a number above 0, got -1"),
         ("models=none.safetensors", "model=none.safetensors: no such file"),
         ("device=abacus", "device=abacus is not a device"),
     ],

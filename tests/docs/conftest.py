@@ -1,4 +1,4 @@
-"""The pages that people read, README.md and docs/, and their code blocks."""
+"""The code blocks of the documentation."""
 
 import re
 import textwrap
@@ -19,23 +19,23 @@ class Block:
     mark: str
 
     def __str__(self):
-        return f"{self.page.name}:{self.queue}"
+        return f"{self.page.name}:{self.line}"
 
     @property
     def reason(self):
-        """Why it is not run, or nothing."""
+        """The reason why the block is not run; empty if it is."""
         return self.mark.removeprefix("not run: ") if self.mark.startswith("not run: ") else ""
 
 
 def blocks(page):
     text = page.read_text()
     form = r"(?:^<!-- ((?:(?!-->).)*) -->\n)?^( *)```(\w*)\n(.*?)^ *```$"
-    for found in re.finditer(form, text, re.M | re.S):
-        mark, _, language, code = found.groups()
-        yield Block(page, text[: found.start()].count("\n") + 1, language, textwrap.dedent(code), mark or "")
+    for match in re.finditer(form, text, re.M | re.S):
+        mark, _, language, code = match.groups()
+        yield Block(page, text[: match.start()].count("\n") + 1, language, textwrap.dedent(code), mark or "")
 
 
 @pytest.fixture(scope="session", name="blocks")
 def _blocks():
-    """Gives the blocks of a page."""
+    """The function that yields the blocks of a page."""
     return blocks

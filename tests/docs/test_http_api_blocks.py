@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, against a server."""
+"""The examples of docs/http_api.md run against a server."""
 
 import subprocess
 import sys
@@ -11,13 +11,13 @@ from PIL import Image
 from ganfill.app.http import routes
 from ganfill.app.service import Service
 
-PAGE = Path(__file__).parents[2] / "docs/api.md"
+PAGE = Path(__file__).parents[2] / "docs/http_api.md"
 PROGRAMS = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """What the page's reader has: a photo and a mask, and folders of both."""
+    """A folder with a photo, a mask, and folders of both."""
     mask = np.zeros((40, 50), np.uint8)
     mask[10:30, 10:35] = 255
     random = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def run(block, folder, address):
     return finished.stdout
 
 
-def test_every_block_gets_its_answers(blocks, folder, served, model_path):
+def test_every_block_runs(blocks, folder, served, model_path):
     with_curl, with_python = blocks(PAGE)
     before = {name: pixels(folder / f"photos/{name}.png") for name in "ab"}
     known = pixels(folder / "mask.png") == 0

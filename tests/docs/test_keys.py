@@ -1,4 +1,4 @@
-"""Every key that the README and docs/ name exists."""
+"""Every key named in the README, in docs/ and in CONTRIBUTING.md exists."""
 
 import re
 from dataclasses import fields
@@ -11,15 +11,16 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 
 from ganfill import launchers
-from ganfill.config import commands, compose, keys, options
+from ganfill.config import compose, keys
+from ganfill.config_files import commands, options
 from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def named(page, blocks):
-    """Each ``key=value`` of a page's inline code and of its blocks that are not run."""
+    """Yields each ``key=value`` in a page's inline code and in its blocks that are not run."""
     prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.M | re.S)
     spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", prose)
     spans += [block.code.replace("\\\n", " ") for block in blocks if block.reason and block.language == "sh"]
@@ -35,7 +36,7 @@ known = cache(keys)
 
 @cache
 def keys_of(group, option):
-    """The dotted keys that an option of a group brings."""
+    """Returns the dotted keys of an option of a group."""
 
     def flat(node, prefix):
         for key, value in node.items() if isinstance(node, dict) else ():
@@ -47,7 +48,7 @@ def keys_of(group, option):
 
 @cache
 def needed(command):
-    """Words without which a command does not compose."""
+    """Returns the words that a command needs to compose."""
     content = yaml.safe_load((ROOT / f"conf/{command}.yaml").read_text())
     missing = [key for key, value in content.items() if value == "???"]
     missing += [f"data.{key}" for key, value in (content.get("data") or {}).items() if value == "???"]
@@ -55,7 +56,7 @@ def needed(command):
 
 
 def exists(word):
-    """Whether a command takes the word, by itself or with an option of the key's group."""
+    """True if a command accepts the word, alone or with an option of the key's group."""
     key, _, value = word.partition("=")
     if key.startswith("launcher"):
         return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER

@@ -62,7 +62,7 @@ def _setting(word: str, pair: str, parameters: Any) -> tuple[str, Any]:
     """Parses ``key=value``; the value must have the type of the preset's default."""
     key, equals, text = pair.partition("=")
     if not equals or key not in parameters:
-        raise UserError(f"search={word}: {pair} is no setting, write key=value with one of {', '.join(parameters)}")
+        raise UserError(f"search={word}: {pair} is not a setting, write key=value with one of {', '.join(parameters)}")
     if key == "blend":
         if text not in BLENDS:
             raise UserError(f"search={word}: blend={text} is not known: use {', '.join(BLENDS)}")

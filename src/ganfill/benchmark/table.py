@@ -68,7 +68,7 @@ def compare(mask: str, word: str, figures: Figures, against: str, others: Figure
     Args:
         mask: the kind of hole.
         word: the search.
-        figures: its figures.
+        figures: of the search.
         against: the search it is compared with.
         others: figures of ``against``.
     """

@@ -54,8 +54,6 @@ def run(config: DictConfig) -> Path:
         Incomplete: some pictures could not be completed; the others are.
     """
     started, out = time.perf_counter(), Path(str(config.out))
-    if not isinstance(config.answers, int) or config.answers < 1:
-        raise UserError(f"answers={config.answers} is no number of answers: give 1 or more")
     masks = _words(config.mask)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)

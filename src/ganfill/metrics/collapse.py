@@ -15,7 +15,7 @@ GAME = ("logit_real", "logit_fake", "gradient_g")
 
 
 def has_stalled(game: Sequence[tuple[float, float, float]]) -> bool:
-    """Whether a confident discriminator leaves the generator without a gradient.
+    """Returns whether a confident discriminator leaves the generator without a gradient.
 
     Args:
         game: logit_real, logit_fake and gradient_g of the last measurements. Their mean gap, and the geometric mean of
@@ -29,7 +29,7 @@ def has_stalled(game: Sequence[tuple[float, float, float]]) -> bool:
 
 
 def lacks_diversity(diversity: Sequence[tuple[float, float]]) -> bool:
-    """Whether diversity has been low for 20 kimg without rising by a tenth.
+    """Returns whether diversity has been low for 20 kimg without rising by a tenth.
 
     Args:
         diversity: kimg and diversity relative to real pictures, of all measurements.

@@ -48,7 +48,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Whether each shown column holds any number."""
+        """Flags of the shown columns that hold any number."""
         return [any(number(row.get(column)) is not None for row in self.rows) for column in self._shown()]
 
     @property

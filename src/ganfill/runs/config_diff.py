@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-IGNORED = ("out", "logger", "device", "terms", "kimg")  # they do not change a training; kimg has a column anyway
+IGNORED = ("out", "logger", "callbacks", "device", "terms", "kimg")  # they do not change a training; kimg has a column
 TARGET = "._target_"
 NONE = "none"
 
@@ -89,7 +89,7 @@ def _part_names(key: str, targets: Sequence[Any]) -> list[Any]:
 
 
 def _follows(key: str, columns: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether the classes of the parts in its group determine a setting."""
+    """Returns whether the classes of the parts in its group determine a setting."""
     if key.endswith(TARGET):
         return False
     group = key.split(".")[0]
@@ -99,7 +99,7 @@ def _follows(key: str, columns: Mapping[str, Sequence[Any]]) -> bool:
 
 
 def _repeats(key: str, other: str, columns: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether a key has the values of another with the same last word, or, for parts, of the same group."""
+    """Returns whether a key has the values of another with the same last word, or, for parts, of the same group."""
     part, other_part = key.endswith(TARGET), other.endswith(TARGET)
     position = 0 if part else -1
     same_name = part == other_part and key.split(".")[position] == other.split(".")[position]

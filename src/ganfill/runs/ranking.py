@@ -81,7 +81,7 @@ def rank(runs: Sequence[RunRecord], by: str | None, seeds_together: bool) -> tup
 
 
 def is_collapsed(run: RunRecord) -> bool:
-    """Whether the last measured diversity is below ``MIN_DIVERSITY``: all pictures are nearly the same, or still noise."""
+    """Returns whether the last measured diversity is below ``MIN_DIVERSITY``: pictures nearly alike, or still noise."""
     diversity = _last(run.distances, "diversity")
     return diversity is not None and diversity < MIN_DIVERSITY
 

@@ -178,7 +178,7 @@ def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
 
 
 def _is_finished(config: dict[str, Any], summary: dict[str, Any], kimg: float | None) -> bool:
-    """Whether a training with this summary has the length that its configuration, perhaps raised since, asks for."""
+    """Returns whether a training with this summary has the length that its configuration, perhaps raised since, asks for."""
     length, minutes, summarised = config.get("kimg"), config.get("minutes"), summary.get("config")
     if kimg is None or not isinstance(length, int | float) or kimg >= length:
         return True

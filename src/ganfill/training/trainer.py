@@ -90,7 +90,7 @@ def make_trainer(device: torch.device, precision: str, loggers: list[Logger], ca
     Lightning does not manage several processes, because its ``DistributedDataParallel`` expects gradients of all
     parameters at every backward pass and a step of a GAN has those of one network. The module averages them itself.
     """
-    rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]
+    rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]  # only the first warns
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # The averaged generator is in eval mode on purpose; the other warning is about Lightning's own use of torch.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")

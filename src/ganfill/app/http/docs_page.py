@@ -49,13 +49,18 @@ def _fields(caption: str, schema: Json) -> Table:
     rows = [
         {
             "name": name,
-            "needed": "yes" if name in schema.get("required", ()) else f"no, {field.get('default') or ''}".rstrip(", "),
+            "needed": "yes" if name in schema.get("required", ()) else _optional(field),
             "kind": _kind(field),
             "meaning": field.get("description", ""),
         }
         for name, field in schema["properties"].items()
     ]
     return Table(caption, list(rows[0]), rows, settings=list(rows[0]))
+
+
+def _optional(field: Json) -> str:
+    default = field.get("default")
+    return "no" if default is None else f"no, {default}"
 
 
 def _kind(field: Json) -> str:
