@@ -156,7 +156,7 @@ def test_each_moment_has_a_small_table_of_completions(work, out, parts, rows):
 
 def test_the_configuration_is_there(parts, wandb_offline):
     first, second = (wandb_offline.config(part) for part in parts)
-    assert first["loss"]["_target_"].endswith("Minimax") and first["optimizer"]["generator"]["lr"] == 0.0002
+    assert first["loss"]["_target_"].endswith("NonSaturating") and first["optimizer"]["generator"]["lr"] == 0.0002
     assert (first["kimg"], second["kimg"]) == (0.128, 0.256)
     assert first["precision"] == "32-true" and first["pictures"] == 40 and first["versions"]["torch"]
 

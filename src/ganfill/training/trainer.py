@@ -87,8 +87,8 @@ class DDP:
 def make_trainer(device: torch.device, precision: str, loggers: list[Logger], callbacks: list[pl.Callback]):
     """Makes a Trainer of this process alone that runs until a callback stops it.
 
-    Of several processes Lightning does not know: its ``DistributedDataParallel`` expects gradients of all parameters at
-    every backward pass, but a step of a GAN has those of one network. The module averages them itself.
+    Lightning does not manage several processes, because its ``DistributedDataParallel`` expects gradients of all
+    parameters at every backward pass and a step of a GAN has those of one network. The module averages them itself.
     """
     rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]  # only the first warns
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
