@@ -1,7 +1,7 @@
 # Every target shows the plain command it runs. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install demo app data train complete evaluate sweep leaderboard report test lint clean
+.PHONY: help install demo app data train complete evaluate sweep leaderboard report configuration test lint clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,8 +26,8 @@ data: EXAMPLE = make data SOURCE=thumbnails128x128 OUT=data/ffhq64
 data: needs-SOURCE needs-OUT $(INSTALLED) ## Prepare pictures: make data SOURCE=thumbnails128x128 OUT=data/ffhq64 [ARGS="limit=30000"]
 	$(BIN)/ganfill prepare 'source=$(SOURCE)' 'out=$(OUT)' $(ARGS)
 
-train: EXAMPLE = make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
-train: needs-OUT $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64 loss=non_saturating"
+train: EXAMPLE = make train OUT=runs/dcgan ARGS="data.path=data/ffhq64"
+train: needs-OUT $(INSTALLED) ## Train: make train OUT=runs/dcgan ARGS="data.path=data/ffhq64"
 	$(BIN)/ganfill train 'out=$(OUT)' $(ARGS)
 
 complete: EXAMPLE = make complete IMAGES=photos MASK=center OUT=filled
@@ -49,6 +49,9 @@ leaderboard: needs-RUNS $(INSTALLED) ## Compare the trainings of a sweep: make l
 report: EXAMPLE = make report RUN=runs/dcgan
 report: needs-RUN $(INSTALLED) ## Show a training as one HTML page: make report RUN=runs/dcgan
 	$(BIN)/ganfill report 'run=$(RUN)' $(ARGS)
+
+configuration: $(INSTALLED) ## Write docs/configuration.md, the reference of all keys
+	$(BIN)/python -c 'from ganfill.config_help import reference; print(reference(), end="")' > docs/configuration.md
 
 test: $(INSTALLED_DEV) ## Run the tests, on all cores
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)

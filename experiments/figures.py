@@ -1,11 +1,11 @@
-"""The figures of a training and of the model that came out of it.
+"""Figures of a training and of its model.
 
     python experiments/figures.py [name=faces64 run=runs/cpu model=faces64 pilot= store=data/faces64 out=experiments/results]
 
 Writes ``NAME_training.png`` (the averaged generator at eight moments, z fixed), ``NAME_completion.png`` (twelve FFHQ test
-faces, never trained on: original, damaged and completed under four masks) and ``NAME.json``; with ``pilot``, another run by
-its side, ``NAME_pilots.csv`` and ``.png`` (both over their first 30 kimg). FFHQ faces alone are shown: CelebA's terms do not
-let its pictures be published.
+faces, never trained on: original, damaged and completed under four masks) and ``NAME.json``; with ``pilot``, another
+run, ``NAME_pilots.csv`` and ``.png`` compare the first 30 kimg of both. Only FFHQ faces are shown, because the terms of
+CelebA do not permit publication.
 """
 
 import csv
@@ -43,7 +43,7 @@ PILOT_KIMG = 30
 
 
 def moments(samples: Path) -> list[Path]:
-    """Eight grids of a run, dense at the beginning, where most happens: the last, and each about half of the next."""
+    """Selects eight sample grids of a run: the last, and each at about half the kimg of the next."""
     grids = {int(path.stem[4:10]): path for path in samples.glob("kimg*_ema.png")}
     last, wanted = max(grids), [0]
     wanted += [last / 2**k for k in range(MOMENTS - 2, -1, -1)]
@@ -51,26 +51,26 @@ def moments(samples: Path) -> list[Path]:
 
 
 def first_faces(sheet: Path, side: int = 64, faces: int = 10) -> list[np.ndarray]:
-    """The first pictures of a sample grid, uint8 (side, side, 3)."""
+    """Cuts the first pictures, uint8 (side, side, 3), out of a sample grid."""
     pixels, step = np.asarray(Image.open(sheet).convert("RGB")), side + PADDING
-    places = [(PADDING + step * (k // 8), PADDING + step * (k % 8)) for k in range(faces)]
-    return [pixels[y : y + side, x : x + side] for y, x in places]
+    corners = [(PADDING + step * (k // 8), PADDING + step * (k % 8)) for k in range(faces)]
+    return [pixels[y : y + side, x : x + side] for y, x in corners]
 
 
 def training_figure(samples: Path) -> Image.Image:
-    """One column for each moment, one row for each z."""
+    """Draws a column for each moment and a row for each z."""
     sheets = moments(samples)
     columns = [first_faces(sheet) for sheet in sheets]
     return grid(list(zip(*columns, strict=True)), [f"{int(sheet.stem[4:10])} kimg" for sheet in sheets], side=64)
 
 
 def loss_of(run: Path) -> str:
-    """The name of the loss that a run was trained with."""
+    """Returns the name of the loss of a run."""
     return yaml.safe_load((run / "config.yaml").read_text())["loss"]["_target_"].rsplit(".", 1)[-1]
 
 
 def write_pilots(runs: list[Path], table: Path) -> None:
-    """What runs measured over the same first images, and beside the table what the generator shows after them."""
+    """Writes the metrics of runs over their first images, and samples of their generators after them."""
     rows, faces = [], []
     for run in runs:
         with (run / "metrics.csv").open(newline="") as file:
@@ -86,7 +86,7 @@ def write_pilots(runs: list[Path], table: Path) -> None:
 
 
 def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> Image.Image:
-    """Original, then damaged and completed for each mask."""
+    """Draws originals, and damaged and completed pictures for each mask."""
     rows = {name: row for row, name in enumerate(store.ids) if store.splits[row] == "test"}
     photos = [store.images[rows[name]] for name in FACES]
     columns, captions = [photos], ["original"]
@@ -94,13 +94,16 @@ def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> I
         drawn = masks.draw(masks.KINDS[kind], FACES, model.resolution, model.resolution, SEED)
         holes = list(drawn[:, 0].numpy())
         filled = fill(model, photos, holes, preset(search), seed=SEED)
-        columns += [[damaged(*pair) for pair in zip(photos, holes, strict=True)], [each.pictures[0] for each in filled]]
+        columns += [
+            [damaged(*pair) for pair in zip(photos, holes, strict=True)],
+            [result.pictures[0] for result in filled],
+        ]
         captions += [kind, "completed"]
     return grid(list(zip(*columns, strict=True)), captions, side=64)
 
 
 def main() -> None:
-    """Makes figures and tables."""
+    """Writes figures and tables."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     name, run, out = settings["name"], Path(settings["run"]), Path(settings["out"])
     started = time.perf_counter()

@@ -1,15 +1,15 @@
-"""Keeps an evaluation's tables, a sweep's leaderboard, or a recipe's figures, in experiments/results, with their origin.
+"""Copies tables of an evaluation, a sweep or a recipe to experiments/results, with their provenance.
 
     python experiments/keep.py runs/rivals search_rivals
     python experiments/keep.py runs/architectures architectures
     python experiments/keep.py runs/cpu cpu
 
-Copies ``table.csv`` to ``search_rivals.csv`` and ``paired.csv``, if there is one, to ``search_rivals_paired.csv``; of a
-leaderboard ``leaderboard.csv`` to ``architectures.csv``, and times and samples to ``architectures_speed.csv`` and
-``architectures_samples.png``. What the ``summary.json`` of the evaluation, or of each cell, tells, settings, commit,
-versions and the digests of pictures and holes, goes to ``NAME.json``. Of a recipe, see ``prior.py``, all judgements of
-generators go to ``cpu_generators.csv``, and the tables of completions to ``cpu_completions.csv``. Of feature networks the
-names and digests are told, but not the places, which say nothing of them.
+An evaluation: ``table.csv`` becomes ``search_rivals.csv``, and ``paired.csv``, if there is one,
+``search_rivals_paired.csv``. A leaderboard: ``leaderboard.csv`` becomes ``architectures.csv``; times and samples become
+``architectures_speed.csv`` and ``architectures_samples.png``. A recipe (see ``prior.py``): evaluations of generators are
+collected in ``cpu_generators.csv``, tables of completions in ``cpu_completions.csv``. Settings, commit, versions and digests
+from the ``summary.json`` of the evaluation, or of each run, go to ``NAME.json``. Feature networks are identified by name and
+digest, not by path.
 """
 
 import csv
@@ -32,7 +32,7 @@ FILES = {
 
 
 def main() -> None:
-    """Keeps the evaluation or the leaderboard under the name that the command line gives."""
+    """Copies the evaluation or the leaderboard under the name given on the command line."""
     out, name = Path(sys.argv[1]), sys.argv[2]
     if (out / "generator").exists():
         _keep_recipe(out, name)
@@ -41,23 +41,23 @@ def main() -> None:
         if (out / file).exists():
             shutil.copyfile(out / file, RESULTS / f"{name}{end}")
     if (out / "leaderboard.csv").exists():
-        cells = {path.parent.name: _summary(path, _floor(path.parent)) for path in sorted(out.glob("*/summary.json"))}
-        content: Any = {"machine": describe(choose_device()), "cells": cells}
+        runs = {path.parent.name: _summary(path, _floor(path.parent)) for path in sorted(out.glob("*/summary.json"))}
+        content: Any = {"machine": describe(choose_device()), "cells": runs}
     else:
         content = _summary(out / "summary.json", _references(out))
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _keep_recipe(out: Path, name: str) -> None:
-    """One row for each judgement of a generator, and for each search with each model."""
-    judged = sorted(out.glob("generator/*/*/summary.json"))
+    """Writes a row for each evaluation of a generator, and for each search with each model."""
+    evaluated = sorted(out.glob("generator/*/*/summary.json"))
     rows = []
-    for path in judged:
-        told = json.loads(path.read_text("utf-8"))
-        figures, config = told["figures"], told["config"]
+    for path in evaluated:
+        summary = json.loads(path.read_text("utf-8"))
+        figures, config = summary["figures"], summary["config"]
         numbers = {key: figure for key, figure in figures["generator"].items() if not isinstance(figure, str)}
         origin = {"model": path.parts[-3], "seed": config["seed"], "samples": config["samples"]}
-        rows.append(origin | numbers | {"digest": figures["model"][:12], "commit": told["commit"][:12]})
+        rows.append(origin | numbers | {"digest": figures["model"][:12], "commit": summary["commit"][:12]})
     _write(RESULTS / f"{name}_generators.csv", rows)
     rows = []
     for path in (compared := sorted(out.glob("completions/*/table.csv"))):
@@ -78,7 +78,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _summary(path: Path, digests: dict[str, str]) -> dict[str, Any]:
-    """A summary whose feature networks are told by their digests."""
+    """Reads a summary and identifies feature networks by digest."""
     summary = json.loads(path.read_text("utf-8"))
     words = summary["config"]["features"] or []
     words = words.split(",") if isinstance(words, str) else words
@@ -89,14 +89,14 @@ def _summary(path: Path, digests: dict[str, str]) -> dict[str, Any]:
 
 
 def _references(out: Path) -> dict[str, str]:
-    """Digests of the networks of an evaluation's references."""
+    """Reads the digests of the networks of an evaluation."""
     paths = sorted((out / "cells").glob("reference-*.json"))
-    found = {path.stem.split("-")[1]: json.loads(path.read_text("utf-8"))["depends"] for path in paths}
-    return {name: str(depends.get("network")) for name, depends in found.items()}
+    inputs = {path.stem.split("-")[1]: json.loads(path.read_text("utf-8"))["depends"] for path in paths}
+    return {name: str(depends.get("network")) for name, depends in inputs.items()}
 
 
 def _floor(run: Path) -> dict[str, str]:
-    """Digests of the networks that a training was measured by."""
+    """Reads the digests of the networks that measured a training."""
     path = run / "distances_floor.json"
     return json.loads(path.read_text("utf-8"))["networks"] if path.exists() else {}
 

@@ -1,4 +1,4 @@
-"""The picture of the page in the README: an example photo, completed in a browser as a visitor would.
+"""Takes the screenshot in the README: an example photo, completed in a browser.
 
     python experiments/page.py [example=1 width=1280 height=900 dark=false out=docs/page.png]
 
@@ -12,11 +12,11 @@ from benchmarks.served import served
 from playwright.sync_api import sync_playwright
 
 SETTINGS = {"example": "1", "width": "1280", "height": "900", "dark": "false", "out": "docs/page.png"}
-READY = 1500  # milliseconds that the editor needs to show the hole
+READY = 1500  # milliseconds until the editor shows the hole
 
 
 def main() -> None:
-    """Completes the example and takes the picture."""
+    """Completes the example and takes the screenshot."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     with served() as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

@@ -1,13 +1,13 @@
-"""From a recipe to a model that completes pictures, with its figures: train, export, encoder, evaluation.
+"""Runs a recipe from training to evaluation: train, export, train-encoder, evaluate.
 
     python experiments/prior.py recipe=cpu rival=student.safetensors [store=data/faces64 out=runs/cpu
         features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 seeds=0,1,2 encoder_kimg=200 train="kimg=100 device=cuda"]
 
-``train`` holds further words for ``ganfill train``; ``rival`` is a model to be compared with. Every part is skipped or
-continued by the same command again. What it leaves in ``out``: the training itself; ``prior.safetensors``;
-``encoder/model.safetensors``, the model with its encoder; ``generator/MODEL/seedK/``, the generator judged alone, by other z
-and other training pictures for each seed; ``completions/MODEL/``, the same faces completed by the same search. ``MODEL`` is
-the recipe's name, or that of the rival's file. ``python experiments/keep.py runs/cpu cpu`` makes tables of them.
+``train`` holds further arguments of ``ganfill train``; ``rival`` is a model to compare with. The same command continues an
+interrupted run. Output: the run directory ``out`` with ``prior.safetensors``; ``encoder/model.safetensors``, the model with
+its encoder; ``generator/MODEL/seedK/``, evaluations of the generator with different z and training pictures for each seed;
+``completions/MODEL/``, the same faces completed by the same search. ``MODEL`` is the name of the recipe or of the rival's
+file. ``python experiments/keep.py runs/cpu cpu`` collects the tables.
 """
 
 import sys
@@ -32,14 +32,14 @@ SETTINGS = {
 
 
 def run(words: list[str]) -> None:
-    """Runs one command of ganfill and stops everything if it fails."""
+    """Runs a command of ganfill; exits if it fails."""
     print("ganfill", *words, flush=True)
     if code := cli.run(words):
         sys.exit(code)
 
 
 def main() -> None:
-    """Goes through all parts."""
+    """Runs all parts."""
     given = dict(word.split("=", 1) for word in sys.argv[1:])
     if unknown := given.keys() - SETTINGS.keys():
         sys.exit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SETTINGS)}")
@@ -56,8 +56,8 @@ def main() -> None:
     for name, model in models.items():
         common = ["evaluate", store, f"model={model}", *features]
         for seed in settings["seeds"].split(","):
-            alone = ["generator=true", f"samples={settings['samples']}", f"seed={seed}"]
-            run([*common, *alone, f"out={out}/generator/{name}/seed{seed}"])
+            generator = ["generator=true", f"samples={settings['samples']}", f"seed={seed}"]
+            run([*common, *generator, f"out={out}/generator/{name}/seed{seed}"])
         faces = [f"pictures={settings['pictures']}", f"n={settings['n']}", f"mask={settings['mask']}"]
         run([*common, *faces, "search=standard,fast", f"out={out}/completions/{name}"])
 

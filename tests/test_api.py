@@ -163,6 +163,15 @@ def test_the_search_of_the_user_brings_its_own_blend(model, images, holes):
     assert not torch.equal(pasted, model.complete(images, holes, search=raw, blend=Poisson()))
 
 
+def test_the_public_names_are_listed_before_they_are_imported():
+    code = "import ganfill, pydoc, sys; print(dir(ganfill)); assert 'torch' not in sys.modules"
+    code += "; print(pydoc.render_doc(ganfill))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    names, _, text = shown.partition("\n")
+    assert names == str(["LatentSearch", "Model", "__version__", "load"])
+    assert "Fills the holes of pictures" in text and "Loads a model onto a device" in text
+
+
 SCRIPT = """
 import sys
 import ganfill

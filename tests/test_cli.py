@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ganfill import cli
-from ganfill.config import commands
+from ganfill.config_files import commands
 from ganfill.errors import UserError
 
 
@@ -13,6 +13,12 @@ def test_help_lists_every_command(capsys):
     text = capsys.readouterr().out
     assert all(f"\n  {command} " in text for command in commands())
     assert text.count("  ganfill ") >= 2
+
+
+def test_the_version_is_a_word_or_an_option(capsys):
+    assert cli.run(["version"]) == cli.run(["--version"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second and first.startswith("ganfill ")
 
 
 def test_a_commands_help_is_its_own(capsys):
@@ -27,8 +33,8 @@ def test_a_commands_help_is_its_own(capsys):
         (["train", "losss=x", "out=o"], "did you mean loss?"),
         (["export", "--fast", "run=r", "out=o"], "--fast is no option of ganfill export"),
         (["train", "data=synthetic", "out=o", "precision=half"], "precision=half is not known: use auto, 32-true or"),
-        (["train", "data=synthetic", "out=o", "batch_size=0"], "batch_size=0 is no number of pictures"),
-        (["train", "data=synthetic", "data.n=0", "out=o"], "data.n=0 is no number of pictures"),
+        (["train", "data=synthetic", "out=o", "batch_size=0"], "batch_size must be a whole number from 1, got 0"),
+        (["train", "data=synthetic", "data.n=0", "out=o"], "data.n must be at least 1, got 0"),
         (
             ["train", "data=synthetic", "data.path=p", "out=o"],
             "data.path is no key of ganfill train: did you mean data.",

@@ -34,6 +34,15 @@ def test_an_old_training_resumes(run, capsys):
     assert read_checkpoint(run / "last.ckpt")["images_seen"] == 256
 
 
+def test_an_old_training_with_the_former_default_loss_resumes_if_the_loss_is_given(run, capsys):
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("losses.NonSaturating", "losses.Minimax"))
+    words = [word for word in WORDS if not word.startswith("loss=")]
+    assert cli.run(["train", *words, f"out={run}", "kimg=0.256"]) == 2
+    assert "another configuration: loss._target_ (there ganfill.adversarial.losses.Minimax" in capsys.readouterr().err
+    assert cli.run(["train", *words, "loss=minimax", f"out={run}", "kimg=0.256"]) == 0
+
+
 def test_an_old_training_is_exported_as_it_was(run, tmp_path):
     assert cli.run(["export", f"run={run}", f"out={tmp_path / 'new.safetensors'}"]) == 0
     old, new = ganfill.load(OLD / "model.safetensors"), ganfill.load(tmp_path / "new.safetensors")

@@ -3,7 +3,8 @@
 import pytest
 
 from ganfill import cli, config
-from ganfill.config import compose, options
+from ganfill.config import compose
+from ganfill.config_files import options
 from ganfill.errors import UserError
 from ganfill.overrides import take_config_dir
 

@@ -13,6 +13,7 @@ from ganfill.config import compose
 from ganfill.images import masks, pixels
 from ganfill.model_io import model_file
 from ganfill.search.presets import standard
+from ganfill.search.result import SearchOptions
 from ganfill.training.datamodule import Batches
 
 pytestmark = [
@@ -102,6 +103,6 @@ def test_known_pixels_stay_and_the_holes_content_plays_no_part(model, images, ho
 
 def test_deterministic_answers_know_no_mates(model, images, holes):
     model = model.to("cuda")
-    together = QUICK(model, images, holes, deterministic=True)
-    alone = QUICK(model, images[3:4], holes[3:4], deterministic=True)
+    together = QUICK(model, images, holes, SearchOptions(deterministic=True))
+    alone = QUICK(model, images[3:4], holes[3:4], SearchOptions(deterministic=True))
     assert torch.equal(alone.latents, together.latents[3:4])

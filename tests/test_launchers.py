@@ -24,7 +24,7 @@ def test_launchers_become_hydras(monkeypatch):
 
 
 def test_joblib_takes_a_process_a_gpu_or_a_core(monkeypatch):
-    monkeypatch.setattr(launchers.os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.setattr(launchers, "cores", lambda: 8)
     cases = [
         (0, 3, "auto", 3),
         (0, 9, "auto", 8),
@@ -39,6 +39,14 @@ def test_joblib_takes_a_process_a_gpu_or_a_core(monkeypatch):
     asked = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=5"]
     assert launchers.fitted(asked, 9, "auto") == [*asked, "hydra.launcher.batch_size=1"]
     assert launchers.fitted(["hydra/launcher=submitit_slurm"], 9, "auto") == ["hydra/launcher=submitit_slurm"]
+
+
+def test_cores_are_counted_on_every_system(monkeypatch):
+    monkeypatch.setattr(launchers.os, "sched_getaffinity", lambda process: {4, 5}, raising=False)
+    assert launchers.cores() == 2
+    monkeypatch.delattr(launchers.os, "sched_getaffinity")  # as on macOS
+    monkeypatch.setattr(launchers.os, "cpu_count", lambda: 6)
+    assert launchers.cores() == 6
 
 
 @pytest.mark.parametrize("any_gpu", ["auto", "cuda"])

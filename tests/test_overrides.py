@@ -2,7 +2,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfill.config import in_hydras_grammar
+from ganfill.hydra_application import in_hydras_grammar
 from ganfill.overrides import quote, split_options
 
 

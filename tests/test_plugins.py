@@ -143,7 +143,7 @@ def test_without_a_declaration_nothing_of_it_is_imported(site, own, tmp_path, ca
     assert cli.run(["train", "-cd", str(own), "model=outside", *TINY, f"out={tmp_path / 'run'}"]) == 2
     error = capsys.readouterr().err
     assert f"_target_={NAME}.Generator is refused" in error
-    assert f"if you know and trust the package {NAME}, let it in by GANFILL_PLUGINS={NAME}" in error
+    assert f"if you know and trust the package {NAME}, allow it with GANFILL_PLUGINS={NAME}" in error
     assert error.count("\n") == 1 and NAME not in sys.modules
 
 
@@ -196,7 +196,7 @@ def test_a_generator_that_cannot_be_taken_apart_is_searched_without(site, tmp_pa
     model = load(tmp_path / "whole.safetensors")
     image, hole = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     hole[..., 8:24, 8:24] = True
-    with pytest.raises(UserError, match=r"cannot be taken apart.*search\.cut_steps=0"):
+    with pytest.raises(UserError, match=r"cannot be split.*search\.cut_steps=0"):
         model.complete(image, hole, search=standard(steps=8, pool=16))
     done = model.complete(image, hole, search=standard(steps=8, pool=16, cut_steps=0))
     assert torch.equal(done[~hole.expand_as(done)], image[~hole.expand_as(image)])
@@ -205,4 +205,4 @@ def test_a_generator_that_cannot_be_taken_apart_is_searched_without(site, tmp_pa
 def test_an_entry_point_may_be_narrower_than_its_package(site, monkeypatch):
     declare(site)
     (site / f"{NAME}-1.dist-info/entry_points.txt").write_text(f"[{plugins.GROUP}]\nx = {NAME}.parts:anything\n")
-    assert plugins.let_in(f"{NAME}.parts.A") and not plugins.let_in(f"{NAME}.A")
+    assert plugins.is_allowed(f"{NAME}.parts.A") and not plugins.is_allowed(f"{NAME}.A")

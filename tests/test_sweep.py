@@ -13,7 +13,7 @@ import yaml
 
 from ganfill import cli, launchers, sweep
 from ganfill.commands import train
-from ganfill.config import options
+from ganfill.config_files import options
 from ganfill.errors import UserError
 from ganfill.training.run_directory import read_checkpoint
 
@@ -86,7 +86,7 @@ def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbe
     monkeypatch.setattr("ganfill.report.plot_style.DPI", 30)  # plots are drawn quickly
     assert [cli.run(["leaderboard", str(tmp_path / name)]) for name in ("killed", "undisturbed")] == [0, 0]
     tables = [(tmp_path / name / "leaderboard.csv").read_bytes() for name in ("killed", "undisturbed")]
-    assert tables[0] == tables[1] and b"fd_pixels_best" in tables[0]
+    assert tables[0] == tables[1] and b"fd_pyramid_best" in tables[0]
 
 
 def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, monkeypatch):
@@ -109,7 +109,7 @@ def test_a_failing_cell_stops_no_other_and_tells_its_reason(tmp_path, capsys):
     reason = (tmp_path / failed[0] / "failed.txt").read_text()
     assert "became NaN or infinite" in reason and reason.count("\n") == 1
     told = capsys.readouterr().err
-    assert "ganfill: 2 of the sweep's 4 cells failed; the same command again continues them" in told
+    assert "ganfill: 2 of 4 jobs failed; the same command again continues them" in told
     assert all(f"  {tmp_path / name}: the training became NaN" in told for name in failed)
 
 
@@ -136,7 +136,7 @@ def test_an_interrupt_stops_the_whole_sweep(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "loss=non_saturating,seed=1/config.yaml").exists()
     assert (tmp_path / "cells.txt").read_text() == "loss=non_saturating,seed=0\nloss=non_saturating,seed=1\n"
     assert cli.run(["leaderboard", str(tmp_path)]) == 1
-    assert "2 of 2 cells are not finished: loss=non_saturating,seed=0 (not st" in capsys.readouterr().err
+    assert "2 of 2 runs are not finished: loss=non_saturating,seed=0 (not st" in capsys.readouterr().err
 
 
 def test_what_is_finished_is_looked_for_without_writing(tmp_path):
@@ -216,8 +216,8 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
     [
         (["launcher=jobli"], "launcher=jobli is not known: did you mean joblib?"),
         (["trainer=single,ddp"], "trainer=ddp is refused in a sweep"),
-        (["seed=0,1", "out=same"], "out=same is the directory of several cells"),
-        (["kimg=abc,0.1"], "kimg=abc is not a number"),
+        (["seed=0,1", "out=same"], "out=same is the directory of several jobs"),
+        (["kimg=abc,0.1"], "kimg must be a number above 0, got abc"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Many clients at once against ``ganfill app``: errors, mixed-up answers, latency and memory.
+"""Load test of ``ganfill app`` with concurrent clients: errors, mixed-up answers, latency, memory.
 
     python experiments/benchmarks/api_load.py [model=faces64 search=standard mask=center clients=8 requests=25 page=true
         seed=0 out=experiments/results/api_load.csv]
@@ -38,24 +38,24 @@ SETTINGS = {
 
 
 def resident(pid: int) -> float:
-    """Megabytes that a process holds in memory."""
+    """Returns the resident set of a process in megabytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def pictures(count: int, seed: int) -> list[np.ndarray]:
-    """Demonstration faces, uint8 (64, 64, 3) or larger, no two alike."""
+    """Returns variations of the demonstration faces, uint8 (64, 64, 3) or larger."""
     random = np.random.default_rng(seed)
     faces = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(PACKAGED.glob("demo/ffhq_*.png"))]
-    made = []
+    variations = []
     for i in range(count):
         face = faces[i % len(faces)][:, :: random.choice([-1, 1])]
-        made.append((face + random.integers(-20, 21, 3)).clip(0, 255).astype(np.uint8))
-    return made
+        variations.append((face + random.integers(-20, 21, 3)).clip(0, 255).astype(np.uint8))
+    return variations
 
 
 def ask(address: str, settings: dict[str, str], picture: np.ndarray, seed: int) -> tuple[bytes, float]:
-    """The PNG of an answer, empty if there was an error, and the seconds that it took."""
+    """Sends a request; returns the PNG of the answer, empty after an error, and the seconds it took."""
     file = BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     options = f'{{"search": "{settings["search"]}", "hole": "{settings["mask"]}", "seed": {seed}}}'
@@ -71,7 +71,7 @@ def ask(address: str, settings: dict[str, str], picture: np.ndarray, seed: int) 
 
 
 def main() -> None:
-    """Measures, prints and keeps a row."""
+    """Measures; prints and appends a row."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     clients, each, seed = (int(settings[key]) for key in ("clients", "requests", "seed"))
     asked = pictures(clients * each, seed)

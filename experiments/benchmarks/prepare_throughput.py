@@ -1,4 +1,4 @@
-"""Files per second of ``ganfill prepare`` beside the plain rate of decoding and scaling the same files.
+"""Files per second of ``ganfill prepare``, compared with decoding and scaling the same files.
 
     python experiments/benchmarks/prepare_throughput.py [rounds=3 n=30000 side=128 resolution=64 out=FILE]
 
@@ -27,20 +27,20 @@ SETTINGS = {"rounds": 3, "n": 30000, "side": 128, "resolution": 64, "out": "expe
 
 
 def write_picture(folder: Path, side: int, number: int) -> None:
-    """A PNG of smooth noise, different for each ``number``; a thousand share a folder, as in FFHQ."""
+    """Writes a PNG of smooth noise that depends on ``number``; a thousand share a folder, as in FFHQ."""
     coarse = np.random.default_rng(number).integers(0, 256, (9, 9, 3), np.uint8)
     picture = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
     picture.save(folder / f"{number // 1000 * 1000:05}" / f"{number:05}.png")
 
 
 def decode_only(resolution: int, path: Path) -> None:
-    """What any preparation has to do for a file, and no more."""
+    """Decodes and scales one file."""
     with Image.open(path) as picture:
         picture.convert("RGB").resize((resolution, resolution), Image.Resampling.LANCZOS)
 
 
 def plain_rate(paths: Sequence[Path], resolution: int) -> float:
-    """Files per second of a pool that only decodes and scales."""
+    """Measures files per second of a pool that only decodes and scales."""
     started = time.perf_counter()
     with multiprocessing.Pool(cores()) as pool:
         for _ in pool.imap_unordered(partial(decode_only, resolution), paths, chunksize=64):
@@ -49,7 +49,7 @@ def plain_rate(paths: Sequence[Path], resolution: int) -> float:
 
 
 def prepare_rate(folder: Path, n: int, resolution: int) -> float:
-    """Files per second of the whole of ``prepare``."""
+    """Measures files per second of ``prepare``."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         store = prepare([folder], Path(out, "store"), resolution=resolution)
@@ -60,12 +60,12 @@ def prepare_rate(folder: Path, n: int, resolution: int) -> float:
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Returns the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:
-    """Measures, prints and keeps one row."""
+    """Measures; prints and appends a row."""
     from provenance import append_row  # imports torch, and prepare's worker processes import this file's head
 
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])

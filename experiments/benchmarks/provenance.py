@@ -1,4 +1,4 @@
-"""Where a figure comes from: command, commit, seed and machine, in the same row as the figure."""
+"""Provenance of a measurement: command, commit, date and machine, in the row of the measurement."""
 
 import csv
 import os
@@ -14,11 +14,11 @@ import torch
 
 from ganfill.devices import choose_device, describe
 
-RESULTS = ":!experiments/results"  # what these scripts write themselves is no change of what they measure
+RESULTS = ":!experiments/results"  # output of these scripts, not of the code they measure
 
 
 def provenance() -> dict[str, Any]:
-    """Command, commit, date, machine, cores and versions of this run."""
+    """Returns command, commit, date, machine, threads and versions of this run."""
     commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True).stdout.strip()
     changed = subprocess.run(
         ["git", "status", "--porcelain", "-uno", "--", ".", RESULTS], capture_output=True, text=True
@@ -36,7 +36,7 @@ def provenance() -> dict[str, Any]:
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Adds ``row`` and its provenance to a CSV file; a file with other columns is begun anew."""
+    """Appends ``row`` and its provenance to a CSV file; rows with other columns are dropped."""
     row = row | provenance()
     path.parent.mkdir(parents=True, exist_ok=True)
     old: list[dict[str, Any]] = []

@@ -1,11 +1,11 @@
-"""How far the answers of a search depend on what else is in the batch.
+"""Measures how far the answers of a search depend on the other pictures of the batch.
 
     python experiments/benchmarks/search_agreement.py [store=data/faces64 model=faces64 n=64 mask=center search=standard
         pictures=ffhq64/01 seed=0 out=FILE]
 
 Completes the same test pictures together, together in another order, and each alone, and compares the answers over the
-hole's pixels (PSNR on uint8; equal pictures count as agreeing). Then the first eight once more with ``deterministic=true``,
-together and alone, where not one bit may differ. The row goes to ``out``.
+hole's pixels (PSNR on uint8; equal pictures count as agreeing). Then completes the first eight with
+``deterministic=true``, together and alone; these must be bit-identical. The row goes to ``out``.
 """
 
 import sys
@@ -20,6 +20,7 @@ from ganfill.data.subsets import choose
 from ganfill.images import masks, pixels
 from ganfill.metrics.image import psnr
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 SETTINGS = {
     "store": "data/faces64",
@@ -36,7 +37,7 @@ EXACT = 8  # pictures compared bit for bit
 
 
 def main() -> None:
-    """Measures, prints and keeps one row."""
+    """Measures; prints and appends a row."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     model, seed, search = ganfill.load(settings["model"]), int(settings["seed"]), preset(settings["search"])
     store, prefixes = ImageStore.open(Path(settings["store"])), settings["pictures"].split(",")
@@ -46,7 +47,8 @@ def main() -> None:
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))
 
     def answers(rows: torch.Tensor, deterministic: bool = False) -> torch.Tensor:
-        return search(model, images[rows], holes[rows], seed=seed, deterministic=deterministic).pictures[:, 0]
+        options = SearchOptions(seed=seed, deterministic=deterministic)
+        return search(model, images[rows], holes[rows], options).pictures[:, 0]
 
     every = torch.arange(len(names))
     together = answers(every)

@@ -1,4 +1,4 @@
-"""Seconds a picture and peak memory of a search for more and more pictures, and of one picture from command to file.
+"""Seconds for a picture and peak memory of a search by number of pictures, and seconds of the whole command.
 
     python experiments/benchmarks/search_scaling.py [store=data/faces64 model=faces64 search=fast mask=center
         counts=64,512,4096 repeats=3 seed=0 out=experiments/results/search_scaling.csv]
@@ -41,7 +41,7 @@ WARM_UP = 8
 
 
 def measure(settings: dict[str, str], n: int) -> tuple[float, float]:
-    """Median seconds a picture, and the process's peak memory in MB."""
+    """Returns median seconds for a picture, and the peak memory of the process in MB."""
     model, search = ganfill.load(settings["model"], choose_device()), preset(settings["search"])
     store = ImageStore.open(Path(settings["store"]))
     names, truth = store.ids[:n], np.array(store.images[:n])
@@ -52,14 +52,14 @@ def measure(settings: dict[str, str], n: int) -> tuple[float, float]:
     for _ in range(int(settings["repeats"])):
         started = time.perf_counter()
         found = pixels.to_uint8(search(model, images, holes).pictures[:, 0]).numpy()
-        for three in zip(found, truth, holes[:, 0].numpy(), strict=True):
-            search.blend(*three)
+        for inputs in zip(found, truth, holes[:, 0].numpy(), strict=True):
+            search.blend(*inputs)
         seconds.append((time.perf_counter() - started) / n)
     return statistics.median(seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def command(settings: dict[str, str]) -> float:
-    """Median seconds of ``ganfill complete`` on one picture."""
+    """Returns median seconds of ``ganfill complete`` on one picture."""
     store, seconds = ImageStore.open(Path(settings["store"])), []
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(np.array(store.images[0])).save(Path(folder) / "face.png")
@@ -84,7 +84,7 @@ def command(settings: dict[str, str]) -> float:
 
 
 def main() -> None:
-    """Measures every count in a process of its own; prints and keeps a row for each."""
+    """Measures every count in a separate process; prints and appends a row for each."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     if "only" in settings:
         print(*measure(settings, int(settings["only"])))
@@ -92,10 +92,10 @@ def main() -> None:
     row = {key: settings[key] for key in ("search", "mask", "seed")}
     for n in settings["counts"].split(","):
         words = [f"{key}={value}" for key, value in settings.items()]
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, __file__, *words, f"only={n}"], check=True, capture_output=True, text=True
         )
-        seconds, memory = map(float, told.stdout.split())
+        seconds, memory = map(float, output.stdout.split())
         figures = {"n": n, "milliseconds_a_picture": round(1000 * seconds, 3), "peak_memory_mb": round(memory)}
         append_row(Path(settings["out"]), row | figures)
         print(figures, flush=True)

@@ -1,4 +1,4 @@
-"""A server as a user starts it."""
+"""Starts a server as users do."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def served(words: Sequence[str] = ()) -> Iterator[tuple[str, int]]:
-    """Address and process id of a running ``ganfill app WORDS``."""
+    """Runs ``ganfill app WORDS``; yields its address and process id."""
     command = [sys.executable, "-m", "ganfill", "app", *words, "port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

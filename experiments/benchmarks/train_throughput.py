@@ -43,7 +43,7 @@ ADAM = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
 
 
 def plain_loop(data: SyntheticDataModule, device: torch.device, steps: int) -> float:
-    """Images per second of the loop of PyTorch's example."""
+    """Measures images per second of the loop of PyTorch's example."""
     generator, discriminator = Generator(data.resolution).to(device), Discriminator(data.resolution).to(device)
     optimizer_g, optimizer_d = ADAM(generator.parameters()), ADAM(discriminator.parameters())
     pictures = to_float(torch.from_numpy(data.pictures)).contiguous().to(device)
@@ -64,13 +64,13 @@ def plain_loop(data: SyntheticDataModule, device: torch.device, steps: int) -> f
 
 
 def make_gan(resolution: int) -> GAN:
-    """Ganfill's module as ``ganfill train`` makes it."""
+    """Builds the module as ``ganfill train`` does."""
     adam = partial(ADAM, fused=True)
     return GAN(Generator(resolution), Discriminator(resolution), Normal(100), NonSaturating(), adam, adam)
 
 
 def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> tuple[float, float]:
-    """Images per second of ganfill's step without Lightning around it, and floating-point operations an image."""
+    """Measures images per second of the training step without Lightning, and floating-point operations for an image."""
     gan = make_gan(data.resolution).to(device)
     optimizers = gan.configure_optimizers()
     gan.optimizers = lambda: optimizers  # pyright: ignore[reportAttributeAccessIssue]
@@ -88,14 +88,14 @@ def bare_step(data: SyntheticDataModule, device: torch.device, precision: str, s
 
 
 def product_rate(device: torch.device, precision: str, side: int = 2048) -> float:
-    """Floating-point operations per second of a product of two square matrices, the best of ten."""
+    """Measures floating-point operations per second of a product of square matrices, best of ten."""
     dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     return max(_rate(lambda i: a @ b, 1, 5, device) for _ in range(10)) * 2 * side**3
 
 
 def whole_loop(data: SyntheticDataModule, device: torch.device, precision: str, steps: int) -> float:
-    """Images per second of ``fit`` with all callbacks, after its first row of metrics."""
+    """Measures images per second of ``fit`` with all callbacks, after its first row of metrics."""
     kimg = steps * data.batch_size / 1000
     with tempfile.TemporaryDirectory() as out:
         gan = make_gan(data.resolution)
@@ -119,7 +119,7 @@ def _rate(step, batch_size: int, steps: int, device: torch.device) -> float:
 
 
 def main() -> None:
-    """Measures, prints and keeps one row."""
+    """Measures; prints and appends a row."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     rounds, steps, batch_size, resolution = (int(settings[key]) for key in list(SETTINGS)[:4])
     device = choose_device("auto")

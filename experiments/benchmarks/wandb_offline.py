@@ -1,4 +1,4 @@
-"""What a dashboard gets to see of a training that was logged to wandb offline, read back by wandb's own reader.
+"""Reads a training that was logged to wandb offline, with the reader of wandb.
 
     python experiments/benchmarks/wandb_offline.py RUN [FILE.json]
 
@@ -20,20 +20,20 @@ MEDIA = ("image-file", "table-file")
 
 
 def parts(run: Path) -> list[Path]:
-    """The ``.wandb`` files of a training's parts, oldest first."""
+    """Returns the ``.wandb`` files of a training's parts, oldest first."""
     return sorted(run.glob("wandb/offline-run-*/run-*.wandb"))
 
 
 def records(part: Path) -> list[dict[str, Any]]:
-    """All records of a part, each with its ``type`` and, under that name, its content."""
+    """Reads all records of a part, each with its ``type`` and, under that name, its content."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(part)]
-    environment = os.environ | {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false"}  # nothing goes out
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    return [json.loads(line) for line in told.splitlines()]
+    environment = os.environ | {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false"}  # no network access
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def history(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a run's history; a picture or a table is a dictionary with ``_type`` and ``path``."""
+    """Returns the rows of a run's history; pictures and tables are dictionaries with ``_type`` and ``path``."""
     rows = []
     for record in _of("history", found):
         row: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def history(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def outline(part: Path) -> dict[str, Any]:
-    """What a dashboard shows of a part."""
+    """Summarises what a dashboard shows of a part."""
     found = records(part)
     (run,), rows = _of("run", found), history(found)
     keys: dict[str, list[float]] = {}
@@ -71,14 +71,14 @@ def outline(part: Path) -> dict[str, Any]:
         "keys": {name: {"moments": len(kimg), "kimg": [kimg[0], kimg[-1]]} for name, kimg in sorted(keys.items())},
         "files": media,
         "artifacts": [
-            {"name": each["name"], "type": each["type"], "metadata": sorted(json.loads(each.get("metadata") or "{}"))}
-            for each in artifacts(found)
+            {"name": item["name"], "type": item["type"], "metadata": sorted(json.loads(item.get("metadata") or "{}"))}
+            for item in artifacts(found)
         ],
     }
 
 
 def config(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The configuration that was logged."""
+    """Returns the logged configuration."""
     values: dict[str, Any] = {}
     for record in _of("config", found):
         values |= record["update"]
@@ -86,12 +86,12 @@ def config(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def exit_code(found: Iterable[dict[str, Any]]) -> int | None:
-    """0 for a training that came to its end, 1 if it failed, 255 if it was interrupted, None if it was killed."""
+    """Returns 0 for a finished training, 1 for a failed, 255 for an interrupted, None for a killed one."""
     return next((record["exit_code"] for record in _of("exit", found)), None)
 
 
 def artifacts(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The artifacts that were logged."""
+    """Returns the logged artifacts."""
     return _of("artifact", found)
 
 
@@ -100,7 +100,7 @@ def _of(kind: str, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Prints it, and writes it with where it comes from."""
+    """Prints the summary, and writes it with its provenance."""
     from provenance import provenance  # beside this file, which tests import from elsewhere
 
     if not 2 <= len(sys.argv) <= 3:

@@ -1,4 +1,7 @@
-"""Train a GAN on your pictures, then fill the holes in damaged ones by searching its latent space."""
+"""Train a GAN on your pictures, then fill holes in damaged pictures by searching its latent space.
+
+``load`` loads a model, ``Model.complete`` completes pictures, ``LatentSearch`` is a search with settings of your own.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,3 +19,7 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("ganfill.api"), name)
     raise AttributeError(f"module 'ganfill' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

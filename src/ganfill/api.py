@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
-from ganfill.images.holes import Alpha, find_source, to_hole
+from ganfill.images.holes import ALPHA, HoleSource, to_hole
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
 from ganfill.models import model
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Model(model.Model):
-    """A trained GAN that completes pictures; ``load`` makes one. For its attributes, see ``ganfill.models.model.Model``."""
+    """A trained GAN that completes pictures, returned by ``load``. Attributes: see ``ganfill.models.model.Model``."""
 
     def complete(
         self,
@@ -52,8 +52,8 @@ class Model(model.Model):
                 where pixels are missing; for tensors a bool tensor (N, 1, H, W) or (1, H, W), True where a pixel is missing.
             search: a preset (``fast``, ``standard``, ``best``, ``posterior``, ``auto``, ``from_pool``, ``amos2016`` or
                 ``yeh2017``) or a search object.
-            blend: ``Paste``, ``Feather`` or ``Poisson``; by default the search chooses.
-            align: where the model looks: ``face``, ``center``, ``none``, or an alignment object.
+            blend: ``Paste``, ``Feather`` or ``Poisson``; by default that of the search.
+            align: region that the model completes: ``face``, ``center``, ``none`` (all of it) or an alignment object.
             answers: number of answers for each picture.
             seed: seed of the search and of drawn holes.
             options: ``deterministic``, ``advance`` and ``preview``; see ``ganfill.completion.pipeline.fill``.
@@ -63,8 +63,8 @@ class Model(model.Model):
             such results, best first.
 
         Raises:
-            ValueError: shapes or types do not fit.
-            UserError: a mask does not have its picture's proportions, or the preset does not exist.
+            ValueError: shapes or types do not match.
+            UserError: a mask and its picture differ in proportions, or there is no such preset, alignment or kind of hole.
         """
         if answers < 1:
             raise ValueError(f"answers must be at least 1, got {answers}")
@@ -95,7 +95,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         device: such as ``cpu`` or ``cuda``.
 
     Raises:
-        UserError: there is no such model, or its file is truncated, changed, or from another program.
+        UserError: there is no such model, or its file is truncated, modified or of another format.
     """
     return Model(**vars(model_file.load(name, device)))
 
@@ -109,7 +109,7 @@ def _complete_tensor(
     align: Alignment,
     options: dict[str, Any],
 ) -> list[torch.Tensor]:
-    """One tensor like ``images`` for each rank of answers."""
+    """Returns one tensor like ``images`` for each rank of answers."""
     images = images.detach()
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
@@ -134,7 +134,7 @@ def _complete_pictures(
     align: Alignment,
     options: dict[str, Any],
 ) -> list[list[Image.Image]]:
-    """One list of RGB pictures for each rank of answers."""
+    """Returns one list of RGB pictures for each rank of answers."""
     masks = images if isinstance(holes, str) else holes
     if not images or len(masks) != len(images):
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
@@ -158,9 +158,11 @@ def _fill(
     align: Alignment,
     options: dict[str, Any],
 ) -> list[tuple[np.ndarray, ...]]:
-    """The finished photos for each rank of answers; remarks for the user are logged."""
-    places = [place(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
-    results = fill(model, photos, holes, search, blend, places, **options)
+    """Returns the finished photos for each rank of answers and logs the remarks for the user."""
+    placements = [
+        find_placement(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
+    ]
+    results = fill(model, photos, holes, search, blend, placements, **options)
     for i, result in enumerate(results, 1):
         for remark in result.remarks:
             log.warning("picture %d: %s", i, remark)
@@ -168,8 +170,6 @@ def _fill(
 
 
 def _draw(kind: str, photos: list[Photo], resolution: int, seed: int) -> list[np.ndarray]:
-    """Holes of one kind, bool (H, W) each. A picture without a name is identified by its content."""
-    source = find_source(kind, resolution, seed)[1]
-    if isinstance(source, Alpha):
-        return [source(photo, f"picture {i}") for i, photo in enumerate(photos, 1)]
-    return [source(photo, photo.digest) for photo in photos]
+    """Returns holes of one kind, bool (H, W) each; pictures have no names here, so their content seeds the drawing."""
+    source = HoleSource(kind, resolution, seed)
+    return [source(photo, f"picture {i}" if kind == ALPHA else photo.digest) for i, photo in enumerate(photos, 1)]

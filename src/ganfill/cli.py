@@ -1,4 +1,4 @@
-"""``ganfill <command> key=value ...``: words in, exit code out."""
+"""The command line, ``ganfill <command> key=value ...``."""
 
 import logging
 import sys
@@ -6,12 +6,14 @@ from importlib import import_module
 from pathlib import Path
 
 from ganfill.commands import load
-from ganfill.config import commands, compose, help_text, nearest
+from ganfill.config import compose, nearest
+from ganfill.config_files import commands
+from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError
 from ganfill.overrides import LISTS, take_config_dir
 from ganfill.version import __version__
 
-# The key that a word without one belongs to, if it is the path of something.
+# The key of a word without one, if the word is an existing path.
 PATH_KEYS = {
     "prepare": "source",
     "export": "run",
@@ -23,20 +25,15 @@ PATH_KEYS = {
 SWEEPABLE = ("train", "evaluate")
 SWEEP_WORDS = ("-m", "--multirun", "-cn", "--config-name", "-cp", "--config-path")
 
-EXAMPLES = """\
-Examples:
-  ganfill complete photo.jpg mask=center out=filled
-  ganfill train data=synthetic out=runs/first kimg=20"""
-
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 some inputs failed, 2 a mistake of the user's, 130 interrupted."""
+    """Runs the command line and exits: 0 done, 1 some inputs failed, 2 a mistake of the user, 130 interrupted."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(words: list[str]) -> int:
-    """Runs ``words`` and returns the exit code; everything a user has to know is printed."""
+    """Runs ``words``, prints the outcome, and returns the exit code."""
     try:
         return _dispatch(words)
     except (UserError, Incomplete) as error:
@@ -56,29 +53,29 @@ def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
-    if words[0] == "--version":
+    if words[0] in ("--version", "version"):
         print(f"ganfill {__version__}")
         return 0
     command, words = words[0], words[1:]
     if command not in commands():
         raise UserError(f"there is no command {command}: {nearest(command, commands())}")
-    if {"-h", "--help"} & set(words):
-        print(help_text(command))
+    if help_words := {"-h", "--help"} & set(words):
+        words, directory = take_config_dir([word for word in words if word not in help_words])
+        print(help_text(command, words, directory))
         return 0
     if any(word.split("=")[0] in SWEEP_WORDS for word in words):
         if command not in SWEEPABLE:
             raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
-        return import_module("ganfill.sweep").sweep(command, words)  # it loads torch and Lightning
+        return import_module("ganfill.sweep").sweep(command, words)  # imports torch and Lightning
     words, directory = take_config_dir(words)
-    made = load(command)(compose(command, *assign_paths(command, words), directory))
-    print(made)
+    print(load(command)(compose(command, *assign_paths(command, words), directory)))
     return 0
 
 
 def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, str | list[str]]]:
-    """Takes the words that are existing paths, or hf:// names, out and gives them the key for them; several make a list."""
+    """Returns the words without existing paths and hf:// names, and the key that gets these as its value."""
     paths = [word for word in words if word.startswith("hf://") or (not word.startswith("-") and Path(word).exists())]
-    if command == "info":  # the file may also be the name of a packaged model
+    if command == "info":  # also takes the name of a packaged model
         paths += [word for word in words if "=" not in word and word not in paths and not word.startswith("-")]
     if command not in PATH_KEYS:
         paths = []
@@ -91,11 +88,3 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
     if len(paths) > 1 and PATH_KEYS[command] not in LISTS:
         raise UserError(f"{' '.join(paths)}: ganfill {command} takes one path; write out=... for the result")
     return others, {PATH_KEYS[command]: paths if len(paths) > 1 else paths[0]}
-
-
-def overview() -> str:
-    """The text of ``ganfill --help``: each command with the first line of its own help."""
-    lines = [f"  {command:<14} {help_text(command).splitlines()[0]}" for command in commands()]
-    head = "ganfill trains a GAN on your pictures and fills the holes in damaged ones with it."
-    usage = "Usage: ganfill <command> key=value ...      ganfill <command> --help tells its keys"
-    return "\n".join([head, "", usage, "", *lines, "", EXAMPLES])

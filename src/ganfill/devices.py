@@ -1,4 +1,4 @@
-"""Which device computes, and what it is good at."""
+"""Choice and properties of the device that computes."""
 
 import platform
 from pathlib import Path
@@ -9,10 +9,10 @@ from ganfill.errors import UserError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """``auto`` is the first CUDA device if there is one; otherwise any name torch knows (``cpu``, ``cuda:1``).
+    """Returns the device of a name: ``cpu``, ``cuda`` or ``cuda:1``; ``auto`` is CUDA if there is a GPU, else the CPU.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device, or ganfill does not support it, as ``mps``.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -20,6 +20,8 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(str(name))
     except RuntimeError:
         raise UserError(f"device={name} is not a device: use auto, cpu, cuda or cuda:1") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device={name} is not supported: use device=cpu or device=cuda")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device={name}, but this machine has no such GPU: use device=cpu or device=auto")
     return device
@@ -36,7 +38,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def describe(device: torch.device) -> str:
-    """The name of the GPU, or of the processor."""
+    """Returns the name of the GPU or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -47,7 +49,7 @@ def describe(device: torch.device) -> str:
 
 
 def send(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
-    """A tensor of the CPU on ``device``; neither side waits for the other."""
+    """Copies a CPU tensor to ``device`` asynchronously."""
     if torch.device(device).type == "cuda":
-        tensor = tensor.pin_memory()  # a copy from pageable memory waits for all that the device has to do
+        tensor = tensor.pin_memory()  # a copy from pageable memory waits for all work queued on the device
     return tensor.to(device, non_blocking=True)

@@ -1,23 +1,23 @@
-"""Kill-safe file writing."""
+"""Atomic file writing."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 
 def partial_path(path: Path) -> Path:
-    """The temporary name, beside ``path``, of a file that is being written."""
+    """Returns the temporary name, beside ``path``, of a file that is being written."""
     return path.with_name(f".partial-{path.name}")
 
 
 def write_atomically(path: Path, content: str | bytes | Callable[[Path], object]) -> None:
-    """Replaces a file as a whole: whoever reads it sees the old content or the new, never a part.
+    """Replaces a file as a whole; readers see either the old or the new content, never a part.
 
     Args:
-        path: where to; its directory must exist.
-        content: text, stored as UTF-8; bytes; or a function that writes a file to the path it is given.
+        path: the file; its directory must exist.
+        content: text, stored as UTF-8; bytes; or a function that writes a file to its argument.
 
     Raises:
-        OSError: the file cannot be written. The old one is intact and nothing is left behind.
+        OSError: the file cannot be written. The old file is kept and no temporary file remains.
     """
     partial = partial_path(path)
     try:

@@ -1,4 +1,4 @@
-"""Where the cells of a sweep run: one after another, in several processes, or as jobs of SLURM."""
+"""Launchers of a sweep: its jobs run one after another, in several processes, or on SLURM."""
 
 import fcntl
 import os
@@ -16,61 +16,63 @@ import torch
 from ganfill.config import nearest
 from ganfill.errors import UserError
 
-# One word for each, and the Hydra plugin behind it.
+# Names, and the plugins of Hydra behind them.
 LAUNCHERS = {"basic": "basic", "joblib": "joblib", "submitit": "submitit_slurm"}
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Takes the words about the launcher out, in Hydra's names; returns the other words and these.
+    """Returns the words that do not set the launcher, and those that do, with the names of Hydra.
 
     ``launcher=joblib`` is ``hydra/launcher=joblib``, and ``launcher.n_jobs=4`` is ``hydra.launcher.n_jobs=4``.
 
     Raises:
-        UserError: there is no such launcher, or what it needs is not here.
+        UserError: there is no such launcher, or its requirements are not installed.
     """
-    others, about = list[str](), list[str]()
+    others, settings = list[str](), list[str]()
     for word in words:
         key, _, value = word.partition("=")
         if key == "launcher":
             if value not in LAUNCHERS:
                 raise UserError(f"launcher={value} is not known: {nearest(value, list(LAUNCHERS))}")
-            about.append(f"hydra/launcher={LAUNCHERS[value]}")
+            settings.append(f"hydra/launcher={LAUNCHERS[value]}")
         elif key.startswith("launcher."):
-            about.append(f"hydra.{word}")
+            settings.append(f"hydra.{word}")
         else:
-            (about if key.startswith(("hydra/launcher", "hydra.launcher.")) else others).append(word)
+            (settings if key.startswith(("hydra/launcher", "hydra.launcher.")) else others).append(word)
     for package in ("joblib", "submitit"):
-        if any(word.startswith(f"hydra/launcher={package}") for word in about) and not find_spec(package):
+        if any(word.startswith(f"hydra/launcher={package}") for word in settings) and not find_spec(package):
             raise UserError(f"launcher={package} needs more packages: pip install 'ganfill[sweep]'")
-    if "hydra/launcher=submitit_slurm" in about and not shutil.which("srun"):
-        raise UserError(
-            "launcher=submitit needs SLURM, and there is no srun here: use launcher=joblib or launcher=basic"
-        )
-    return others, about
+    if "hydra/launcher=submitit_slurm" in settings and not shutil.which("srun"):
+        raise UserError("launcher=submitit needs SLURM, but srun is not found: use launcher=joblib or launcher=basic")
+    return others, settings
 
 
-def fitted(about: list[str], cells: int, device: str) -> list[str]:
-    """The words about the launcher for so many cells: joblib takes a process a GPU, or else a process a core.
+def fitted(settings: list[str], jobs: int, device: str) -> list[str]:
+    """Returns the settings of the launcher for a number of jobs: joblib starts a process for each GPU, or else each core.
 
-    A process gets cores / n_jobs threads by joblib itself. Cells are handed out one by one: joblib would put several
-    into one parcel once it has seen a few that were finished already.
+    joblib gives each process cores / n_jobs threads. Jobs are handed out one by one, because joblib would put several
+    into one batch after it has seen a few that were already finished.
     """
-    if "hydra/launcher=joblib" not in about:
-        return about
-    if not any(word.startswith("hydra.launcher.n_jobs=") for word in about):
-        gpus = _gpus(device)
-        about = [*about, f"hydra.launcher.n_jobs={min(cells, gpus or len(os.sched_getaffinity(0)))}"]
-    return [*about, "hydra.launcher.batch_size=1"]
+    if "hydra/launcher=joblib" not in settings:
+        return settings
+    if not any(word.startswith("hydra.launcher.n_jobs=") for word in settings):
+        settings = [*settings, f"hydra.launcher.n_jobs={min(jobs, _gpus(device) or cores())}"]
+    return [*settings, "hydra.launcher.batch_size=1"]
+
+
+def cores() -> int:
+    """Returns the number of processor cores that this process may use; of all cores where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def device_of_a_worker(device: str, directory: Path, number: int) -> Iterator[str]:
-    """The GPU of its own that a cell gets among the processes of this machine, if ``device`` is ``auto`` or ``cuda``.
+    """Gives a job a free GPU of this machine if ``device`` is ``auto`` or ``cuda``, and else ``device``.
 
     Args:
         device: as configured.
-        directory: of the sweep; locks there tell the processes which GPUs are taken.
-        number: of the cell; if all GPUs are taken, it shares the ``number``-th, counted round.
+        directory: of the sweep; it contains a lock for each GPU in use.
+        number: of the job; if no GPU is free, it shares GPU ``number`` modulo their number.
     """
     gpus = _gpus(device)
     for gpu in range(gpus):
@@ -82,12 +84,12 @@ def device_of_a_worker(device: str, directory: Path, number: int) -> Iterator[st
 
 
 def _gpus(device: str) -> int:
-    """How many GPUs there are to choose from; 0 if ``device`` is a certain one or the CPU."""
+    """Returns the number of GPUs to choose from; 0 if ``device`` is the CPU or one GPU."""
     return torch.cuda.device_count() if device in ("auto", "cuda") else 0
 
 
 def take(path: Path) -> TextIO | None:
-    """A lock that lasts until the file is closed or the process ends, however it ends; None if another has it."""
+    """Returns a lock that lasts until the file is closed or the process ends; None if another process has it."""
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +102,7 @@ def take(path: Path) -> TextIO | None:
 def end_with_parent(every: float = 0.5) -> None:
     """Ends this process soon after its parent has ended.
 
-    Without it the processes of a sweep that was killed would train on, in the same directories as the next attempt's.
+    Otherwise the processes of a killed sweep would go on training in the directories of the next attempt.
     """
     parent = os.getppid()
 
@@ -115,9 +117,9 @@ def end_with_parent(every: float = 0.5) -> None:
 
 @contextmanager
 def submitted() -> Iterator[None]:
-    """Waits for all of submitit's jobs when one is lost, and cancels them when the sweep is interrupted.
+    """Waits for all jobs of submitit when one is lost, and cancels them when the sweep is interrupted.
 
-    Hydra's launcher keeps the jobs to itself and reads their results in turn, so they are noted as they are submitted.
+    The launcher of Hydra does not expose its jobs, so they are recorded when they are submitted.
     """
     if not find_spec("submitit"):
         yield
@@ -127,11 +129,11 @@ def submitted() -> Iterator[None]:
     jobs: list[Any] = []
     submit = submitit.AutoExecutor.map_array
 
-    def noting(*arguments: Any) -> list[Any]:
+    def recorded(*arguments: Any) -> list[Any]:
         jobs.extend(submit(*arguments))
         return jobs
 
-    submitit.AutoExecutor.map_array = noting  # pyright: ignore[reportAttributeAccessIssue]
+    submitit.AutoExecutor.map_array = recorded  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     except KeyboardInterrupt:

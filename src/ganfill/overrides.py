@@ -1,22 +1,24 @@
-"""Words as people type them, in Hydra's grammar."""
+"""Words as people type them, and the grammar of Hydra."""
 
 import re
 from pathlib import Path
 
 from ganfill.errors import UserError
 
-# Words whose value is one or several files or names; their commas separate, unless a file is named with one.
+# Keys whose values are files or names, separated by commas unless a file has such a name.
 LISTS = ("source", "images", "mask")
-# Values that Hydra's grammar reads as numbers, booleans, null, lists or dictionaries pass as they are.
+# Values that stay as they are: numbers, truth values, null, lists and dictionaries in the grammar of Hydra.
 TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
-# Options of Hydra's own parser whose value is the word that follows.
+# Options of the parser of Hydra that take the next word as their value.
 CONFIG_DIR = ("-cd", "--config-dir")
 VALUED = (*CONFIG_DIR, "-cn", "--config-name", "-cp", "--config-path")
 
 
 def quote(word: str) -> str:
-    """Turns a typed ``key=value`` into an override of Hydra's grammar that gives ``key`` exactly that value."""
+    """Returns the override that gives a key exactly the value of a typed ``key=value``; ``~key`` stays as it is."""
     key, equals, value = word.partition("=")
+    if word.startswith("~"):
+        return word
     if not equals:
         raise UserError(f"{word!r} is not key=value, nor a file that this command takes without a key: see its --help")
     if not value:
@@ -35,19 +37,19 @@ def _quoted(value: str) -> str:
 
 
 def literal(value: str) -> str:
-    """Interpolations stay interpolations in a configuration file, but a typed path means what it says."""
+    """Escapes what Hydra would take for an interpolation: a typed path is not one."""
     return value.replace("${", "\\${")
 
 
 def split_options(words: list[str]) -> tuple[list[str], list[str]]:
-    """Options of Hydra's parser with their values, and the other words; the parser wants them in this order."""
-    places = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
-    pairs = list(zip(words, places, strict=True))
+    """Returns the options of the parser of Hydra with their values, and the other words; the parser needs this order."""
+    is_option = [word.startswith("-") or (i > 0 and words[i - 1] in VALUED) for i, word in enumerate(words)]
+    pairs = list(zip(words, is_option, strict=True))
     return [word for word, option in pairs if option], [word for word, option in pairs if not option]
 
 
 def take_config_dir(words: list[str]) -> tuple[list[str], str | None]:
-    """Takes ``-cd DIR`` out, a directory with configurations of the user's own; returns the other words and DIR.
+    """Returns the words without ``-cd DIR``, the user's directory of configurations, and DIR.
 
     Raises:
         UserError: there is no such directory.
@@ -60,12 +62,10 @@ def take_config_dir(words: list[str]) -> tuple[list[str], str | None]:
             continue
         directory = value if equals else next(rest, "")
         if not directory or not Path(directory).is_dir():
-            raise UserError(
-                f"{option} {directory}: no such directory; give one that holds files such as model/mine.yaml"
-            )
+            raise UserError(f"{option} {directory}: no such directory; give one with files such as model/mine.yaml")
     return others, directory
 
 
 def search_path(directory: str | None) -> list[str]:
-    """The override that makes Hydra look for options in ``directory`` too; none without one."""
+    """Returns the override that makes Hydra look for options in ``directory`` too; none without one."""
     return [f"hydra.searchpath=[{_quoted(f'file://{Path(directory).resolve()}')}]"] if directory else []

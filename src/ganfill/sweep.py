@@ -1,8 +1,8 @@
-"""Sweeps: many trainings or evaluations by one command, which continues them when it is run again.
+"""Sweeps: many trainings or evaluations by one command. The same command again continues them.
 
-Hydra composes the cells twice: first only to look at them, so that mistakes are found before the first one starts and
-finished ones are known, then to run them wherever its launcher does. A cell that fails leaves its reason in ``failed.txt``,
-the one way back that works from any process.
+Hydra composes the jobs twice: first to check them, so that mistakes are found before a job starts and finished jobs are
+known, then to run them with its launcher. A job that fails writes the reason to ``failed.txt``, since that works from any
+process.
 """
 
 import gc
@@ -15,10 +15,11 @@ from typing import Any
 
 from ganfill import launchers
 from ganfill.commands import load
-from ganfill.config import check, run_as_hydra_application, to_plain
-from ganfill.errors import Incomplete, UserError
+from ganfill.config import check, to_plain
+from ganfill.errors import Incomplete, UserError, first_line
 from ganfill.files import write_atomically
-from ganfill.overrides import quote
+from ganfill.hydra_application import run_as_hydra_application
+from ganfill.overrides import quote, take_config_dir
 from ganfill.runs.reader import PLANNED
 from ganfill.training.run_directory import check_resumable, read_checkpoint
 from ganfill.training.training_module import is_over
@@ -26,7 +27,7 @@ from ganfill.training.training_module import is_over
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One combination of a sweep: where it trains, its configuration, and what Hydra knows of it."""
+    """One combination of a sweep: run directory, configuration, resolved configuration, and settings of Hydra."""
 
     out: Path
     config: Any
@@ -38,116 +39,105 @@ def sweep(command: str, words: list[str]) -> int:
     """Runs a command for every combination that ``words`` ask for; returns 1 if some of them failed.
 
     Raises:
-        UserError: a mistake that can be seen before anything has started.
+        UserError: a mistake that is found before a job starts.
     """
     words, launcher = launchers.split(words)
-    cells = plan(command, words)
-    if str(cells[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
-        print(load(command)(cells[0].config))
+    jobs = plan(command, words)
+    if str(jobs[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
+        print(load(command)(jobs[0].config))
         return 0
     if command == "train":
-        _tell_plan(cells)
+        _write_plan(jobs)
     remaining = []
-    for cell in cells:
-        kimg = _finished(cell) if command == "train" else None
+    for job in jobs:
+        kimg = _finished(job) if command == "train" else None
         if kimg is None:
-            remaining.append(cell)
+            remaining.append(job)
         else:
-            _say(f"{cell.out} is already trained to {kimg:g} kimg: nothing to do")
+            _print(f"{job.out} is already trained to {kimg:g} kimg: nothing to do")
     if not remaining:
         return 0
     launcher = launchers.fitted(launcher, len(remaining), str(remaining[0].plain.get("device")))
-    # Its default holds the time of day, which has moved on.
+    # The default contains the time of day, which has changed.
     words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
-    words += [quote(f"hydra.sweep.dir={cells[0].hydra.sweep.dir}"), *launcher]
+    words += [quote(f"hydra.sweep.dir={jobs[0].hydra.sweep.dir}"), *launcher]
     gave_up = None
     try:
         with launchers.submitted():
-            me = os.getpid()
-            run_as_hydra_application(command, words, lambda config, hydra: run_cell(command, config, hydra, me))
+            sweeping = os.getpid()
+            run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
     except UserError:
         raise
     except Exception as error:  # such as a process that the system has killed
-        gave_up = f"the launcher gave up: {_line(error)}"
-    failed = [(cell.out, reason) for cell in remaining if (reason := _failure(command, cell, gave_up))]
+        gave_up = f"the launcher gave up: {_describe(error)}"
+    failed = [(job.out, reason) for job in remaining if (reason := _failure(command, job, gave_up))]
     if failed:
-        _say(f"{len(failed)} of the sweep's {len(cells)} cells failed; the same command again continues them")
+        _print(f"{len(failed)} of {len(jobs)} jobs failed; the same command again continues them")
         for out, reason in failed:
             print(f"  {out}: {reason}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def plan(command: str, words: list[str]) -> list[SweepJob]:
-    """The cells that ``words`` ask for, without running them.
+    """Returns the jobs that ``words`` ask for, without running them.
 
     Raises:
-        UserError: a cell's configuration is mistaken, uses several devices, or two trainings would share a directory.
+        UserError: a configuration is mistaken or uses several devices, or two trainings would share a directory.
     """
-    cells, mistakes = list[SweepJob](), list[UserError]()
-
-    def look(config: Any, hydra: Any) -> None:
-        try:
-            check(command, config)
-        except UserError as error:
-            mistakes.append(error)
-            return
-        cells.append(SweepJob(Path(str(config.out)), config, to_plain(config), hydra))
-
+    composed: list[tuple[Any, Any]] = []
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
-    run_as_hydra_application(command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], look)
-    if mistakes:
-        raise mistakes[0]
-    if cells[0].hydra.mode.name == "MULTIRUN":
-        if any(cell.hydra.runtime.choices.get("trainer") == "ddp" for cell in cells):
-            refuse_ddp()
-        outs = [cell.out for cell in cells]
+    run_as_hydra_application(
+        command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], lambda *job: composed.append(job)
+    )
+    for config, hydra in composed:
+        check(command, config, words, hydra.runtime.choices, take_config_dir(words)[1])
+    jobs = [SweepJob(Path(str(config.out)), config, to_plain(config), hydra) for config, hydra in composed]
+    if jobs[0].hydra.mode.name == "MULTIRUN":
+        if any(job.hydra.runtime.choices.get("trainer") == "ddp" for job in jobs):
+            raise UserError(
+                "trainer=ddp is refused in a sweep, because every job would start processes on the devices of other jobs: "
+                "use launcher=joblib for one job on each GPU, or trainer=ddp without -m"
+            )
+        outs = [job.out for job in jobs]
         if command == "train" and len(set(outs)) < len(outs):
             shared = next(out for out in outs if outs.count(out) > 1)
             raise UserError(
-                f"out={shared} is the directory of several cells: put what differs into it, out='...${{seed}}'"
+                f"out={shared} is the directory of several jobs: put the settings that differ into it, out='...${{seed}}'"
             )
-    return cells
+    return jobs
 
 
-def _tell_plan(cells: list[SweepJob]) -> None:
-    """Writes which cells there will be, relative to the sweep's directory, so that those not started are known too."""
-    directory = Path(cells[0].hydra.sweep.dir)
+def _write_plan(jobs: list[SweepJob]) -> None:
+    """Writes the list of run directories, relative to that of the sweep, so that jobs that did not start are known too."""
+    directory = Path(jobs[0].hydra.sweep.dir)
     directory.mkdir(parents=True, exist_ok=True)
-    lines = [f"{Path(os.path.relpath(cell.out, directory)).as_posix()}\n" for cell in cells]
+    lines = [f"{Path(os.path.relpath(job.out, directory)).as_posix()}\n" for job in jobs]
     write_atomically(directory / PLANNED, "".join(lines))
 
 
-def refuse_ddp() -> None:
-    """Raises ``UserError``: a sweep gives every cell one device."""
-    raise UserError(
-        "trainer=ddp is refused in a sweep: every cell would start processes of its own on devices that other cells use; "
-        "a sweep runs one cell a GPU with launcher=joblib, a single training takes trainer=ddp"
-    )
-
-
-def run_cell(command: str, config: Any, hydra: Any, sweeping: int) -> None:
-    """Runs one cell, in whatever process; its failure goes to ``failed.txt`` in its directory and stops no other.
+def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
+    """Runs one job in any process. A failure is written to ``failed.txt`` in its directory and does not stop other jobs.
 
     Args:
         command: ``train`` or ``evaluate``.
-        config: of the cell.
-        hydra: what Hydra knows of it.
-        sweeping: the process that runs the sweep.
+        config: of the job.
+        hydra: settings of Hydra for the job.
+        sweeping: id of the process that runs the sweep.
     """
-    place = _place(command, config, hydra)
-    place.mkdir(parents=True, exist_ok=True)
+    directory = _job_directory(command, config, hydra)
+    directory.mkdir(parents=True, exist_ok=True)
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
         config.logger.group = Path(hydra.sweep.dir).name
-    lock = launchers.take(place / ".lock")
+    lock = launchers.take(directory / ".lock")
     if not lock:
-        _say(f"another process is at work in {place}")
+        _print(f"another process is at work in {directory}")
         return
     with lock:
-        (place / "failed.txt").unlink(missing_ok=True)
+        (directory / "failed.txt").unlink(missing_ok=True)
         try:
-            if command == "train" and finished_kimg(place, to_plain(config)) is not None:
+            if command == "train" and finished_kimg(directory, to_plain(config)) is not None:
                 return
             if "joblib" in hydra.launcher._target_:
                 with launchers.device_of_a_worker(config.device, Path(hydra.sweep.dir), hydra.job.num) as config.device:
@@ -155,14 +145,14 @@ def run_cell(command: str, config: Any, hydra: Any, sweeping: int) -> None:
             else:
                 print(load(command)(config))
         except (UserError, Incomplete) as error:
-            _fail(place, str(error))
+            _fail(directory, str(error))
         except Exception as error:
-            _fail(place, _line(error), traceback.format_exc())
-    gc.collect()  # what a failed cell still held, before the next one asks for memory
+            _fail(directory, _describe(error), traceback.format_exc())
+    gc.collect()  # frees the memory of a failed job for the next one
 
 
 def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
-    """How far the training in ``out`` has come, if it has come to its end; looks at files alone.
+    """Returns the thousand images of the training in ``out`` if it is finished, else None; reads only.
 
     Raises:
         UserError: another configuration was trained there.
@@ -176,37 +166,37 @@ def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
     return checkpoint["images_seen"] / 1000 if over and same_pictures else None
 
 
-def _place(command: str, config: Any, hydra: Any) -> Path:
-    """A cell's own directory: evaluations may share their ``out``."""
+def _job_directory(command: str, config: Any, hydra: Any) -> Path:
+    # Evaluations may share their out.
     return Path(str(config.out)) if command == "train" else Path(hydra.runtime.output_dir)
 
 
-def _finished(cell: SweepJob) -> float | None:
+def _finished(job: SweepJob) -> float | None:
     try:
-        return finished_kimg(cell.out, cell.plain)
-    except UserError:  # the cell itself will tell
+        return finished_kimg(job.out, job.plain)
+    except UserError:  # the job itself reports it
         return None
 
 
-def _failure(command: str, cell: SweepJob, gave_up: str | None) -> str | None:
-    """Why a cell failed; None if it did not."""
-    told = _place(command, cell.config, cell.hydra) / "failed.txt"
-    if told.exists():
-        return told.read_text().splitlines()[0]
+def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
+    """Returns the reason why a job failed; None if it did not."""
+    path = _job_directory(command, job.config, job.hydra) / "failed.txt"
+    if path.exists():
+        return path.read_text().splitlines()[0]
     if command == "train":
-        return None if _finished(cell) is not None else gave_up or "it has not come to its end"
+        return None if _finished(job) is not None else gave_up or "it did not finish"
     return gave_up
 
 
-def _fail(place: Path, reason: str, details: str = "") -> None:
-    write_atomically(place / "failed.txt", f"{reason}\n{details}")
-    _say(f"{place}: {reason}")
+def _fail(directory: Path, reason: str, details: str = "") -> None:
+    write_atomically(directory / "failed.txt", f"{reason}\n{details}")
+    _print(f"{directory}: {reason}")
 
 
-def _say(text: str) -> None:
-    # Not logged: Hydra changes the logging for each of its jobs.
+def _print(text: str) -> None:
+    # Not logged, because Hydra changes the logging for each job.
     print(f"ganfill: {text}", file=sys.stderr, flush=True)
 
 
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason was given'}"
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -1,8 +1,12 @@
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ganfill.model_io import model_file
+
+SCALE = 0.5  # of the page; without a GPU, drawing takes most of the time
 
 
 @pytest.fixture
@@ -12,7 +16,28 @@ def path(tmp_path, model, enliven):
     return tmp_path / "tiny.safetensors"
 
 
-COARSE = 0.5  # of the usual pixels are drawn along each side: without a GPU that is most of a page's cost
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder for a page's files; the variable that ``server.build`` sets is reset at the end of the module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", "")
+        yield tmp_path_factory.mktemp("pictures").resolve()
+
+
+@pytest.fixture(scope="module")
+def built(pictures):
+    """Builds a server with a page."""
+    server = pytest.importorskip("ganfill.app.server", reason="the extra app is not installed")
+
+    def built(service, hosts=("127.0.0.1",)):
+        async def build():
+            return server.build(service, hosts, pictures)
+
+        # Without a running loop Gradio makes several and closes none; this thread's may be Playwright's.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, build()).result()
+
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +56,26 @@ def browser():
 def visit(browser, address):
     """Opens the page at the module's ``address`` as a new visitor.
 
-    In the end nothing may have been asked of others, and no console may complain.
+    The page must not send requests to other servers or log errors to its console.
     """
-    contexts, troubles = [], []
+    contexts, problems = [], []
 
     def visit(**options):
-        contexts.append(browser.new_context(device_scale_factor=COARSE, **options))
+        contexts.append(browser.new_context(device_scale_factor=SCALE, **options))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(90_000)  # without a GPU, and beside other workers, some steps take long
-        tab.on("console", lambda line: troubles.append(line.text) if line.type == "error" else None)
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.on("request", lambda asked: outside(asked.url))
+        tab.set_default_timeout(90_000)  # some steps are slow without a GPU, and beside other workers
+        tab.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("request", lambda request: check(request.url))
         tab.goto(address)
-        tab.wait_for_selector("#drop")
+        tab.wait_for_selector("#upload")
         return tab
 
-    def outside(url):
+    def check(url):
         if not url.startswith((address, "data:", "blob:")):
-            troubles.append(url)
+            problems.append(url)
 
     yield visit
     for context in contexts:
         context.close()
-    assert troubles == []
+    assert problems == []

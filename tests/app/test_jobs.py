@@ -15,53 +15,52 @@ def wait(condition):
         time.sleep(0.005)
 
 
-def endless(watch):
+def endless(on_progress):
     while True:
-        watch(0.5, np.zeros((2, 2, 3), np.uint8))
+        on_progress(0.5, np.zeros((2, 2, 3), np.uint8))
         time.sleep(0.005)
 
 
-def test_work_tells_how_far_it_is_and_gives_its_result():
+def test_a_job_has_progress_and_a_result():
     go_on = threading.Event()
 
-    def work(watch):
-        watch(0.25, np.ones((2, 2, 3), np.uint8))
-        watch(0.5, None)
+    def work(on_progress):
+        on_progress(0.25, np.ones((2, 2, 3), np.uint8))
+        on_progress(0.5, None)
         go_on.wait(5)
         return "found"
 
-    running = Job(work)
-    wait(lambda: running.share == 0.5)
-    assert not running.done and running.picture.sum() == 12
+    job = Job(work)
+    wait(lambda: job.progress == 0.5)
+    assert not job.future.done() and job.preview.sum() == 12
     go_on.set()
-    wait(lambda: running.done)
-    assert running.result() == "found"
+    assert job.future.result(5) == "found"
 
 
-def test_stopped_work_is_cancelled():
-    running = Job(endless)
-    running.stop()
+def test_a_job_can_be_cancelled():
+    job = Job(endless)
+    job.cancel()
     with pytest.raises(Cancelled):
-        running.result()
+        job.future.result(5)
 
 
-def test_what_work_raises_is_raised():
+def test_a_job_raises_the_exception_of_its_work():
     with pytest.raises(ZeroDivisionError):
-        Job(lambda watch: 1 / 0).result()
+        Job(lambda on_progress: 1 / 0).future.result(5)
 
 
-def test_a_visitor_has_one_search_and_others_have_their_own():
+def test_each_visitor_has_one_search():
     searches = Searches()
     first, other = searches.start("a", endless), searches.start("b", endless)
     second = searches.start("a", endless)
     with pytest.raises(Cancelled):
-        first.result()
-    assert not second.done and not other.done
-    searches.stop("nobody")
-    searches.stop("a")
+        first.future.result(5)
+    assert not second.future.done() and not other.future.done()
+    searches.cancel("nobody")
+    searches.cancel("a")
     with pytest.raises(Cancelled):
-        second.result()
-    assert not other.done
-    searches.stop("b")
+        second.future.result(5)
+    assert not other.future.done()
+    searches.cancel("b")
     with pytest.raises(Cancelled):
-        other.result()
+        other.future.result(5)

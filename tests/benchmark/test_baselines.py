@@ -6,6 +6,7 @@ from ganfill.benchmark.baselines import BASELINES, nearest
 from ganfill.data.store import ImageStore
 from ganfill.images import pixels
 from ganfill.images.classical import telea
+from ganfill.search.result import SearchOptions
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ NAMES = [*BASELINES, "nearest"]
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_hole_holds_changes_nothing(name, every, model, damaged):
     images, holes = damaged
-    found = every[name](model, images, holes, seed=3)
-    hidden = every[name](model, torch.where(holes, torch.nan, images), holes, seed=3)
+    found = every[name](model, images, holes, SearchOptions(seed=3))
+    hidden = every[name](model, torch.where(holes, torch.nan, images), holes, SearchOptions(seed=3))
     assert torch.equal(found.pictures, hidden.pictures)
     assert found.pictures.shape == (3, 1, 3, 32, 32) and found.pictures.isfinite().all()
 
@@ -42,7 +43,7 @@ def test_what_the_hole_holds_changes_nothing(name, every, model, damaged):
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_adds_up_to_the_pictures(name, every, model, damaged):
     told = []
-    every[name](model, *damaged, advance=told.append)
+    every[name](model, *damaged, SearchOptions(on_progress=lambda progress: told.append(progress.pictures)))
     assert sum(told) == pytest.approx(3)
 
 
@@ -68,8 +69,8 @@ def test_nearest_finds_it_in_any_part(store, model, monkeypatch):
 
 def test_random_answers_differ_and_do_not_depend_on_batch_mates(model, damaged):
     images, holes = damaged
-    together = BASELINES["random"](model, images, holes, answers=3, seed=1)
-    alone = BASELINES["random"](model, images[2:], holes[2:], answers=3, seed=1)
+    together = BASELINES["random"](model, images, holes, SearchOptions(answers=3, seed=1))
+    alone = BASELINES["random"](model, images[2:], holes[2:], SearchOptions(answers=3, seed=1))
     assert together.pictures.shape[1] == 3 and together.passes == 1
     assert torch.allclose(together.pictures[2], alone.pictures[0], atol=1e-5)
     assert not torch.equal(together.pictures[0, 0], together.pictures[0, 1])
@@ -77,6 +78,8 @@ def test_random_answers_differ_and_do_not_depend_on_batch_mates(model, damaged):
 
 def test_mean_is_the_models_and_telea_is_telea(model, damaged):
     images, holes = damaged
-    assert torch.equal(BASELINES["mean"](model, images, holes, answers=4).pictures[0, 0], model.mean_picture)
+    assert torch.equal(
+        BASELINES["mean"](model, images, holes, SearchOptions(answers=4)).pictures[0, 0], model.mean_picture
+    )
     found = pixels.to_uint8(BASELINES["telea"](model, images, holes).pictures[0, 0]).numpy()
     assert np.array_equal(found, telea(pixels.to_uint8(images[0]).numpy(), holes[0, 0].numpy()))

@@ -7,8 +7,8 @@ from ganfill.benchmark.cache import CachedResult, ResultCache
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    return ResultCache(tmp_path / "shelf")
+def cache(tmp_path):
+    return ResultCache(tmp_path / "cache")
 
 
 class Made:
@@ -22,45 +22,45 @@ class Made:
         return CachedResult({"x": np.full(3, self.value)}, {"seconds": 0.1, "nothing": None})
 
 
-def test_what_was_made_is_found(shelf):
+def test_what_was_made_is_found(cache):
     made = Made()
-    first, second = (shelf.get("a", {"seed": 0}, made) for _ in range(2))
-    assert made.calls == 1 and (shelf.computed, shelf.found) == (1, 1)
+    first, second = (cache.get("a", {"seed": 0}, made) for _ in range(2))
+    assert made.calls == 1 and (cache.computed, cache.found) == (1, 1)
     assert np.array_equal(first.arrays["x"], second.arrays["x"])
     assert first.facts == second.facts and first.digest == second.digest
 
 
-def test_what_depends_on_something_else_is_made_beside_it(shelf):
-    digests = {shelf.get("a", {"seed": seed}, Made(seed)).digest for seed in (0, 1, 0, 1)}
-    assert len(digests) == 2 and (shelf.computed, shelf.found) == (2, 2)
-    assert shelf.get("a", {"seed": 1}, Made()).arrays["x"].tolist() == [1, 1, 1]
+def test_what_depends_on_something_else_is_made_beside_it(cache):
+    digests = {cache.get("a", {"seed": seed}, Made(seed)).digest for seed in (0, 1, 0, 1)}
+    assert len(digests) == 2 and (cache.computed, cache.found) == (2, 2)
+    assert cache.get("a", {"seed": 1}, Made()).arrays["x"].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other"])
-def test_what_is_damaged_is_made_again(shelf, suffix, damage):
-    shelf.get("a", {}, Made())
-    path = next(shelf.path.glob(f"*{suffix}"))
+def test_what_is_damaged_is_made_again(cache, suffix, damage):
+    cache.get("a", {}, Made())
+    path = next(cache.path.glob(f"*{suffix}"))
     whole = path.read_bytes()
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "other": b"[1]"}[damage])
-    assert shelf.get("a", {}, Made(7)).arrays["x"].tolist() == [7, 7, 7]
-    assert shelf.get("a", {}, Made(8)).arrays["x"].tolist() == [7, 7, 7]
+    assert cache.get("a", {}, Made(7)).arrays["x"].tolist() == [7, 7, 7]
+    assert cache.get("a", {}, Made(8)).arrays["x"].tolist() == [7, 7, 7]
 
 
-def test_an_interruption_leaves_nothing_that_counts(shelf):
+def test_an_interruption_leaves_nothing_that_counts(cache):
     def interrupted():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        shelf.get("a", {}, interrupted)
-    assert shelf.get("a", {}, Made()).facts["seconds"] == 0.1
+        cache.get("a", {}, interrupted)
+    assert cache.get("a", {}, Made()).facts["seconds"] == 0.1
 
 
-def test_names_make_sound_files_that_tell_what_they_depend_on(shelf):
-    shelf.get("center-standard:steps=3/..\\x" + "y" * 300, {"mask": "center"}, Made())
-    names = sorted(path.name for path in shelf.path.iterdir())
+def test_names_make_sound_files_that_tell_what_they_depend_on(cache):
+    cache.get("center-standard:steps=3/..\\x" + "y" * 300, {"mask": "center"}, Made())
+    names = sorted(path.name for path in cache.path.iterdir())
     assert len(names) == 2 and names[0].startswith("center-standard_steps=3_.._x") and len(names[0]) < 110
-    assert json.loads((shelf.path / names[0]).read_text())["depends"] == {"mask": "center"}
+    assert json.loads((cache.path / names[0]).read_text())["depends"] == {"mask": "center"}

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from ganfill.benchmark.cache import ResultCache
-from ganfill.benchmark.cells import EvalCase
 from ganfill.benchmark.compare import Measures, evaluate
-from ganfill.benchmark.contestants import SearchEntry, parse_search
+from ganfill.benchmark.eval_case import EvalCase
 from ganfill.benchmark.feature_distances import FeatureDistances
+from ganfill.benchmark.search_entry import SearchEntry, parse_search
 from ganfill.data.store import ImageStore
 from ganfill.data.subsets import choose, reference
 from ganfill.errors import UserError
@@ -41,15 +41,15 @@ def compare(model, store, tmp_path):
         yield advance
 
     def run(measures=None, against="mean"):
-        scenes = [EvalCase(model, chosen, mask) for mask in ("center", "box")]
-        shelf = ResultCache(tmp_path / "cells")
-        return evaluate(scenes, words, shelf, measures or Measures(), against, 3, progress), shelf, bars
+        cases = [EvalCase(model, chosen, mask) for mask in ("center", "box")]
+        cache = ResultCache(tmp_path / "cells")
+        return evaluate(cases, words, cache, measures or Measures(), against, 3, progress), cache, bars
 
     return run
 
 
 def test_every_search_has_a_row_for_every_mask_and_who_refuses_is_skipped(compare):
-    result, shelf, bars = compare()
+    result, cache, bars = compare()
     assert [(row["mask"], row["search"]) for row in result.rows] == [
         ("center", "mean"),
         ("center", "telea"),
@@ -63,14 +63,14 @@ def test_every_search_has_a_row_for_every_mask_and_who_refuses_is_skipped(compar
     row = result.rows[0]
     assert row["n"] == 6 and row["psnr_low"] < row["psnr"] < row["psnr_high"] and row["passes"] == 0
     assert {"seconds", "seconds_single", "model", "seed", "device", "machine", "threads", "torch", "cell"} <= set(row)
-    assert shelf.computed == 4 and bars["box telea"] == 6
+    assert cache.computed == 4 and bars["box telea"] == 6
 
 
 def test_again_computes_nothing_and_fills_the_bars(compare):
     first = compare()[0]
-    result, shelf, bars = compare()
+    result, cache, bars = compare()
     assert result.rows == first.rows and result.paired == first.paired
-    assert (shelf.computed, shelf.found) == (0, 4) and bars["center mean"] == 6
+    assert (cache.computed, cache.found) == (0, 4) and bars["center mean"] == 6
 
 
 def test_pairs_shares_and_sheets(compare):
@@ -95,7 +95,7 @@ def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path)
     network = FeatureNetwork("colours", lambda batch: batch.float().mean((2, 3)), "1")
     real = reference(store, choose(store, "test", ["a/", "b/"], 6, 0), 0)
     assert real is not None
-    yardstick = FeatureDistances(real, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
+    distances = FeatureDistances(real, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
     lpips_calls = []
 
     def lpips(finished, truth):
@@ -103,7 +103,7 @@ def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path)
         return np.abs(finished.astype(float) - truth).mean((1, 2, 3))
 
     for _ in range(2):
-        rows = compare(Measures(yardstick, lpips))[0].rows
+        rows = compare(Measures(distances, lpips))[0].rows
     distances = {(row["mask"], row["search"]): row["fd_colours"] for row in rows}
     assert distances["center", "original"] == distances["box", "original"] < distances["center", "mean"]
     original = next(row for row in rows if row["search"] == "original")

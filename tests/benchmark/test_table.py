@@ -89,10 +89,10 @@ def test_markdown_puts_intervals_behind_means():
     assert lines == [
         "| search | psnr | fd_x |",
         "|---|---|---|",
-        "| a\\|b | 17.46 (16.00 to 18.00) |  |",
-        "| c |  | 0.0123 |",
+        "| a\\|b | 17.46 (16.00 to 18.00) | – |",
+        "| c | – | 0.0123 |",
     ]
-    assert markdown([{"fd": 4.5, "fd_sd": 0.25}], ["fd"]).splitlines()[2] == "| 4.50 ± 0.25 |"
+    assert markdown([{"fd": 4.5, "fd_sd": 0.25}], ["fd"]).splitlines()[2] == "| 4.5 ± 0.250 |"
 
 
 def test_a_csv_of_chosen_columns(tmp_path):

@@ -128,16 +128,16 @@ def test_a_generator_is_judged(ganfill, work, features):
     ("words", "message"),
     [
         (["search=standart"], "search=standart: there is no standart"),
-        (["search=mean,mean"], "search=mean,mean: give one or more, none of them twice"),
-        (["mask=centre"], "mask=centre is no kind of hole"),
-        (["search=mean", "against=telea"], "against=telea is not compared"),
-        (["n=0"], "n=0 cannot be used"),
-        (["answers=1.5"], "answers=1.5 cannot be used"),
+        (["search=mean,mean"], "search=mean,mean: give one or more, without repetition"),
+        (["mask=centre"], "mask=centre is not a kind of hole"),
+        (["search=mean", "against=telea"], "against=telea is not among the searches"),
+        (["n=0"], "n must be a whole number from 1, got 0"),
+        (["answers=1.5"], "answers must be a whole number from 1, got 1.5"),
         (["split=val"], "split=val is not known"),
         (["pictures=nobody"], "pictures=nobody: "),
-        (["features=x"], "has not the form NAME=FILE.py:CLASS:WEIGHTS"),
+        (["features=x"], "does not have the form NAME=FILE.py:CLASS:WEIGHTS"),
         (["lpips=nowhere.pth"], "nowhere.pth cannot be read"),
-        (["generator=perhaps"], "generator=perhaps is neither true nor false"),
+        (["generator=perhaps"], "generator must be true or false, got perhaps"),
         (["serch=mean"], "serch is no key of ganfill evaluate: did you mean search, answers?"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(ganfill, words, message):
 
 def test_a_store_of_another_size_or_none_is_a_mistake(model_path, store_path, capsys):
     assert cli.run(["evaluate", f"model={model_path}", "data.path=null"]) == 2
-    assert "data.path=null goes with pictures=generator alone" in capsys.readouterr().err
+    assert "data.path=null is only possible with pictures=generator" in capsys.readouterr().err
     assert cli.run(["evaluate", "model=faces64", f"data.path={store_path}", "device=cpu"]) == 2
     assert "holds pictures of 32 pixels, the model draws 64" in capsys.readouterr().err
 

@@ -77,13 +77,13 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(folder, t
     ("word", "message"),
     [
         ("source=nowhere", "source=nowhere does not exist: give a folder of pictures or a zip file"),
-        ("resolution=large", "resolution=large is not a"),
-        ("resolution=8.5", "resolution=8.5 is not a whole number"),
+        ("resolution=large", "resolution must be a whole number from 1, got large"),
+        ("resolution=8.5", "resolution must be a whole number from 1, got 8.5"),
         ("resolution=2", "give a resolution from 4 to 2048"),
-        ("limit=many", "limit=many is not a whole number"),
-        ("limit=0", "limit=0: give a resolution"),
+        ("limit=many", "limit must be a whole number from 1 or null, got many"),
+        ("limit=0", "limit must be a whole number from 1 or null, got 0"),
         ("crop=middle", "crop=middle is not known: use center, none or a box"),
-        ("crop=0,0,10,20", "is no square box"),
+        ("crop=0,0,10,20", "is not a square box"),
         ("crop=7", "is not known"),
         ("split=validation", "split=validation is not known"),
         ("colour=red", "colour is no key of ganfill prepare"),
@@ -100,13 +100,13 @@ def test_a_source_without_pictures_ends_with_exit_code_2(tmp_path, capsys, caplo
     caplog.set_level(logging.WARNING)
     (tmp_path / "empty").mkdir()
     assert cli.run(["prepare", str(tmp_path / "empty"), f"out={tmp_path / 'out'}"]) == 2
-    assert "gives no picture (there are no files)" in capsys.readouterr().err
+    assert "contains no usable picture (there are no files)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_the_keys_that_are_needed_are_named(capsys):
     assert cli.run(["prepare"]) == 2
-    assert "prepare needs out=..., source=..." in capsys.readouterr().err
+    assert "prepare needs source=..., out=..." in capsys.readouterr().err
 
 
 def test_an_output_may_be_called_by_a_number(folder, tmp_path, monkeypatch):

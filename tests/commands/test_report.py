@@ -39,13 +39,13 @@ def test_or_where_it_is_wanted_with_the_same_bytes(run, tmp_path, out):
 def test_a_damaged_file_is_a_warning(run, caplog):
     (run / "samples/kimg000001_raw.png").write_bytes(b"no picture")
     assert cli.run(["report", str(run)]) == 0
-    assert caplog.messages == ["samples/kimg000001_raw.png is no readable picture: it is left out"]
+    assert caplog.messages == ["samples/kimg000001_raw.png cannot be read as a picture: it is left out"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run=nowhere"], "run=nowhere is no directory"),
+        (["run=nowhere"], "run=nowhere is not a directory"),
         (["run=."], "run=. holds no training"),
         ([], "report needs run=..."),
         (["run=.", "kimg=3"], "kimg"),

@@ -81,8 +81,8 @@ def test_half_a_file_is_smaller(words, tmp_path, model_path):
         ("model=nothing", "model=nothing: no such file, and no packaged model of that name"),
         ("model=notes.txt", "notes.txt is no model file"),
         ("optimizer.rate=1", "optimizer.rate is no key of ganfill train-encoder"),
-        ("batch_size=0", "batch_size=0 is no number of pictures"),
-        ("encoder.width=wide", "ganfill.models.encoder.Encoder cannot be built with these settings"),
+        ("batch_size=0", "batch_size must be a whole number from 1, got 0"),
+        ("encoder.width=wide", "encoder.width must be a whole number, got wide"),
         ("precision=half", "precision=half is not known"),
     ],
 )
@@ -118,9 +118,9 @@ def test_pictures_of_another_size_are_refused(words, capsys, tmp_path, store_pat
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("kimg=0", "kimg=0 is no length of a training"),
-        ("optimizer.lr=-1", "the optimizer refuses its settings"),
-        ("batch_size=1", "batch_size=1 leaves no picture"),
+        ("kimg=0", "kimg must be a number above 0, got 0"),
+        ("optimizer.lr=-1", "optimizer.lr must be a number above 0, got -1"),
+        ("batch_size=1", "batch_size must be at least 2, got 1"),
     ],
 )
 def test_settings_that_train_nothing_are_one_line(words, word, message, capsys):

@@ -7,7 +7,8 @@ import torch
 import yaml
 
 from ganfill.commands.train import build_gan
-from ganfill.config import compose, options
+from ganfill.config import compose
+from ganfill.config_files import options
 from ganfill.sweep import plan
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"

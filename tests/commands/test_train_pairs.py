@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ganfill.commands.train import build_gan
-from ganfill.config import compose, options
+from ganfill.config import compose
+from ganfill.config_files import options
 
 GROUPS = ("model", "loss", "regularizer", "augment", "optimizer", "schedule", "latent")
 

@@ -7,6 +7,7 @@ from ganfill.images.alignment import Placement
 from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior, standard
+from ganfill.search.result import Completion
 
 QUICK = standard(steps=4, starts=2, pool=16, precision="fp32")
 SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
@@ -66,7 +67,7 @@ def test_several_faces_and_a_hole_outside_them(model):
     outside = np.zeros_like(hole)
     outside[60:80, 170:190] = True
     placement, told = Placement((Square(35, 40, 70, 12), Square(120, 50, 60, -20))), []
-    words = {"places": [placement], "answers": 2, "frames": 2, "advance": told.append}
+    words = {"placements": [placement], "answers": 2, "frames": 2, "advance": told.append}
     filled = fill(model, [before], [hole | outside], QUICK, **words)[0]
     assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(told) == 1
     assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 2
@@ -81,21 +82,21 @@ def test_several_faces_and_a_hole_outside_them(model):
 def test_each_view_gets_the_answer_that_it_gets_alone(model):
     before, one, two = photo((90, 200)), Square(35, 40, 70, 12), Square(120, 50, 60, -20)
     hole = rectangle((90, 200), 0.3, 0.1, 0.5, 0.2) | rectangle((90, 200), 0.4, 0.55, 0.7, 0.65)
-    both = fill(model, [before], [hole], QUICK, places=[Placement((one, two))], deterministic=True)[0]
+    both = fill(model, [before], [hole], QUICK, placements=[Placement((one, two))], deterministic=True)[0]
     for i, square in enumerate((one, two)):
-        alone = fill(model, [before], [hole], QUICK, places=[Placement((square,))], deterministic=True)[0]
+        alone = fill(model, [before], [hole], QUICK, placements=[Placement((square,))], deterministic=True)[0]
         assert np.array_equal(both.answers[i][0], alone.answers[0][0])
     holding = np.random.default_rng(1).integers(0, 256, before.shape, dtype=np.uint8)
     other = np.where(hole[..., None], holding, before)
-    again = fill(model, [other], [hole], QUICK, places=[Placement((one, two))], deterministic=True)[0]
+    again = fill(model, [other], [hole], QUICK, placements=[Placement((one, two))], deterministic=True)[0]
     assert np.array_equal(again.pictures[0], both.pictures[0])
 
 
 def test_a_photo_that_needs_no_model(model):
     before, hole = photo((60, 80)), rectangle((60, 80), 0.3, 0.3, 0.5, 0.5)
     other = photo((60, 80), 1)
-    places = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
-    none, some = fill(model, [before, other], [hole, hole], QUICK, places=places, answers=2)
+    placements = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
+    none, some = fill(model, [before, other], [hole, hole], QUICK, placements=placements, answers=2)
     assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks[0] == "take care"
     assert np.array_equal(none.pictures[0][~hole], before[~hole]) and (none.pictures[0] != before).any()
     assert len(some.views) == 1 and "weak fit, score" in some.remarks[0]  # noise is no face
@@ -119,3 +120,25 @@ def test_a_mean_and_how_sure_it_is(model):
     assert (filled.extras["mean"][~hole] == photo[~hole]).all()
     assert not filled.extras["uncertainty"][~hole].any() and (filled.extras["uncertainty"][hole] > 0).all()
     assert fill(model, [photo], [hole], QUICK)[0].extras == {}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "level"), [(-1.0, 1.0, 255), (0.25, 0.25, 0), (-0.5, 0.5, 128), (0.0, 0.4, 51), (-1.5, 1.5, 255)]
+)
+def test_uncertainty_is_black_for_none_and_white_for_the_full_range(model, low, high, level):
+    class Estimate:
+        blend = Paste()
+
+        def __call__(self, model, images, holes, options):
+            n, size = len(images), images.shape[1:]
+            interval = torch.full((n, *size), low), torch.full((n, *size), high)
+            return Completion(images[:, None], torch.zeros(n, 1, 8), *torch.zeros(2, n, 1), interval=interval)
+
+    hole, inside = rectangle((40, 90), 0.2, 0.1, 0.8, 0.9), np.zeros((40, 90), bool)
+    inside[:, 20:60] = True
+    placement = Placement((Square(40, 20, 40),))
+    (filled,) = fill(model, [photo((40, 90))], [hole], Estimate(), placements=[placement])
+    uncertainty = filled.extras["uncertainty"]
+    assert (uncertainty[hole & inside] == level).all()
+    assert (uncertainty[hole & ~inside] == 255).all()  # outside the region nothing is estimated
+    assert not uncertainty[~hole].any()

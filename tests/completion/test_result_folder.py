@@ -7,7 +7,7 @@ from PIL import Image
 from ganfill.completion.pipeline import Filled
 from ganfill.completion.result_folder import ResultFolder, find_pictures
 from ganfill.errors import UserError
-from ganfill.images.holes import FromFile, find_source
+from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo
 from ganfill.images.regions import Box, look
 
@@ -93,7 +93,7 @@ def hole():
 
 def test_what_is_done_is_known_until_something_changes(tmp_path, photo, hole):
     make(tmp_path, "a.png", "mask.png")
-    source, results = FromFile(tmp_path / "mask.png"), tmp_path / "out"
+    source, results = HoleSource(str(tmp_path / "mask.png"), 8), tmp_path / "out"
     folder = ResultFolder(results, {"seed": 0}, False)
     job = folder.job("a", tmp_path / "a.png", source)
     assert not folder.has(job)
@@ -116,7 +116,7 @@ def test_what_is_done_is_known_until_something_changes(tmp_path, photo, hole):
 def test_files_and_record_of_a_picture(tmp_path, photo, hole):
     make(tmp_path, "ä b.png")
     folder = ResultFolder(tmp_path / "out", {}, True)
-    job = folder.job("ä b", tmp_path / "ä b.png", find_source("center", 8)[1])
+    job = folder.job("ä b", tmp_path / "ä b.png", HoleSource("center", 8))
     folder.add(job, photo, hole, filled(photo, hole, answers=2, frames=3))
     folder.flush()
     record = json.loads((tmp_path / "out/results.json").read_text("utf-8"))["ä b"]
@@ -136,7 +136,7 @@ def test_files_and_record_of_a_picture(tmp_path, photo, hole):
 def test_older_files_of_a_name_go(tmp_path, photo, hole):
     make(tmp_path, "a.png")
     folder = ResultFolder(tmp_path / "out", {}, False)
-    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
     folder.add(job, photo, hole, filled(photo, hole, answers=3, frames=2))
     folder.add(job, photo, hole, filled(photo, hole))
     assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {
@@ -154,7 +154,7 @@ def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, h
     sizes = []
     for original in (True, False):
         folder = ResultFolder(tmp_path / str(original), {}, original)
-        folder.add(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]), photo, hole, filled(photo, hole))
+        folder.add(folder.job("a", tmp_path / "a.png", HoleSource("center", 8)), photo, hole, filled(photo, hole))
         with Image.open(folder.path / "a_strip.png") as strip:
             sizes.append(strip.width)
     assert sizes[0] - sizes[1] == 200
@@ -169,30 +169,30 @@ def test_a_damaged_list_of_results_is_made_anew(tmp_path, content):
     (tmp_path / "out/results.json").write_text(content)
     folder = ResultFolder(tmp_path / "out", {}, False)
     assert not folder.records
-    assert not folder.has(folder.job("a", tmp_path / "a.png", find_source("center", 8)[1]))
+    assert not folder.has(folder.job("a", tmp_path / "a.png", HoleSource("center", 8)))
 
 
 def test_a_missing_picture_or_folder_is_one_line(tmp_path):
     folder = ResultFolder(tmp_path / "out", {}, False)
     with pytest.raises(UserError, match=r"a\.png cannot be read \(No such file or directory\)"):
-        folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+        folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
     (tmp_path / "file").touch()
     for place in ("file", "file/below"):
-        with pytest.raises(UserError, match=rf"out=.*{place} cannot be made \(.*\): choose another folder"):
+        with pytest.raises(UserError, match=rf"out=.*{place} cannot be created \(.*\): choose another folder"):
             ResultFolder(tmp_path / place, {}, False)
 
 
 def test_the_colour_profile_is_kept(tmp_path, photo, hole):
     make(tmp_path, "a.png")
     folder = ResultFolder(tmp_path / "out", {}, False)
-    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
     folder.add(job, Photo(photo.pixels, None, b"some profile"), hole, filled(photo, hole))
     with Image.open(tmp_path / "out/a.png") as finished:
         assert finished.info["icc_profile"] == b"some profile"
 
 
 def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, photo, hole):
-    source = find_source("center", 8)[1]
+    source = HoleSource("center", 8)
     make(tmp_path, "a.png", "x/b.png", "y/b.png", "out/c_strip.png", "c.png")
     with pytest.raises(UserError, match=r"the results of .*a\.png would replace .*a\.png: choose another out"):
         ResultFolder(tmp_path, {}, False).job("a", tmp_path / "a.png", source)
@@ -209,7 +209,7 @@ def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, p
 
 def test_a_run_cut_off_while_writing_is_not_done_and_may_write_again(tmp_path, photo, hole, monkeypatch):
     make(tmp_path, "a.png")
-    source = find_source("center", 8)[1]
+    source = HoleSource("center", 8)
     folder = ResultFolder(tmp_path / "out", {"seed": 0}, False)
     folder.add(folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
     folder.flush()
@@ -227,7 +227,7 @@ def test_transparency_outside_the_hole_is_kept(tmp_path, photo, hole):
     alpha = np.full((8, 12), 255, np.uint8)
     alpha[:4] = 9
     folder = ResultFolder(tmp_path / "out", {}, False)
-    job = folder.job("a", tmp_path / "a.png", find_source("center", 8)[1])
+    job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
     folder.add(job, Photo(photo.pixels, alpha), hole, filled(photo, hole))
     finished = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert np.array_equal(finished[..., 3], np.where(hole, 255, alpha))
@@ -239,7 +239,7 @@ def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
     path = tmp_path / "a.png"
     Image.fromarray(photo.pixels).save(path)
     folder = ResultFolder(tmp_path / "out", {}, show_original=False)
-    job = folder.job("a", path, find_source("center", 32)[1])
+    job = folder.job("a", path, HoleSource("center", 32))
     extras = {"mean": photo.pixels, "uncertainty": np.zeros_like(photo.pixels)}
     folder.add(job, photo, hole, Filled([photo.pixels], extras=extras))
     assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])

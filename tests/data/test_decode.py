@@ -75,7 +75,7 @@ def test_crops_are_words_or_square_boxes():
 
 @pytest.mark.parametrize("word", ["0,0,10,11", "5,5,5,5", "-1,0,9,10", "9,9,0,0", "nan,0,10,10"])
 def test_a_box_that_is_not_square_is_refused(word):
-    with pytest.raises(UserError, match=f"crop={word} is no square box"):
+    with pytest.raises(UserError, match=f"crop={word} is not a square box"):
         parse_crop(word)
 
 

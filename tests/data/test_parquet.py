@@ -72,8 +72,8 @@ def test_the_column_image_among_several(tmp_path):
     ("table", "message"),
     [
         ({"text": ["a"], "image": ["b"]}, r"has the columns text \(string\), image \(string\), and none of them holds"),
-        ({"before": [b"a"], "after": [b"b"]}, r"before \(binary\), after \(binary\), and none of them is called image"),
-        ({"image": [{"path": "a"}]}, "none of them holds contents"),
+        ({"before": [b"a"], "after": [b"b"]}, r"before \(binary\), after \(binary\), and none of them is named image"),
+        ({"image": [{"path": "a"}]}, "none of them holds file contents"),
     ],
 )
 def test_no_column_of_pictures_or_several(tmp_path, table, message):
@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_short_or_none(tmp_path, contents, keep):
     path = write(tmp_path / "a.parquet", contents)
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data)) if keep < 1 else keep])
-    with pytest.raises(UserError, match=r"a\.parquet is no sound parquet file \(.+\): delete it") as caught:
+    with pytest.raises(UserError, match=r"a\.parquet is a damaged parquet file \(.+\): delete it") as caught:
         Pictures(path)
     assert "\n" not in str(caught.value)
 
@@ -120,3 +120,15 @@ def test_a_few_rows_are_in_memory_at_once(tmp_path):
     assert most < 2 * (32 + BATCH) * 100_000 < path.stat().st_size
     pictures.close()
     assert pa.total_allocated_bytes() - before < 100_000
+
+
+def test_an_error_without_a_message_is_reported_by_its_type(tmp_path, contents, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise pa.ArrowInvalid
+
+    pictures = Pictures(write(tmp_path / "a.parquet", contents))
+    monkeypatch.setattr(pictures._file, "iter_batches", fail)
+    with pytest.raises(OSError, match="ArrowInvalid"):
+        pictures.read("000000")
+    with pytest.raises(UserError, match=r"damaged parquet file \(ArrowInvalid\)"):
+        list(pictures.names())

@@ -85,7 +85,7 @@ def test_ffhq_leaves_out_and_lists_names_that_are_no_ids(folder, tmp_path, save)
     save(folder / "portrait.png", 50)
     store = prepare([folder], tmp_path / "out", resolution=8, split="ffhq")
     assert "portrait" not in names(store)
-    assert reasons(store)["pictures/portrait.png"] == "its name is no FFHQ id"
+    assert reasons(store)["pictures/portrait.png"] == "its name is not an FFHQ id"
     assert [name for name, split in zip(names(store), store.splits, strict=True) if split == "test"] == [
         "60000",
         "60001",
@@ -156,11 +156,11 @@ def test_a_crop_box_skips_smaller_pictures(tmp_path, save):
 def test_nothing_left_counts_the_reasons_and_leaves_nothing(tmp_path):
     for name, data in {"a.txt": b"text", "b.txt": b"more text", "c.png": b""}.items():
         (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=r"gives no picture \(2 not a picture, 1 empty\): give other sources"):
+    with pytest.raises(UserError, match=r"contains no usable picture \(2 not a picture, 1 empty\): give other sources"):
         prepare([tmp_path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(UserError, match=r"gives no picture \(there are no files\)"):
+    with pytest.raises(UserError, match=r"contains no usable picture \(there are no files\)"):
         prepare([tmp_path / "nothing"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -200,7 +200,7 @@ def test_another_configuration_is_refused(folder, tmp_path, finished, save, cut_
 def test_a_foreign_array_is_not_overwritten(folder, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "images.npy").write_bytes(b"precious")
-    with pytest.raises(UserError, match=r"images\.npy is not of an image store"):
+    with pytest.raises(UserError, match=r"images\.npy does not belong to an image store"):
         prepare([folder], tmp_path / "out", resolution=8)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["images.npy"]
     assert (tmp_path / "out" / "images.npy").read_bytes() == b"precious"

@@ -91,7 +91,7 @@ def test_what_is_no_source_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"source=.*nowhere does not exist: give a folder"):
         open_sources([tmp_path / "nowhere"], tmp_path / "out")
     fill(tmp_path, "1.png")
-    with pytest.raises(UserError, match=r"source=.*1\.png is neither a folder nor a sound zip file"):
+    with pytest.raises(UserError, match=r"source=.*1\.png is neither a folder nor an intact zip file"):
         open_sources([tmp_path / "1.png"], tmp_path / "out")
     path = pack(tmp_path / "z.zip", "1.png")
     path.write_bytes(path.read_bytes()[:-10])

@@ -9,7 +9,7 @@ from ganfill.errors import UserError
 
 
 def source(path, *names):
-    return Source(Path(path), Path(path).name.removesuffix(".zip"), dict.fromkeys(names, 1), "")
+    return Source(Path(path), Path(path).name, Path(path).name.removesuffix(".zip"), dict.fromkeys(names, 1), "")
 
 
 def splits(split, *sources):
@@ -82,7 +82,7 @@ def test_a_file_that_does_not_name_a_source_is_refused(tmp_path):
 def test_a_file_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "split.json"
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(UserError, match=r"split\.json has not the form .*test_files.*: correct it"):
+    with pytest.raises(UserError, match=r"split\.json does not have the form .*test_files.*: correct it"):
         choose_rules(str(path), [source("own", "1.png")])
 
 

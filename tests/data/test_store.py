@@ -56,9 +56,7 @@ def test_a_missing_store_tells_where_ffhq_is_and_how_to_prepare_it(tmp_path):
 
 def test_an_unfinished_store_is_to_be_continued(tmp_path):
     (tmp_path / ".partial").mkdir()
-    with pytest.raises(
-        UserError, match="unfinished image store: give the same ganfill prepare command again"
-    ) as caught:
+    with pytest.raises(UserError, match="unfinished image store: run the same ganfill prepare command again") as caught:
         ImageStore.open(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
@@ -105,7 +103,7 @@ def test_pictures_that_are_missing_or_of_another_kind(path):
 
 def assert_refused(path, reason):
     with pytest.raises(
-        UserError, match=rf"is no sound image store \(.*{reason}.*\): delete it and prepare it again"
+        UserError, match=rf"is not an intact image store \(.*{reason}.*\): delete it and prepare it again"
     ) as caught:
         ImageStore.open(path)
     assert str(caught.value).startswith(str(path))

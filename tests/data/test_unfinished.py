@@ -113,7 +113,7 @@ def test_the_keys_that_differ_are_named(tmp_path):
 
 def test_a_foreign_array_is_left_alone(tmp_path):
     (tmp_path / "images.npy").write_bytes(b"precious")
-    with pytest.raises(UserError, match=r"images\.npy is not of an image store: give another out"):
+    with pytest.raises(UserError, match=r"images\.npy does not belong to an image store: give another out"):
         Unfinished(tmp_path, SETTINGS, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
     assert (tmp_path / "images.npy").read_bytes() == b"precious"
@@ -122,14 +122,14 @@ def test_a_foreign_array_is_left_alone(tmp_path):
 def test_a_foreign_array_beside_an_unfinished_store_is_left_alone(tmp_path):
     fill(tmp_path, 0)
     (tmp_path / "images.npy").write_bytes(b"precious")
-    with pytest.raises(UserError, match="is not of an image store"):
+    with pytest.raises(UserError, match="does not belong to an image store"):
         Unfinished(tmp_path, SETTINGS, 4)
     assert (tmp_path / "images.npy").read_bytes() == b"precious"
 
 
 def test_a_file_in_the_way_is_no_directory(tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(UserError, match=r"out cannot be made a directory \(.*\): give another out"):
+    with pytest.raises(UserError, match=r"out cannot be created \(.*\): give another out"):
         Unfinished(tmp_path / "out", SETTINGS, 4)
     assert (tmp_path / "out").read_text() == "a file"
 

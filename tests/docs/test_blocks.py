@@ -27,7 +27,8 @@ import torch
 from PIL import Image
 
 from ganfill import cli
-from ganfill.config import commands, compose
+from ganfill.config import compose
+from ganfill.config_files import commands
 from ganfill.data.synthetic import draw_faces
 from ganfill.errors import UserError
 from ganfill.overrides import take_config_dir

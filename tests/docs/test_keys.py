@@ -11,7 +11,8 @@ from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 
 from ganfill import launchers
-from ganfill.config import commands, compose, keys, options
+from ganfill.config import compose, keys
+from ganfill.config_files import commands, options
 from ganfill.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from ganfill.errors import UserError
-from ganfill.images.holes import FromFile, find_source, to_hole
+from ganfill.images.holes import HoleSource, to_hole
 from ganfill.images.photo import Photo
 
 PHOTO = Photo(np.zeros((20, 30, 3), np.uint8))
@@ -24,8 +24,8 @@ def hole():
 def test_a_white_pixel_is_a_missing_one_in_any_mode(hole, mode, tmp_path):
     suffix = "tif" if mode == "CMYK" else "png"
     mask(hole).convert(mode).save(tmp_path / f"mask.{suffix}")
-    label, source = find_source(str(tmp_path / f"mask.{suffix}"), 8)
-    assert label == "mask"
+    source = HoleSource(str(tmp_path / f"mask.{suffix}"), 8)
+    assert source.label == "mask"
     assert np.array_equal(source(PHOTO, "any"), hole)
 
 
@@ -52,26 +52,26 @@ def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):
     mask(hole).save(tmp_path / "a.png")
     mask(~hole).save(tmp_path / "b.bmp")
     (tmp_path / "a.json").write_text("{}")
-    _, folder = find_source(str(tmp_path), 8)
+    folder = HoleSource(str(tmp_path), 8)
     assert np.array_equal(folder(PHOTO, "a"), hole) and np.array_equal(folder(PHOTO, "b"), ~hole)
     assert folder.file_of("b") == tmp_path / "b.bmp"
     with pytest.raises(UserError, match=r"holds no mask for c: add .*c\.png"):
         folder(PHOTO, "c")
-    one = FromFile(tmp_path / "a.png")
+    one = HoleSource(str(tmp_path / "a.png"), 8)
     assert one.file_of("b") == tmp_path / "a.png" and np.array_equal(one(PHOTO, "b"), hole)
 
 
 def test_invert_turns_every_source_round(hole, tmp_path):
     mask(hole).save(tmp_path / "a.png")
     for word in (str(tmp_path / "a.png"), "box"):
-        plain, inverted = (find_source(word, 8, invert=invert)[1] for invert in (False, True))
+        plain, inverted = (HoleSource(word, 8, invert=invert) for invert in (False, True))
         assert np.array_equal(inverted(PHOTO, "x"), ~plain(PHOTO, "x"))
         assert inverted.file_of("x") == plain.file_of("x")
 
 
 def test_alpha_is_missing_where_it_is_0_only():
     alpha = np.array([[0, 1, 255]], np.uint8)
-    _, source = find_source("alpha", 8)
+    source = HoleSource("alpha", 8)
     assert source(Photo(np.zeros((1, 3, 3), np.uint8), alpha), "x").tolist() == [[True, False, False]]
     assert source.file_of("x") is None
     with pytest.raises(UserError, match="holiday has no alpha channel"):
@@ -90,7 +90,7 @@ def test_wrong_proportions(hole, size, tmp_path):
     mask(hole).save(tmp_path / "a.png")
     photo = Photo(np.zeros((*size, 3), np.uint8))
     with pytest.raises(UserError, match=rf"a\.png is 30x20, but its picture {size[1]}x{size[0]}"):
-        FromFile(tmp_path / "a.png")(photo, "a")
+        HoleSource(str(tmp_path / "a.png"), 8)(photo, "a")
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_wrong_proportions(hole, size, tmp_path):
 )
 def test_an_unknown_word_gets_a_hint(word, hint):
     with pytest.raises(UserError, match=rf"mask={word} is no kind of hole and no file: {hint}"):
-        find_source(word, 8)
+        HoleSource(word, 8)
 
 
 def test_a_drawn_hole_covers_the_middle_square_in_blocks():
-    _, source = find_source("random", 4, seed=3)
+    source = HoleSource("random", 4, seed=3)
     hole = source(Photo(np.zeros((8, 20, 3), np.uint8)), "x")
     assert hole.shape == (8, 20) and not hole[:, :6].any() and not hole[:, 14:].any()
     blocks = hole[:, 6:14].reshape(4, 2, 4, 2).transpose(0, 2, 1, 3).reshape(16, 4)
@@ -120,4 +120,4 @@ def test_a_drawn_hole_covers_the_middle_square_in_blocks():
 def test_a_damaged_mask_is_named(tmp_path):
     (tmp_path / "m.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"m\.png cannot be read \(no picture that Pillow knows\)"):
-        FromFile(tmp_path / "m.png")(PHOTO, "a")
+        HoleSource(str(tmp_path / "m.png"), 8)(PHOTO, "a")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from ganfill.images.alignment import center
 from ganfill.images.blend import Feather, Paste, Poisson
-from ganfill.images.regions import Box, finish, look
+from ganfill.images.regions import Box, blend_answer, look
 
 RNG = np.random.default_rng(0)
 
@@ -31,7 +31,7 @@ def see(photo, hole, resolution):
 
 
 def fill_in(answer, photo, hole, box, blend):
-    return finish(answer, photo, hole, hole, box, blend)
+    return blend_answer(answer, photo, hole, hole, box, blend)
 
 
 @given(damaged_photos(), st.sampled_from([4, 8, 16]))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 
 from ganfill.images.blend import Paste, Poisson
-from ganfill.images.regions import finish, look, share_out
+from ganfill.images.regions import assign_to_regions, blend_answer, look
 from ganfill.images.rotated_square import Square
 
 RNG = np.random.default_rng(0)
@@ -88,7 +88,7 @@ def test_an_answer_lies_where_it_was_seen(angle, side):
     answer = torch.stack([across[0], across[0].T, torch.zeros(16, 16)])  # smooth: red rightwards, green downwards
     square, whole = Square(31.3, 20.4, side, angle), np.ones((40, 60), bool)
     part = np.isfinite(square.distance((40, 60)))
-    finished = finish(answer, np.zeros((40, 60, 3), np.uint8), whole, part, square, Paste())
+    finished = blend_answer(answer, np.zeros((40, 60, 3), np.uint8), whole, part, square, Paste())
     assert not finished[~part].any()
     again = look(finished, ~part, square, 16)
     known = ~again.hole[0]
@@ -100,16 +100,16 @@ def test_an_answer_lies_where_it_was_seen(angle, side):
 @settings(deadline=None, max_examples=30)
 def test_known_pixels_stay_bit_for_bit(square, seed):
     photo, hole = photo_and_hole(seed)
-    parts, outside = share_out(hole, (square,))
+    parts, outside = assign_to_regions(hole, (square,))
     answer = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    finished = finish(answer, photo, hole, parts[0], square, Poisson())
+    finished = blend_answer(answer, photo, hole, parts[0], square, Poisson())
     assert np.array_equal(finished[~parts[0]], photo[~parts[0]])
     assert np.array_equal(parts[0] | outside, hole) and not (parts[0] & outside).any()
 
 
 def test_missing_pixels_go_to_the_nearest_square():
     hole = np.ones((40, 60), bool)
-    parts, outside = share_out(hole, (Square(15, 20, 30), Square(35, 20, 30)))
+    parts, outside = assign_to_regions(hole, (Square(15, 20, 30), Square(35, 20, 30)))
     assert parts[0][20, 5] and parts[1][20, 45] and outside[20, 55] and outside[2, 20]
     assert parts[0][20, 24] and parts[1][20, 26] and (parts[0].astype(int) + parts[1] + outside == 1).all()
 
@@ -118,3 +118,18 @@ def test_a_square_far_from_the_photo_touches_nothing():
     square = Square(500, -300, 20, 10)
     assert np.isinf(square.distance((40, 60))).all()
     assert look(*photo_and_hole(), square, 8).hole.all()
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_rotated_square_is_sampled_by_interpolation_between_pixels(scale):
+    def smooth(x, y):
+        return 127.5 + 60 * np.sin(x / 5) + 60 * np.cos(y / 6)
+
+    y, x = np.mgrid[:200, :200] + 0.5
+    photo = smooth(x, y)[..., None].repeat(3, 2).round().astype(np.uint8)
+    colours, missing = Square(100, 100, 64 * scale, 17).shrink(photo, np.zeros((200, 200), bool), 64)
+    v, u = (np.mgrid[: 64 * scale, : 64 * scale] + 0.5) - 32 * scale
+    cos, sin = math.cos(math.radians(17)), math.sin(math.radians(17))
+    exact = smooth(100 + u * cos + v * sin, 100 - u * sin + v * cos)
+    exact = exact.reshape(64, scale, 64, scale).mean((1, 3))
+    assert not missing.any() and abs(colours - exact[..., None]).mean() < 0.5

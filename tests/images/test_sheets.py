@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.images.sheets import CAPTION, GAP, captioned, damaged, fit, grid, save, save_gif, strip
+from ganfill.images.sheets import CAPTION, GAP, captioned, damaged, fit, grid, save, save_gif
 
 RED, BLUE = (np.full((4, 6, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
 
@@ -27,7 +27,7 @@ def test_large_pictures_shrink_into_the_square(size, expected):
 
 
 def test_a_strip_holds_its_pictures_in_order():
-    sheet = np.asarray(strip([RED, BLUE], side=12))
+    sheet = np.asarray(grid([[RED, BLUE]], side=12))
     assert sheet.shape == (12 + 2 * GAP, 2 * 12 + 3 * GAP, 3)
     middle = GAP + 6
     assert sheet[middle, GAP + 6].tolist() == [255, 0, 0] and sheet[middle, 2 * GAP + 18].tolist() == [0, 0, 255]
@@ -35,7 +35,7 @@ def test_a_strip_holds_its_pictures_in_order():
 
 
 def test_captions_stand_above():
-    plain, named = strip([RED, BLUE], side=60), strip([RED, BLUE], ["eins", "zwei"], side=60)
+    plain, named = grid([[RED, BLUE]], side=60), grid([[RED, BLUE]], ["eins", "zwei"], side=60)
     assert named.height == plain.height + CAPTION
     head = np.asarray(named)[: CAPTION + GAP // 2]
     assert (head[:, : GAP + 60] < 200).any() and (head[:, 2 * GAP + 60 :] < 200).any()

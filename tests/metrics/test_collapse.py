@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganfill.metrics.collapse import has_stalled, lacks_diversity, remarks
+from ganfill.metrics.collapse import collapse_warnings, has_stalled, lacks_diversity
 
 # Diversity of the sample grids, every 10 kimg, of the same two trainings, and the last of the long one.
 STALLED_DIVERSITY = [0.006, 0.221, 0.221, 0.222]
@@ -55,7 +55,7 @@ def _metrics(logit_real, logit_fake, gradient_g):
 def test_a_collapse_is_found_in_what_was_written_when_it_first_was_one():
     lost = _metrics([9] * 8, [-9, np.nan] + [-9] * 6, [3, 1e-6] + [1e-7] * 6)
     distances = {"kimg": np.array([0.0, 10, 20, 30, 40]), "diversity": np.array([0.2, np.nan, 0.2, 0.2, 0.2])}
-    stalled, alike = remarks(lost, distances)
+    stalled, alike = collapse_warnings(lost, distances)
     assert stalled.startswith("at 6 kimg the discriminator is sure of every fake (logits 9 for real and -9 for")
     assert alike.startswith("at 20 kimg the generator draws much the same picture") and "0.20 times" in alike
 
@@ -63,4 +63,9 @@ def test_a_collapse_is_found_in_what_was_written_when_it_first_was_one():
 def test_nothing_is_remarked_of_healthy_short_or_empty_trainings():
     healthy = _metrics([9] * 8, [-9] * 8, [3] * 8)
     good = {"kimg": np.array([0.0, 10, 20]), "diversity": np.array([0.2, 0.7, 0.9])}
-    assert remarks(healthy, good) == remarks({}, {}) == remarks({"kimg": np.zeros(0)}, {"kimg": np.zeros(0)}) == []
+    assert (
+        collapse_warnings(healthy, good)
+        == collapse_warnings({}, {})
+        == collapse_warnings({"kimg": np.zeros(0)}, {"kimg": np.zeros(0)})
+        == []
+    )

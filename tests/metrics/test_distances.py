@@ -178,7 +178,7 @@ def test_sets_that_are_too_small_are_refused():
         kernel(normal(9, 4), normal(1, 4))
     with pytest.raises(ValueError, match="at least 4"):
         precision_recall(normal(3, 4), normal(9, 4))
-    with pytest.raises(ValueError, match="not 4"):
+    with pytest.raises(ValueError, match="got 4"):
         nearest(normal(3, 4), normal(3, 4), 4)
 
 

@@ -77,7 +77,7 @@ def test_lpips_of_equal_pictures_is_zero_and_of_none_is_none(alexnet, monkeypatc
     assert found[3] == 0 and (np.delete(found, 3) > 0).all()
     assert np.allclose(measure(a[4:], b[4:]), found[4:])
     assert measure(a[:0], b[:0]).shape == (0,)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="equal shapes"):
         measure(a, b[:4])
 
 

@@ -47,15 +47,21 @@ def test_a_revision_and_a_file_by_their_names(hub, digest, model, tmp_path):
     [
         (
             "hf://ada/nothing",
-            "hf://ada/nothing: there is none, or it is private: check the name, or log in with hf auth",
+            "hf://ada/nothing: it does not exist or is private: check the name, or log in with hf auth",
         ),
-        ("hf://ada/faces@v9", "hf://ada/faces@v9: it has no such revision: check what stands after the @"),
-        ("hf://ada/faces/a.safetensors", "there is no a.safetensors in it: name one of model.safetensors after it"),
-        ("hf://ada/text", "there is no model.safetensors in it: it holds no model file at all"),
-        ("hf://ada/gated", "hf://ada/gated: it is gated: ask for access on its page there, then log in"),
-        ("hf://faces", "hf://faces is no name of a model (.*): write hf://OWNER/NAME"),
+        ("hf://ada/faces@v9", "hf://ada/faces@v9: it has no such revision: check the part after the @"),
+        (
+            "hf://ada/faces/a.safetensors",
+            "there is no a.safetensors in it: append one of model.safetensors to the name",
+        ),
+        ("hf://ada/text", "there is no model.safetensors in it: it contains no model file"),
+        (
+            "hf://ada/gated",
+            "hf://ada/gated: access is restricted: request it on the repository's page, then log in",
+        ),
+        ("hf://faces", "hf://faces is not a name of a model (.*): write hf://OWNER/NAME"),
         ("hf://datasets/ada/faces", "is a dataset, not a model: write hf://OWNER/NAME"),
-        ("hf://ada/notes", "model.safetensors is no model file or is cut short"),
+        ("hf://ada/notes", "model.safetensors is not a model file or is truncated"),
     ],
 )
 @pytest.mark.usefixtures("digest")
@@ -74,11 +80,11 @@ def test_out_of_reach_and_not_in_the_cache(hub, cut_off, offline):
     cut_off()
     with pytest.raises(
         UserError,
-        match=r"hf://ada/faces: not in the cache, and http://127\.0\.0\.1:9 is out of reach \(.+\): try again when",
+        match=r"hf://ada/faces: not in the cache, and http://127\.0\.0\.1:9 cannot be reached \(.+\): try again with",
     ):
         load("hf://ada/faces")
     offline()
-    with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE forbids to go there: unset it"):
+    with pytest.raises(UserError, match="not in the cache, and HF_HUB_OFFLINE forbids to connect: unset it"):
         load("hf://ada/faces")
 
 
@@ -94,7 +100,7 @@ def test_info_takes_such_a_name_with_and_without_its_key(hub, digest, capsys):
         told = capsys.readouterr().out
         assert digest in told and "Gemäß den Bedingungen" in told
     assert cli.run(["info", "hf://ada/nothing"]) == 2
-    assert "ganfill: hf://ada/nothing: there is none" in capsys.readouterr().err
+    assert "ganfill: hf://ada/nothing: it does not exist" in capsys.readouterr().err
 
 
 def test_words_of_the_hub_are_paths():

@@ -76,16 +76,16 @@ def test_without_a_network_from_the_cache_and_interrupted_and_with_workers_to_th
     offline()
     monkeypatch.setattr(module, "CHUNK", 3)
     monkeypatch.setattr(module, "_cores", lambda: 1)
-    real, calls = decode_pool._Decoder.__call__, []
+    real, calls = decode_pool.decode_files, []
 
-    def interrupted(self, files):
-        calls.append(files)
+    def interrupted(*arguments):
+        calls.append(arguments)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return real(self, files)
+        return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode_pool._Decoder, "__call__", interrupted)
+        patch.setattr(decode_pool, "decode_files", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare([FACES], tmp_path / "again", resolution=8)
     prepare([FACES], tmp_path / "again", resolution=8)
@@ -142,21 +142,25 @@ def test_other_files_in_it_are_noticed(hub, tmp_path):
 @pytest.mark.parametrize(
     ("files", "name", "message"),
     [
-        ({}, "hf://datasets/ada/none", r"ada/none: there is none, or it is private"),
+        ({}, "hf://datasets/ada/none", r"ada/none: it does not exist or is private"),
         ({}, "hf://ada/faces", r"hf://ada/faces is a model, not a dataset: write hf://datasets/OWNER/NAME"),
         ({"a.csv": b"", "b/c.csv": b""}, f"{FACES}/d", r"faces/d: there is no d in it, but a\.csv, b$"),
         (
             {"a.csv": b"", "LIES": b""},
             FACES,
-            r"holds neither parquet files nor pictures nor zips of them, but \.csv, no end",
+            r"holds no parquet files, pictures or zips of pictures, only \.csv, no suffix",
         ),
-        ({"a.parquet": b"PAR1 and no more"}, FACES, r"a\.parquet is no sound parquet file \(.+\): delete it and fetch"),
-        ({"a.parquet": shard([b"a"], column="x")[:-9]}, FACES, r"a\.parquet is no sound parquet file"),
-        ({"a.zip": b"PK and no more"}, FACES, r"a\.zip in it is no sound zip file \(.+\): leave it out"),
+        (
+            {"a.parquet": b"PAR1 and no more"},
+            FACES,
+            r"a\.parquet is a damaged parquet file \(.+\): delete it and fetch",
+        ),
+        ({"a.parquet": shard([b"a"], column="x")[:-9]}, FACES, r"a\.parquet is a damaged parquet file"),
+        ({"a.zip": b"PK and no more"}, FACES, r"a\.zip is a damaged zip file \(.+\): leave it out"),
         (
             {"a.parquet": shard([b"text", b""])},
             FACES,
-            r"source=.*ada/faces gives no picture \(1 not a picture, 1 empty\)",
+            r"source=.*ada/faces contains no usable picture \(1 not a picture, 1 empty\)",
         ),
     ],
 )
@@ -171,7 +175,9 @@ def test_a_parquet_file_without_pictures_names_its_columns(hub, tmp_path):
     file = io.BytesIO()
     parquet.write_table(pa.table({"text": ["a"]}), file)
     hub.add("datasets/ada/faces", {"a.parquet": file.getvalue()})
-    with pytest.raises(UserError, match=r"a\.parquet has the columns text \(string\), and none of them holds contents"):
+    with pytest.raises(
+        UserError, match=r"a\.parquet has the columns text \(string\), and none of them holds file contents"
+    ):
         prepare([FACES], tmp_path / "out")
 
 

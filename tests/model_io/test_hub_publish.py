@@ -53,7 +53,7 @@ def test_read_before_publishing_and_what_was_changed_there_is_kept(hub, publish,
     card.write_text(card.read_text("utf-8") + "Better words.\n", "utf-8")
     assert publish() == 0
     assert hub.repositories["models/ada/faces"]["main"]["README.md"].endswith(b"Better words.\n")
-    assert "folder/README.md was there already and stays as it is" in caplog.text
+    assert "folder/README.md already exists and is kept" in caplog.text
 
 
 def test_another_model_gets_a_card_of_its_own(hub, publish, model, model_path, tmp_path):
@@ -80,10 +80,10 @@ def test_texts_beside_the_model_and_measurements(publish, model, model_path, tmp
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ("", "repo=ada/faces needs a token that may write: hf auth login, or set HF_TOKEN; folder is written"),
+        ("", "repo=ada/faces needs a token with write access: hf auth login, or set HF_TOKEN; folder is written"),
         (
             "hf_reader",
-            "answers 403 (You have no right to write here): log in with a token that may: hf auth login; folder is",
+            "answers 403 (You have no right to write here): log in with a token that has access: hf auth login; folder is",
         ),
     ],
 )
@@ -92,9 +92,7 @@ def test_without_a_token_that_may_write(hub, publish, monkeypatch, capsys, tmp_p
     assert publish() == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert (
-        error.startswith("ganfill: ")
-        and message in error
-        and error.endswith("the same command again goes on from there")
+        error.startswith("ganfill: ") and message in error and error.endswith("the same command continues from there")
     )
     assert hub.commits == 0 and (tmp_path / "folder/README.md").exists()
 
@@ -103,7 +101,7 @@ def test_without_a_network_the_folder_is_written_and_the_same_command_goes_on(hu
     cut_off()
     assert publish() == 2
     error = capsys.readouterr().err
-    assert "127.0.0.1:9 is out of reach" in error and "folder is written, and the same command again goes on" in error
+    assert "127.0.0.1:9 cannot be reached" in error and "folder is written, and the same command continues" in error
     assert (tmp_path / "folder/model.safetensors").exists() and "in the cache" not in error
     hub.go()
     assert publish() == 0 and hub.commits == 1

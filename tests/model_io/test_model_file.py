@@ -39,16 +39,16 @@ def test_saving_twice_gives_the_same_bytes(path, model, tmp_path):
 def test_cut_short(path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=r"model\.safetensors is no model file or is cut short"):
+    with pytest.raises(UserError, match=r"model\.safetensors is not a model file or is truncated"):
         model_file.load(path)
 
 
 def test_foreign_file(path):
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match="not a model of this version of ganfill"):
+    with pytest.raises(UserError, match="not a model file of this version of ganfill"):
         model_file.load(path)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    with pytest.raises(UserError, match="no model file"):
+    with pytest.raises(UserError, match="not a model file"):
         model_file.load(path)
 
 
@@ -74,7 +74,7 @@ def rewrite(path, change):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("os.system", "no class of ganfill.models"),
+        ("os.system", "not a class of ganfill.models"),
         ("ganfill.models.dcgan.initialise", "not of the right kind"),
         ("ganfill.models.dcgan.Nothing", "not of the right kind"),
         ("ganfill.models.nowhere.Generator", "No module named"),
@@ -132,4 +132,13 @@ def test_an_encoder_of_the_card_without_its_weights_is_refused(path):
     part = {"class": "ganfill.models.encoder.Encoder", "arguments": {"resolution": 32, "latent_dim": 8, "width": 4}}
     rewrite(path, lambda card: card.update(encoder=part))
     with pytest.raises(UserError, match=r"does not fit this version of ganfill \(.*Encoder"):
+        model_file.load(path)
+
+
+def test_an_error_without_a_message_is_reported_by_its_type(path, monkeypatch):
+    def fail(*arguments):
+        raise ValueError
+
+    monkeypatch.setattr(model_file, "build_part", fail)
+    with pytest.raises(UserError, match=r"does not fit this version of ganfill \(ValueError\)"):
         model_file.load(path)

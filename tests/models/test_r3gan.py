@@ -19,7 +19,7 @@ def test_widths_halve_from_64_on(resolution, widths):
 
 @pytest.mark.parametrize(("resolution", "width", "unit"), [(32, 12, 8), (64, 24, 16), (128, 48, 32), (256, 0, 64)])
 def test_widths_without_whole_groups_are_refused(resolution, width, unit):
-    with pytest.raises(ValueError, match=f"multiple of {unit} for {resolution} pixels, not {width}"):
+    with pytest.raises(ValueError, match=f"multiple of {unit} for {resolution} pixels, got {width}"):
         Generator(resolution, 8, width)
     assert stage_widths(resolution, unit)[-1] == 8
 

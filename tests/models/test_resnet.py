@@ -21,7 +21,7 @@ def test_widths_double_towards_4x4(resolution, widths):
 
 @pytest.mark.parametrize("width", [0, 8, 100])
 def test_widths_that_have_no_sixteenth_are_refused(width):
-    with pytest.raises(ValueError, match=f"multiple of 16, not {width}"):
+    with pytest.raises(ValueError, match=f"multiple of 16, got {width}"):
         Generator(64, 8, width)
 
 

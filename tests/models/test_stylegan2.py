@@ -39,7 +39,7 @@ def test_one_rule_gives_the_widths_of_every_resolution():
     assert stage_widths(64, 256, 4096) == [256, 256, 256, 128, 64]
     assert stage_widths(32, 256, 4096) == [256, 256, 256, 128]
     assert stage_widths(256, 512, 16384) == [512, 512, 512, 512, 256, 128, 64]
-    with pytest.raises(ValueError, match="32, 64, 128 or 256, not 48"):
+    with pytest.raises(ValueError, match="32, 64, 128 or 256, got 48"):
         stage_widths(48, 8, 256)
     with pytest.raises(ValueError, match="width=8 base=31 leave no channels"):
         stage_widths(32, 8, 31)
@@ -136,13 +136,12 @@ def test_level_1_is_a_w_for_every_layer(generator):
     assert torch.equal(generator.forward_from(ws, 1), generator(z)) and torch.equal(
         generator.forward_from(z, 0), generator(z)
     )
-    assert generator.forward_until(z, 0) is z and generator.forward_until(ws, 1, since=1) is ws
+    assert generator.forward_until(z, 0) is z
     for act in (
         partial(generator.forward_until, z, 2),
         partial(generator.forward_from, ws, 2),
-        partial(generator.forward_until, ws, 1, 3),
     ):
-        with pytest.raises(ValueError, match=r"stages 0 \(z\) and 1 \(a w for every layer\), got [23]: use 1"):
+        with pytest.raises(ValueError, match=r"stages 0 \(z\) and 1 \(a w for every layer\), got 2: use 1"):
             act()
 
 

@@ -3,7 +3,17 @@ import math
 import numpy as np
 import pytest
 
-from ganfill.report.table_format import Heading, cells, decimals, digits, duration, heading, number, plain_time, shown
+from ganfill.report.table_format import (
+    Heading,
+    decimals,
+    digits,
+    duration,
+    format_column,
+    heading,
+    main_columns,
+    number,
+    plain_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +50,13 @@ def test_numbers_of_any_kind_are_numbers(value):
 
 
 def test_an_interval_has_no_column_of_its_own_but_a_stray_end_has():
-    assert shown(["search", "psnr", "psnr_low", "psnr_high", "ssim"]) == ["search", "psnr", "ssim"]
-    assert shown(["psnr", "psnr_low", "too_low"]) == ["psnr", "psnr_low", "too_low"]
-    assert shown(["fd_face", "fd_face_sd", "a_sd"]) == ["fd_face", "a_sd"]
+    assert main_columns(["search", "psnr", "psnr_low", "psnr_high", "ssim"]) == ["search", "psnr", "ssim"]
+    assert main_columns(["psnr", "psnr_low", "too_low"]) == ["psnr", "psnr_low", "too_low"]
+    assert main_columns(["fd_face", "fd_face_sd", "a_sd"]) == ["fd_face", "a_sd"]
 
 
 def test_a_deviation_stands_beneath_its_mean():
-    made = cells("fd_face", [{"fd_face": 11.25, "fd_face_sd": 0.00125}, {"fd_face": 9.0}], ["", ""])
+    made = format_column("fd_face", [{"fd_face": 11.25, "fd_face_sd": 0.00125}, {"fd_face": 9.0}], ["", ""])
     assert [(cell.text, cell.interval, cell.best) for cell in made] == [
         ("11.25", "± 0.00125", False),
         ("9.00", "", True),
@@ -108,16 +118,16 @@ def test_times_have_plain_units(seconds, text):
 
 def test_the_best_of_each_group_is_marked_and_ties_as_shown_are_both():
     rows = [{"psnr": 17.001}, {"psnr": 17.002}, {"psnr": 16.5}, {"psnr": 21.25}, {"psnr": None}]
-    marked = [cell.best for cell in cells("psnr", rows, ["a", "a", "a", "b", "b"])]
+    marked = [cell.best for cell in format_column("psnr", rows, ["a", "a", "a", "b", "b"])]
     assert marked == [True, True, False, False, False]
-    assert [cell.best for cell in cells("psnr", rows, [None] * 5)] == [False] * 5
-    assert [cell.best for cell in cells("l1", [{"l1": 0.2}, {"l1": 0.1}], ["", ""])] == [False, True]
-    assert not any(cell.best for cell in cells("diversity", [{"diversity": 1}, {"diversity": 2}], ["", ""]))
+    assert [cell.best for cell in format_column("psnr", rows, [None] * 5)] == [False] * 5
+    assert [cell.best for cell in format_column("l1", [{"l1": 0.2}, {"l1": 0.1}], ["", ""])] == [False, True]
+    assert not any(cell.best for cell in format_column("diversity", [{"diversity": 1}, {"diversity": 2}], ["", ""]))
 
 
 def test_cells_have_intervals_and_what_is_missing_is_a_dash():
     rows = [{"psnr": 17.123, "psnr_low": 16.5, "psnr_high": 18.0}, {"psnr": math.nan}, {}, {"psnr": "skipped"}]
-    first, *others = cells("psnr", rows, [""] * 4)
+    first, *others = format_column("psnr", rows, [""] * 4)
     assert (first.text, first.interval, first.order) == ("17.12", "16.50 to 18.00", 17.123)
     assert [(cell.text, cell.order) for cell in others] == [("–", None), ("–", None), ("skipped", None)]
 

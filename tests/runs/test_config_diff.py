@@ -38,11 +38,11 @@ def test_the_seed_is_told_once_and_last():
 def test_rates_that_go_together_are_one_setting_and_others_two():
     assert differences([_config(lr=1e-4), _config(lr=2e-4)]) == [{"lr": 1e-4}, {"lr": 2e-4}]
     assert differences([_config(lr=1e-4, discriminator_lr=4e-4), _config(lr=1e-4, discriminator_lr=2e-4)]) == [
-        {"discriminator.lr": 4e-4},
-        {"discriminator.lr": 2e-4},
+        {"optimizer.discriminator.lr": 4e-4},
+        {"optimizer.discriminator.lr": 2e-4},
     ]
     both = differences([_config(lr=1e-4, discriminator_lr=4e-4), _config(lr=2e-4, discriminator_lr=2e-4)])
-    assert both[0] == {"generator.lr": 1e-4, "discriminator.lr": 4e-4}
+    assert both[0] == {"optimizer.generator.lr": 1e-4, "optimizer.discriminator.lr": 4e-4}
 
 
 def test_a_part_that_is_switched_off_is_none_and_lacks_its_settings():
@@ -61,10 +61,10 @@ def test_generator_and_discriminator_of_different_families():
     assert differences([_config(), mixed]) == [{"model.discriminator": "dcgan"}, {"model.discriminator": "r3"}]
 
 
-def test_classes_of_one_name_are_told_by_module():
+def test_classes_of_one_name_are_told_by_their_whole_path():
     optimizers = [{"_target_": f"{module}.Adam"} for module in ("torch.optim", "ganfill.adversarial")]
     names = [its["sharpness"] for its in differences([_config(sharpness=its) for its in optimizers])]
-    assert names == ["optim", "adversarial"]
+    assert names == ["torch.optim.Adam", "ganfill.adversarial.Adam"]
 
 
 def test_places_loggers_and_lengths_make_no_difference():

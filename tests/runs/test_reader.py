@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ganfill.runs.reader import read, read_curve
+from ganfill.runs.reader import read_curve, read_runs
 
 ROWS = "kimg,loss_d,seconds\r\n10,0.5,1.5\r\n20,0.25,3\r\n"
 
@@ -29,9 +29,9 @@ def test_cells_are_found_at_any_depth_in_the_order_of_their_names(tmp_path):
     _cell(tmp_path / "c/wandb/run/files")
     _cell(tmp_path / "encoder", {"encoder": {"width": 4}})
     (tmp_path / "empty").mkdir()
-    assert [cell.name for cell in read(tmp_path)] == ["a/deep/down", "b", "c"]
-    assert [cell.name for cell in read(tmp_path / "b")] == ["b"]
-    assert read(tmp_path / "empty") == []
+    assert [cell.name for cell in read_runs(tmp_path)] == ["a/deep/down", "b", "c"]
+    assert [cell.name for cell in read_runs(tmp_path / "b")] == ["b"]
+    assert read_runs(tmp_path / "empty") == []
 
 
 def test_planned_cells_that_do_not_exist_yet_are_not_started(tmp_path, monkeypatch):
@@ -44,10 +44,10 @@ def test_planned_cells_that_do_not_exist_yet_are_not_started(tmp_path, monkeypat
         ("losses/b", "finished"),
         ("losses/c", "not started"),
     ]
-    assert [(cell.name, cell.state) for cell in read(tmp_path)] == found
-    assert [cell.name for cell in read(tmp_path / "losses")] == ["a", "b", "c"]
+    assert [(cell.name, cell.state) for cell in read_runs(tmp_path)] == found
+    assert [cell.name for cell in read_runs(tmp_path / "losses")] == ["a", "b", "c"]
     monkeypatch.chdir(tmp_path / "losses")
-    assert [cell.name for cell in read(Path())] == ["a", "b", "c"]
+    assert [cell.name for cell in read_runs(Path())] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_how_far_a_cell_is(changes, state, tmp_path):
         (directory / "summary.json").write_text(json.dumps({"figures": {"kimg": 20}, "config": {"minutes": minutes}}))
     else:
         _cell(tmp_path / "a", **changes)
-    (cell,) = read(tmp_path)
+    (cell,) = read_runs(tmp_path)
     assert cell.state == state and cell.finished == (state == "finished") and cell.problems == ()
 
 
@@ -82,7 +82,7 @@ def test_a_failure_is_told_by_its_first_line_unless_the_cell_got_to_its_end_late
         (_cell(tmp_path / name, kimg=kimg) / "failed.txt").write_text("the loss became NaN \nTraceback\n")
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare/failed.txt").touch()
-    assert [cell.state for cell in read(tmp_path)] == [
+    assert [cell.state for cell in read_runs(tmp_path)] == [
         "failed: no reason was given",
         "finished",
         "failed: the loss became NaN",
@@ -101,8 +101,8 @@ def test_the_last_of_rows_for_the_same_images_counts(tmp_path):
     [
         ("kimg,a\n1,2\n3", [1], "line 3 is cut off"),
         ("kimg,a\n1,2\n3,45", [1], "line 3 is cut off"),  # what stood behind 45 is lost
-        ("kimg,a\n1,2\nx,2\n4\n5,6\n", [1, 5], "2 lines, the first of them 3, are cut off"),
-        ("kimg,a\n1,2\n\0\0,3\n", [1], "line 3 is cut off or no row of numbers"),
+        ("kimg,a\n1,2\nx,2\n4\n5,6\n", [1, 5], "2 lines, first 3, are cut off"),
+        ("kimg,a\n1,2\n\0\0,3\n", [1], "line 3 is cut off or not numeric"),
         ("a,b\n1,2\n", None, "has no column kimg"),
         ("", None, "has no column kimg"),
         ("kimg,a\n", [], None),
@@ -125,7 +125,7 @@ def test_damaged_rows_are_left_out_with_one_line(text, kept, problem, tmp_path):
 @pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe", b"- 1\n", b"just words"])
 def test_a_configuration_that_cannot_be_read_is_one_line_and_the_cell_stays(content, tmp_path):
     (_cell(tmp_path / "a", kimg=40) / "config.yaml").write_bytes(content)
-    (cell,) = read(tmp_path)
+    (cell,) = read_runs(tmp_path)
     assert cell.config is None and cell.finished
     assert np.array_equal(cell.metrics["loss_d"], [0.5, 0.25])
     (problem,) = cell.problems
@@ -134,5 +134,5 @@ def test_a_configuration_that_cannot_be_read_is_one_line_and_the_cell_stays(cont
 
 def test_a_damaged_summary_makes_a_cell_unfinished(tmp_path):
     (_cell(tmp_path / "a") / "summary.json").write_text('{"figures": {"kimg"')
-    (cell,) = read(tmp_path)
+    (cell,) = read_runs(tmp_path)
     assert cell.state == "at 20 of 40 kimg" and len(cell.problems) == 1 and "summary.json" in cell.problems[0]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ganfill.errors import UserError
-from ganfill.runs import report as report
+from ganfill.runs import report
 
 VOID = {"meta", "link", "img", "input"}
 
@@ -54,8 +54,9 @@ def test_a_finished_training_tells_what_how_long_and_how_good(training):
     page = _page(training("first"))
     for said in (
         "Generator dcgan against discriminator dcgan_plus, 8 × 8 pixels, loss Relativistic, trained on data/faces: "
-        "40 thousand images seen in 5 min 20 s. FD-face 40.0 at its best, after 20 thousand images (now 44.0).",
-        "PSNR 20.00 dB in the hole, the mean of them.",
+        "40 thousand images seen in 5 min 20 s. Best FD-face 40.0 after 20 thousand images, 44.0 at the end "
+        "(features of the given network face).",
+        "Mean PSNR of the completions made during the training: 20.00 dB in the hole.",
         "dcgan, 1,234,567 parameters",
         "regularizer none",
         "<b>Only & you</b>",
@@ -63,10 +64,10 @@ def test_a_finished_training_tells_what_how_long_and_how_good(training):
         "Some GPU × 2",
         "2 h 2 min, with samples, distances and checkpoints",
         "python 3.11.7 torch 2.14.1 commit abc1",
-        "Samples: 5 of 5 moments, encoded anew as WebP; all are in samples/.",
+        "Samples: 5 of 5 moments, re-encoded as WebP; all are in samples/.",
     ):
         assert said in page.text
-    assert "not finished" not in page.text and "Not here" not in page.text and not page.classed("warnings")
+    assert "not finished" not in page.text and "Missing:" not in page.text and not page.classed("warnings")
 
 
 def test_nothing_is_loaded_from_elsewhere_and_only_its_own_script_runs(training):
@@ -81,7 +82,7 @@ def test_nothing_is_loaded_from_elsewhere_and_only_its_own_script_runs(training)
 
 def test_the_slider_has_a_frame_for_each_moment_and_kind_and_shows_the_last_without_javascript(training):
     page = _page(training())
-    samples, completions = page.classed("reel")
+    samples, completions = page.classed("timeline")
     assert samples["data-moments"] == completions["data-moments"] == "0 10 20 30 40"
     frames = page.having("data-moment")
     pairs = [(frame["data-moment"], frame["data-kind"]) for frame in frames]
@@ -132,14 +133,14 @@ def test_a_training_under_way_says_so_and_what_is_still_missing(training):
     page = _page(training(end=20))
     assert "This training is not finished: it is at 20 of 40 kimg, running or interrupted." in page.text
     assert "20 thousand images seen in 2 min 40 s" in page.text and "device not recorded" in page.text
-    assert "Not here: versions, commit and the time of the whole command are written when a training ends." in page.text
+    assert "Missing: versions, commit and the time of the whole command are written when a training ends." in page.text
 
 
 def test_a_training_that_has_only_begun_has_a_page(tmp_path):
     (tmp_path / "config.yaml").write_text("kimg: 4\n")
     page = _page(tmp_path)
     assert "This training has not started" in page.text and "no images seen yet" in page.text
-    assert page.text.count("Not here:") == 5 and not page.classed("reel") and not page.classed("chart")
+    assert page.text.count("Missing:") == 5 and not page.classed("timeline") and not page.classed("chart")
 
 
 def test_a_failed_training_tells_its_reason(training):
@@ -160,13 +161,13 @@ def test_damaged_files_are_named_and_nothing_else_is_lost(training):
     (run / "summary.json").write_bytes(b"\xff{")
     page = _page(run)
     for said in (
-        "metrics.csv: line 42 is cut off or no row of numbers, and left out",
+        "metrics.csv: line 42 is cut off or not numeric, and left out",
         "distances.csv has no column kimg: it is left out",
-        "completions.csv: line 10 is cut off or no row of numbers",
-        "samples/kimg000040_ema.png is no readable picture: it is left out",
+        "completions.csv: line 10 is cut off or not numeric",
+        "samples/kimg000040_ema.png cannot be read as a picture: it is left out",
         "distances_floor.json cannot be read",
         "summary.json cannot be read",
-        "Not here: no distances were measured yet",
+        "Missing: no distances were measured yet",
     ):
         assert said in page.text
     shown = [frame for frame in page.having("data-moment") if "hidden" not in frame]
@@ -183,8 +184,8 @@ def test_what_went_wrong_stands_above_everything(training):
     page = _page(run)
     assert "at 5 kimg the discriminator is sure of every fake" in page.text
     assert "logit_real is not finite in 1 of 40 rows, first at 30 kimg" in page.text
-    assert "train.log: line 19" in page.text and "line 20" not in page.text and "5 lines more" in page.text
-    assert page.text.index("Warnings") < page.text.index("Seen")
+    assert "train.log: line 19" in page.text and "line 20" not in page.text and "5 more lines" in page.text
+    assert page.text.index("Warnings") < page.text.index("Samples")
 
 
 def test_a_long_training_keeps_its_page_small(training):
@@ -193,7 +194,7 @@ def test_a_long_training_keeps_its_page_small(training):
     for i, picture in enumerate(noise):
         Image.fromarray(picture).save(run / f"samples/kimg{100 + i:06d}_ema.png", compress_level=1)
     page = _page(run)
-    moments = page.classed("reel")[0]["data-moments"].split()
+    moments = page.classed("timeline")[0]["data-moments"].split()
     assert 10 < len(moments) <= 16 and moments[0] == "0" and moments[-1] == "139"
     assert f"Samples: {len(moments)} of 45 moments" in page.text
 
@@ -201,8 +202,8 @@ def test_a_long_training_keeps_its_page_small(training):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere", r"run=\S+nowhere is no directory: give the out directory of a ganfill train"),
-        ("empty", r"run=\S+empty holds no training: give .* compared by ganfill leaderboard"),
+        ("nowhere", r"run=\S+nowhere is not a directory: give the out directory of a ganfill train"),
+        ("empty", r"run=\S+empty holds no training: give .*ganfill leaderboard compares"),
         ("encoder", r"run=\S+encoder holds the training of an encoder"),
     ],
 )

@@ -31,16 +31,16 @@ def test_both_kinds_of_every_moment_in_their_order(tmp_path):
         for suffix in KINDS:
             _sheet(tmp_path / f"samples/kimg{kimg:06d}_{suffix}.png", kimg + 100 * (suffix == "raw"))
     _sheet(tmp_path / "samples/kimg000120_other.png")
-    reel = _open(tmp_path / "samples")
-    assert reel.moments == [0, 10, 120] and reel.kinds == ["averaged", "raw"] and len(reel.frames) == 6
-    assert (reel.moments[reel.first.moment], reel.first.kind) == (120, "averaged")
-    for frame in reel.frames:
+    timeline = _open(tmp_path / "samples")
+    assert timeline.moments == [0, 10, 120] and timeline.kinds == ["averaged", "raw"] and len(timeline.frames) == 6
+    assert (timeline.moments[timeline.first.moment], timeline.first.kind) == (120, "averaged")
+    for frame in timeline.frames:
         with Image.open(io.BytesIO(frame.webp)) as image:
             assert image.format == "WEBP" and image.size == frame.size == (12, 8)
             red = np.asarray(image)[4, 6, 0]
-        assert abs(int(red) - reel.moments[frame.moment] - 100 * (frame.kind == "raw")) < 6
-    assert reel.first.address.startswith("data:image/webp;base64,")
-    assert reel.told == "3 of 3 moments, encoded anew as WebP; all are in samples/"
+        assert abs(int(red) - timeline.moments[frame.moment] - 100 * (frame.kind == "raw")) < 6
+    assert timeline.first.address.startswith("data:image/webp;base64,")
+    assert timeline.note == "3 of 3 moments, re-encoded as WebP; all are in samples/"
 
 
 def test_damaged_sheets_are_told_of_and_left_out(tmp_path):
@@ -48,12 +48,12 @@ def test_damaged_sheets_are_told_of_and_left_out(tmp_path):
         _sheet(tmp_path / f"kimg{kimg:06d}.png")
     (tmp_path / "kimg000020.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     problems = []
-    reel = _open(tmp_path, problems, {"": "completed"})
-    assert reel.moments == [0, 10] and "2 of 3 moments" in reel.told
-    assert problems == [f"{tmp_path.name}/kimg000020.png is no readable picture: it is left out"]
+    timeline = _open(tmp_path, problems, {"": "completed"})
+    assert timeline.moments == [0, 10] and "2 of 3 moments" in timeline.note
+    assert problems == [f"{tmp_path.name}/kimg000020.png cannot be read as a picture: it is left out"]
 
 
-def test_there_is_no_reel_without_sheets(tmp_path):
+def test_there_is_no_timeline_without_sheets(tmp_path):
     assert _open(tmp_path / "nowhere") is None
     (tmp_path / "kimg000000_ema.png").touch()
     problems = []
@@ -62,8 +62,8 @@ def test_there_is_no_reel_without_sheets(tmp_path):
 
 def test_large_sheets_are_made_smaller_and_it_is_said(tmp_path):
     _sheet(tmp_path / "kimg000000_ema.png", size=(2 * LONGEST, LONGEST))
-    reel = _open(tmp_path)
-    assert reel.first.size == (LONGEST, LONGEST // 2) and f"from {2 * LONGEST} pixels in width" in reel.told
+    timeline = _open(tmp_path)
+    assert timeline.first.size == (LONGEST, LONGEST // 2) and f"from {2 * LONGEST} pixels in width" in timeline.note
 
 
 def test_what_is_encoded_fits_the_budget():

@@ -6,7 +6,7 @@ from ganfill.api import Model
 from ganfill.models import stylegan2
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Normal
-from ganfill.search.initialization import FromPool
+from ganfill.search.initialization import PoolStart
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.optimizers import Adam
 from ganfill.search.selection import Selection
@@ -33,11 +33,12 @@ class Linear(nn.Module):
     def forward(self, z):
         return self.forward_from(self.forward_until(z, 1), 1)
 
-    def forward_until(self, features, stage, since=0):
-        return features @ self.first.T if since < 1 <= stage else features
+    def forward_until(self, z, stage):
+        return z @ self.first.T if stage else z
 
     def forward_from(self, features, stage):
-        return (self.forward_until(features, 1, since=stage) @ self.second.T).unflatten(1, (3, 4, 4))
+        features = features if stage else self.forward_until(features, 1)
+        return (features @ self.second.T).unflatten(1, (3, 4, 4))
 
 
 class Mapped(nn.Module):
@@ -50,22 +51,20 @@ class Mapped(nn.Module):
     def forward(self, z):
         return self.forward_from(z, 0)
 
-    def forward_until(self, features, stage, since=0):
-        return (features @ self.mapping.T).tanh()[:, None].expand(-1, 2, -1) if since < 1 <= stage else features
+    def forward_until(self, z, stage):
+        return (z @ self.mapping.T).tanh()[:, None].expand(-1, 2, -1) if stage else z
 
     def forward_from(self, features, stage):
-        halves = torch.einsum("lpd,nld->nlp", self.synthesis, self.forward_until(features, 1, since=stage))
+        features = features if stage else self.forward_until(features, 1)
+        halves = torch.einsum("lpd,nld->nlp", self.synthesis, features)
         return torch.cat([half.unflatten(1, (3, 2, 4)) for half in halves.unbind(1)], 2)
 
 
 class Plain(nn.Module):
-    """Features are the pixels, and a logit is their mean."""
+    """A logit is the mean of the pixels."""
 
     def forward(self, images):
         return images.flatten(1).mean(1)
-
-    def features(self, images):
-        return images
 
 
 def solvable(generator):
@@ -114,7 +113,7 @@ def quick():
     """A search of a few steps that has a bit of everything."""
     return LatentSearch(
         rounds=((4, 3), (2, 3)),
-        start=FromPool(32),
+        start=PoolStart(32),
         optimizer=Adam(0.1, warmup=0.1, decay=0.5, noise=0.05),
         selection=Selection(held_out=0.2),
         refit=2,

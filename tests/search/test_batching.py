@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ganfill.search.batching import PREVIEW_SECONDS, Recorder, in_chunks, power_of_two
-from ganfill.search.result import Completion
+from ganfill.search.result import Completion, SearchOptions
 from ganfill.search.target import Target
 
 
@@ -15,9 +15,9 @@ def target():
 def shown(calls=None):
     """A search that finds the pictures themselves."""
 
-    def search(chunk, real):
+    def search(chunk, recorder):
         if calls is not None:
-            calls.append((len(chunk), real))
+            calls.append((len(chunk), recorder.count))
         image, level = chunk.image, chunk.image.mean((1, 2, 3))[:, None]
         return Completion(
             image[:, None], level[..., None], level, level + 1, [image, -image], image / 2, (image - 1, image + 1), 2.5
@@ -29,7 +29,7 @@ def shown(calls=None):
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_chunks_are_put_together_again(target, deterministic):
     calls = []
-    found = in_chunks(shown(calls), target, items=2, batch=9, deterministic=deterministic)
+    found = in_chunks(shown(calls), target, SearchOptions(deterministic=deterministic), 1, items=2, batch=9)
     assert calls == [(4, 4), (4 if deterministic else 3, 3)]
     image = target.image
     assert torch.equal(found.pictures[:, 0], image) and torch.equal(found.mean, image / 2)
@@ -40,36 +40,38 @@ def test_chunks_are_put_together_again(target, deterministic):
 
 
 def test_what_a_search_does_not_give_stays_away(target):
-    def search(chunk, real):
+    def search(chunk, recorder):
         return Completion(chunk.image[:, None], *[torch.zeros(len(chunk), 1)] * 3)
 
-    found = in_chunks(search, target, 1, 4, False)
+    found = in_chunks(search, target, SearchOptions(), 1, 1, 4)
     assert found.mean is None and found.interval is None and found.frames == [] and found.pictures.shape[0] == 7
 
 
 def test_a_deterministic_chunk_has_one_size_whatever_there_is(target):
     calls = []
     for n in (1, 3, 7):
-        in_chunks(shown(calls), target.pick(0, n), items=2, batch=256, deterministic=True)
+        in_chunks(shown(calls), target.pick(0, n), SearchOptions(deterministic=True), 1, items=2, batch=256)
     assert calls == [(8, 1), (8, 3), (8, 7)]
 
 
 def test_a_picture_that_alone_exceeds_the_batch_is_still_searched(target):
     calls = []
-    in_chunks(shown(calls), target.pick(0, 2), items=100, batch=8, deterministic=False)
+    in_chunks(shown(calls), target.pick(0, 2), SearchOptions(), 1, items=100, batch=8)
     assert calls == [(1, 1), (1, 1)]
     assert [power_of_two(n) for n in (0, 1, 2, 3, 4, 255, 256)] == [1, 1, 2, 2, 4, 128, 256]
 
 
 def test_nothing_to_search(target):
     with pytest.raises(ValueError, match="no pictures to complete"):
-        in_chunks(shown(), target.pick(0, 0), 1, 8, False)
+        in_chunks(shown(), target.pick(0, 0), SearchOptions(), 1, 1, 8)
 
 
-def test_frames_show_the_candidate_with_the_least_loss_at_even_moments():
-    told, recorder = [], Recorder(3, 9, 2, lambda share: told.append(share))
+def test_frames_show_the_candidate_with_the_least_loss_at_even_moments(target):
+    told = []
+    options = SearchOptions(frames=3, on_progress=lambda progress: told.append(progress.pictures))
+    recorder = Recorder(options, 9, 2, target.pick(0, 2))
     for step in range(9):
-        pictures = torch.full((2, 2, 3, 1, 1), float(step))
+        pictures = torch.full((2, 2, 3, 4, 4), float(step))
         pictures[:, 1] += 0.5
         recorder(pictures, torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
     assert [frame[:, 0, 0, 0].tolist() for frame in recorder.frames] == [[0, 0.5], [4, 4.5], [8, 8.5]]
@@ -77,21 +79,23 @@ def test_frames_show_the_candidate_with_the_least_loss_at_even_moments():
 
 
 def test_previews_show_known_pixels_and_the_leading_candidate_now_and_then(target, monkeypatch):
-    now, shown = [100.0], []
+    now, reports = [100.0], []
     monkeypatch.setattr("ganfill.search.batching.time.monotonic", lambda: now[0])
     seen = target.hide((torch.arange(16).reshape(1, 1, 4, 4) < 5).float()).pick(0, 2)
-    recorder = Recorder(0, 9, 1, None, shown.append, seen)
+    recorder = Recorder(SearchOptions(on_progress=reports.append), 9, 1, seen)
     for step in range(9):
         pictures = torch.full((2, 2, 3, 4, 4), float(step))
         pictures[:, 1] += 0.5
         recorder(pictures, torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
         now[0] += PREVIEW_SECONDS / 2.5
+    shown = [progress.preview for progress in reports if progress.preview is not None]
     known = seen.known[:1] > 0
+    assert len(reports) == 9
     assert [each[~known.expand_as(each)].mean() for each in shown] == [0, 3, 6]
     assert all(torch.equal(each, torch.where(known, seen.image[:1], each)) for each in shown)
 
 
-def test_a_recorder_without_wishes_keeps_nothing():
-    recorder = Recorder(0, 0, 1, None)
-    recorder(torch.zeros(1, 1, 3, 1, 1), torch.zeros(1, 1))
+def test_a_recorder_without_wishes_keeps_nothing(target):
+    recorder = Recorder(SearchOptions(), 0, 1, target.pick(0, 1))
+    recorder(torch.zeros(1, 1, 3, 4, 4), torch.zeros(1, 1))
     assert recorder.frames == []

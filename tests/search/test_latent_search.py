@@ -3,12 +3,13 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from ganfill.models.latent import Normal
 from ganfill.search.initialization import from_prior
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.objective import Objective
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import Clip, TypicalSet
-from ganfill.search.refinement import FeatureOptimization, Polish
+from ganfill.search.refinement import FeatureOptimization
+from ganfill.search.result import SearchOptions
 from ganfill.search.selection import Selection, masked_l1
 
 
@@ -17,7 +18,7 @@ def same(one, two, rows=slice(None)):
 
 
 def test_answers_are_ranked_and_allowed(model, images, holes, quick):
-    found = quick(model, images, holes, answers=3)
+    found = quick(model, images, holes, SearchOptions(answers=3))
     assert found.pictures.shape == (5, 3, 3, 32, 32) and found.latents.shape == (5, 3, 8) and found.frames == []
     assert (found.scores.diff(dim=1) >= 0).all() and found.scores.shape == (5, 3)
     assert all(len(latents.unique(dim=0)) == 3 for latents in found.latents)
@@ -27,20 +28,22 @@ def test_answers_are_ranked_and_allowed(model, images, holes, quick):
 
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_what_the_hole_holds_does_not_change_one_bit(model, images, holes, deterministic, quick):
-    found = quick(model, images, holes, answers=2, deterministic=deterministic)
+    found = quick(model, images, holes, SearchOptions(answers=2, deterministic=deterministic))
     noise = torch.where(holes, torch.randn(images.shape), images)
     nothing = images.masked_fill(holes, float("nan"))
-    assert same(found, quick(model, noise, holes, answers=2, deterministic=deterministic))
-    assert same(found, quick(model, nothing, holes, answers=2, deterministic=deterministic))
+    assert same(found, quick(model, noise, holes, SearchOptions(answers=2, deterministic=deterministic)))
+    assert same(found, quick(model, nothing, holes, SearchOptions(answers=2, deterministic=deterministic)))
 
 
 def test_deterministic_answers_know_neither_order_nor_mates(model, images, holes, quick):
-    together = quick(model, images, holes, deterministic=True)
-    assert same(quick(model, images.flip(0), holes.flip(0), deterministic=True), together, [4, 3, 2, 1, 0])
-    assert same(quick(model, images[2:3], holes[2:3], deterministic=True), together, [2])
+    together = quick(model, images, holes, SearchOptions(deterministic=True))
     assert same(
-        replace(quick, batch=4)(model, images[1:4], holes[1:4], deterministic=True),
-        replace(quick, batch=4)(model, images, holes, deterministic=True),
+        quick(model, images.flip(0), holes.flip(0), SearchOptions(deterministic=True)), together, [4, 3, 2, 1, 0]
+    )
+    assert same(quick(model, images[2:3], holes[2:3], SearchOptions(deterministic=True)), together, [2])
+    assert same(
+        replace(quick, batch=4)(model, images[1:4], holes[1:4], SearchOptions(deterministic=True)),
+        replace(quick, batch=4)(model, images, holes, SearchOptions(deterministic=True)),
         [1, 2, 3],
     )
 
@@ -55,13 +58,14 @@ def test_otherwise_mates_matter_no_more_than_rounding(model, images, holes, quic
 
 
 def test_another_seed_is_another_search(model, images, holes, quick):
-    latents = [quick(model, images, holes, seed=seed).latents for seed in (0, 0, 1)]
+    latents = [quick(model, images, holes, SearchOptions(seed=seed)).latents for seed in (0, 0, 1)]
     assert torch.equal(latents[0], latents[1]) and not torch.equal(latents[0], latents[2])
 
 
 def test_successive_halving_keeps_the_best(model, images, holes):
+    model.latent = Normal(8)
     z = model.latent.sample(5 * 8, torch.Generator().manual_seed(0)).view(5, 8, 8)
-    search = LatentSearch(rounds=((8, 0), (4, 0), (1, 0)), start=lambda *_: z, parametrise=Clip(), precision="fp32")
+    search = LatentSearch(rounds=((8, 0), (4, 0), (1, 0)), start=lambda *_: z, shell_width=100, precision="fp32")
     found = search(model, images, holes)
     errors = masked_l1(model.generator(z.flatten(0, 1)).view(5, 8, 3, 32, 32), images, (~holes).float())
     assert torch.equal(found.latents[:, 0], z[torch.arange(5), errors.argmin(1)])
@@ -88,12 +92,19 @@ def test_a_search_ends_with_less_error_than_it_began(model, images, holes, quick
 
 def test_frames_show_the_search_and_progress_adds_up(model, images, holes, quick):
     told = []
-    found = replace(quick, batch=8)(model, images, holes, frames=4, advance=told.append)
+    found = replace(quick, batch=8)(
+        model, images, holes, SearchOptions(frames=4, on_progress=lambda progress: told.append(progress.pictures))
+    )
     assert [frame.shape for frame in found.frames] == [(5, 3, 32, 32)] * 4
     assert not torch.equal(found.frames[0], found.frames[-1])
     assert sum(told) == pytest.approx(5)
     told.clear()
-    quick(model, images, holes, deterministic=True, advance=told.append)
+    quick(
+        model,
+        images,
+        holes,
+        SearchOptions(deterministic=True, on_progress=lambda progress: told.append(progress.pictures)),
+    )
     assert sum(told) == pytest.approx(5)
 
 
@@ -105,12 +116,12 @@ def test_nothing_known_gives_some_answer(model, images, quick):
 def test_a_single_known_pixel_is_enough(model, images, quick):
     holes = torch.ones(5, 1, 32, 32, dtype=torch.bool)
     holes[:, :, 7, 9] = False
-    assert quick(model, images, holes, answers=2).pictures.isfinite().all()
+    assert quick(model, images, holes, SearchOptions(answers=2)).pictures.isfinite().all()
 
 
 def test_wrong_arguments(model, images, holes, quick):
     with pytest.raises(ValueError, match="answers must be at least 1"):
-        quick(model, images, holes, answers=0)
+        quick(model, images, holes, SearchOptions(answers=0))
     with pytest.raises(ValueError, match="holes must be bool"):
         quick(model, images, holes[:2])
     with pytest.raises(ValueError, match="no pictures to complete"):
@@ -123,7 +134,7 @@ def test_wrong_arguments(model, images, holes, quick):
 class Squares(Objective):
     """Weighted squared error, whose least value is known."""
 
-    def __call__(self, networks, z, pictures, image, weights):
+    def __call__(self, pictures, image, weights):
         return (weights * (pictures - image).square()).flatten(1).sum(1)
 
 
@@ -141,13 +152,10 @@ def solvable(linear):
     return images, holes, torch.stack(solutions)
 
 
-FREE = TypicalSet(width=100)
-
-
 def test_adam_finds_the_least_squares(linear, solvable):
     images, holes, solutions = solvable
     search = LatentSearch(
-        rounds=((2, 300),), start=from_prior, objective=Squares(), optimizer=Adam(0.1, decay=0.5), parametrise=FREE,
+        rounds=((2, 300),), start=from_prior, objective=Squares(), optimizer=Adam(0.1, decay=0.5), shell_width=100,
         precision="fp32",
     )  # fmt: skip
     found = search(linear, images, holes)
@@ -155,23 +163,13 @@ def test_adam_finds_the_least_squares(linear, solvable):
     torch.testing.assert_close(found.pictures[:, 0], linear.generator(solutions), atol=1e-3, rtol=0)
 
 
-def test_a_polish_finds_them_in_few_steps(linear, solvable):
-    images, holes, solutions = solvable
-    search = LatentSearch(
-        rounds=((1, 0),), start=from_prior, objective=Squares(), parametrise=FREE,
-        finish=[Polish(20, parametrise=FREE)], precision="fp32",
-    )  # fmt: skip
-    found = search(linear, images, holes)
-    torch.testing.assert_close(found.pictures[:, 0], linear.generator(solutions), atol=5e-3, rtol=0)
-
-
 def test_passes_by_hand(model, images, holes):
     search = LatentSearch(rounds=((8, 2), (4, 1), (2, 3)), start=from_prior, refit=1, precision="fp32")
     steps, looks = 8 * 2 + 4 + 2 * 3 + 1, 8 + 4 + 2 + 1  # a look before each halving, at the end, and after the refit
     assert search(model, images, holes).passes == pytest.approx(steps + looks / 3)
-    finished = replace(search, finish=[FeatureOptimization(1, 5), Polish(4)], refit=0)
-    expected = 8 * 2 + 4 * 1 + 3 * 3 + (8 + 4 + 3) / 3 + 3 * (5 + 5)  # three answers to the end
-    assert finished(model, images, holes, answers=3).passes == pytest.approx(expected)
+    finished = replace(search, refinement=FeatureOptimization(1, 5), refit=0)
+    expected = 8 * 2 + 4 * 1 + 3 * 3 + (8 + 4 + 3) / 3 + 3 * 5  # three answers to the end
+    assert finished(model, images, holes, SearchOptions(answers=3)).passes == pytest.approx(expected)
 
 
 def test_passes_are_the_runs_that_were_made(model, images, holes):

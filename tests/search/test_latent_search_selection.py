@@ -4,19 +4,21 @@ from dataclasses import replace
 
 import torch
 
+from ganfill.models.latent import Normal
 from ganfill.search.batching import Recorder
-from ganfill.search.initialization import EncoderStart, FromPool
+from ganfill.search.initialization import EncoderStart, PoolStart
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
-from ganfill.search.parametrization import Clip
+from ganfill.search.result import SearchOptions
 from ganfill.search.selection import Selection, hold_out, masked_l1
 from ganfill.search.target import Target
 
 
 def test_agreement_decides_between_candidates_that_fit_alike(model, images, holes):
+    model.latent = Normal(8)
     z = model.latent.sample(4, torch.Generator().manual_seed(5)).expand(5, -1, -1)
     model.encoder = lambda image, known: z[0, 2].expand(len(image), -1)
-    search = LatentSearch(rounds=((4, 0),), start=lambda *_: z, parametrise=Clip(), precision="fp32")
+    search = LatentSearch(rounds=((4, 0),), start=lambda *_: z, shell_width=100, precision="fp32")
     found = replace(search, selection=Selection(agreement=100.0))(model, images, holes)
     pictures = model.generator(z[0]).expand(5, -1, -1, -1, -1)
     expected = (pictures[:, 2] + pictures[:, 2].flip(3)) / 2
@@ -30,10 +32,12 @@ def test_agreement_decides_between_candidates_that_fit_alike(model, images, hole
 
 
 def test_answers_are_spread_among_those_that_fit(model, images, holes):
+    model.latent = Normal(8)
     z = model.latent.sample(16, torch.Generator().manual_seed(5)).expand(5, -1, -1)
-    search = LatentSearch(rounds=((16, 0),), start=lambda *_: z, parametrise=Clip(), precision="fp32")
+    search = LatentSearch(rounds=((16, 0),), start=lambda *_: z, shell_width=100, precision="fp32")
     nearest, spread = (
-        replace(search, selection=Selection(spread=share))(model, images, holes, answers=3) for share in (0, 0.5)
+        replace(search, selection=Selection(spread=share))(model, images, holes, SearchOptions(answers=3))
+        for share in (0, 0.5)
     )
     hole = holes[:, None].float()
 
@@ -54,10 +58,10 @@ def test_held_out_pixels_rank_and_are_not_fitted(model, images, holes):
         rounds=((2, 3),), start=lambda *_: torch.full((5, 2, 8), 0.1), selection=Selection(held_out=0.3),
         precision="fp32",
     )  # fmt: skip
-    networks = Networks(model, "fp32")
+    networks, options = Networks(model, "fp32"), SearchOptions()
     held = hold_out(target, 0.3, 0)
     other = Target(torch.where(held > 0, -target.image, target.image), target.known, target.keys)
-    one, two = (search.search(networks, t, 1, 0, Recorder(0, 3, 5, None)) for t in (target, other))
+    one, two = (search.search(networks, options, t, Recorder(options, 3, 5, t)) for t in (target, other))
     assert torch.equal(one.latents, two.latents) and not torch.equal(one.scores, two.scores)
 
 
@@ -82,10 +86,10 @@ def test_held_out_pixels_reach_neither_the_encoder_nor_the_start(model, images, 
 
 def test_several_answers_are_chosen_from_those_considered_and_one_is_not(model, images, holes):
     sizes = []
-    search = LatentSearch(rounds=((1, 0),), start=FromPool(32), num_candidates=8, precision="fp32")
+    search = LatentSearch(rounds=((1, 0),), start=PoolStart(32), num_candidates=8, precision="fp32")
     model.generator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     search(model, images[:1], holes[:1])
     assert set(sizes[1:]) == {1}
     sizes.clear()
-    assert search(model, images[:1], holes[:1], answers=2).pictures.shape[1] == 2
+    assert search(model, images[:1], holes[:1], SearchOptions(answers=2)).pictures.shape[1] == 2
     assert 8 in sizes

@@ -51,18 +51,6 @@ def test_the_encoder_sees_picture_and_mask_in_powers_of_two(model_with_encoder):
     assert z.shape == (5, 8) and torch.equal(networks.encode(image[:3] * known[:3], known[:3]), z[:3])
 
 
-def test_without_an_encoder_there_is_no_guess(model):
-    with pytest.raises(ValueError, match="this model has no encoder"):
-        Networks(model).encode(torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
-
-
-def test_features_are_what_the_discriminator_judges_by(model):
-    networks, pictures = Networks(model, "fp32"), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    found = networks.features(pictures)
-    assert found.shape == (3, 16, 4, 4)
-    torch.testing.assert_close(model.discriminator.to_logit(found).flatten(), networks.logits(pictures))
-
-
 def test_any_function_of_batches_runs_and_only_the_first_rows_come_back(model):
     sizes = []
 

@@ -12,6 +12,8 @@ from ganfill.search.initialization import from_prior
 from ganfill.search.networks import Networks
 from ganfill.search.objective import ContextualWeights
 from ganfill.search.presets import PRESETS, amos2016, auto, best, fast, from_pool, posterior, preset, standard, yeh2017
+from ganfill.search.published import log_fake, minus_log_real
+from ganfill.search.result import SearchOptions
 from ganfill.search.target import Target
 
 
@@ -70,6 +72,26 @@ def test_yeh2017_is_the_published_loop(model, images, holes):
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
 
 
+def test_prior_terms_are_logarithms_of_probabilities():
+    logits = torch.tensor([-3.0, 0.0, 2.5])
+    probability = torch.sigmoid(logits)
+    torch.testing.assert_close(log_fake(logits), torch.log(1 - probability))
+    torch.testing.assert_close(minus_log_real(logits), -torch.log(probability))
+    assert log_fake(torch.tensor(1000.0)) == -1000 and minus_log_real(torch.tensor(-1000.0)) == 1000
+
+
+@pytest.mark.parametrize("make", [amos2016, yeh2017])
+def test_the_published_searches_know_no_hole_and_rank_their_answers(model, images, holes, make):
+    search, options = make(steps=4, precision="fp32"), SearchOptions(answers=3, frames=2)
+    found = search(model, images, holes, options)
+    assert equal(bits(search(model, images.masked_fill(holes, float("nan")), holes, options)), bits(found))
+    assert (found.scores.diff(dim=1) >= 0).all() and found.passes == pytest.approx(3 * (4 + 1 / 3))
+    torch.testing.assert_close(model.generator(found.latents.flatten(0, 1)), found.pictures.flatten(0, 1))
+    single = SearchOptions(deterministic=True)
+    together = search(model, images, holes, single)
+    assert equal(bits(search(model, images[1:2], holes[1:2], single)), bits(together, [1]))
+
+
 @pytest.mark.parametrize("make", [amos2016, yeh2017])
 def test_a_normal_prior_is_not_clipped(model, images, holes, make):
     model.latent = Normal(8)
@@ -77,10 +99,11 @@ def test_a_normal_prior_is_not_clipped(model, images, holes, make):
 
 
 def test_settings_of_the_papers():
-    assert amos2016().rounds == ((1, 1000),) and yeh2017().rounds == ((1, 1500),)
-    assert amos2016().objective.prior_weight == 0.1 and yeh2017().objective.prior_weight == 0.003
+    assert amos2016().steps == 1000 and yeh2017().steps == 1500
+    assert amos2016().prior_weight == 0.1 and yeh2017().prior_weight == 0.003
     assert amos2016().blend == Paste() and yeh2017().blend == Poisson()
-    assert not amos2016().objective.normalise and not yeh2017().objective.normalise
+    known = torch.ones(1, 1, 8, 8)
+    assert torch.equal(amos2016().weights(known), known) and yeh2017().weights == ContextualWeights(7)
 
 
 def error(completion, images, where):
@@ -89,7 +112,7 @@ def error(completion, images, where):
 
 def test_standard_finds_pictures_of_the_generator_itself(model, images, holes):
     search = standard(steps=40, starts=4, pool=64, precision="fp32")
-    start = replace(search.fallback, rounds=((1, 0),), refit=0, finish=())(model, images, holes)
+    start = replace(search.fallback, rounds=((1, 0),), refit=0, refinement=None)(model, images, holes)
     found = search(model, images, holes)
     assert (error(found, images, ~holes) < error(start, images, ~holes)).all()
     assert error(found, images, holes).mean() < 0.8 * error(start, images, holes).mean()
@@ -126,6 +149,7 @@ def test_by_name():
 def test_the_command_line_has_the_same_defaults(name):
     config = compose("complete", ["images=x", "mask=center", f"search={name}"])
     assert build(config.search) == preset(name)
+    assert {*config.search, "blend"} == {"_target_", *inspect.signature(PRESETS[name]).parameters}
 
 
 def test_the_blends_of_the_command_line():
@@ -149,7 +173,7 @@ def test_settings_that_cannot_be_used(settings):
 
 
 def test_more_answers_than_the_pool_holds(model, images, holes):
-    found = standard(steps=4, starts=2, pool=2, precision="fp32")(model, images, holes, answers=5)
+    found = standard(steps=4, starts=2, pool=2, precision="fp32")(model, images, holes, SearchOptions(answers=5))
     assert found.pictures.shape[1] == 5
 
 
@@ -179,19 +203,19 @@ def equal(one, other):
 
 
 def test_what_the_hole_holds_does_not_change_one_bit(search, model, images, holes):
-    found = bits(search(model, images, holes, answers=2, frames=2))
+    found = bits(search(model, images, holes, SearchOptions(answers=2, frames=2)))
     nothing = images.masked_fill(holes, float("nan"))
     noise = torch.where(holes, torch.randn(images.shape), images)
     assert all(part.isfinite().all() for part in found)
-    assert equal(bits(search(model, nothing, holes, answers=2, frames=2)), found)
-    assert equal(bits(search(model, noise, holes, answers=2, frames=2)), found)
+    assert equal(bits(search(model, nothing, holes, SearchOptions(answers=2, frames=2))), found)
+    assert equal(bits(search(model, noise, holes, SearchOptions(answers=2, frames=2))), found)
 
 
 def test_deterministic_answers_know_neither_order_nor_mates(search, model, images, holes):
-    together = search(model, images[:3], holes[:3], deterministic=True)
-    turned = search(model, images[:3].flip(0), holes[:3].flip(0), deterministic=True)
+    together = search(model, images[:3], holes[:3], SearchOptions(deterministic=True))
+    turned = search(model, images[:3].flip(0), holes[:3].flip(0), SearchOptions(deterministic=True))
     assert equal(bits(turned), bits(together, [2, 1, 0]))
-    assert equal(bits(search(model, images[1:2], holes[1:2], deterministic=True)), bits(together, [1]))
+    assert equal(bits(search(model, images[1:2], holes[1:2], SearchOptions(deterministic=True))), bits(together, [1]))
 
 
 @pytest.mark.parametrize("encoder", [False, True])
@@ -202,9 +226,11 @@ def test_stylegan2_is_searched_like_any_other(make, encoder, styled, holes):
     images = styled.generator(styled.latent.sample(4, torch.Generator().manual_seed(3))).clamp(-1, 1)
     known = inspect.signature(make).parameters
     search = make(precision="fp32", batch=8, **{key: value for key, value in SMALL.items() if key in known})
-    found = search(styled, images, holes, answers=2, deterministic=True)
+    found = search(styled, images, holes, SearchOptions(answers=2, deterministic=True))
     assert found.pictures.shape == (4, 2, 3, 32, 32) and found.pictures.isfinite().all()
-    turned = search(styled, images.masked_fill(holes, float("nan")).flip(0), holes, answers=2, deterministic=True)
+    turned = search(
+        styled, images.masked_fill(holes, float("nan")).flip(0), holes, SearchOptions(answers=2, deterministic=True)
+    )
     assert torch.equal(turned.pictures.flip(0), found.pictures)
     if make is not posterior:
         of_z = styled.generator(found.latents.flatten(0, 1)).unflatten(0, (4, 2))

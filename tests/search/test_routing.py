@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ganfill.search.presets import auto, standard
+from ganfill.search.result import SearchOptions
 from ganfill.search.routing import RoutedSearch, fill
 
 SEARCH = standard(steps=4, starts=2, pool=16, cut_steps=2, precision="fp32")
@@ -34,8 +35,8 @@ def test_what_is_wide(holes):
 
 
 def test_each_hole_gets_what_it_gets_alone_in_its_place(model, images, holes, caplog):
-    found = ROUTED(model, images, holes, answers=2, frames=3)
-    alone = SEARCH(model, images[:1], holes[:1], answers=2, frames=3)
+    found = ROUTED(model, images, holes, SearchOptions(answers=2, frames=3))
+    alone = SEARCH(model, images[:1], holes[:1], SearchOptions(answers=2, frames=3))
     assert torch.equal(found.pictures[:1], alone.pictures) and torch.equal(found.scores[:1], alone.scores)
     assert torch.equal(found.latents[:1], alone.latents) and found.latents.shape == (4, 2, 8)
     for row in (1, 2, 3):
@@ -56,7 +57,9 @@ def test_small_holes_alone_run_no_generator(model, images, holes, caplog):
     caplog.set_level(logging.WARNING)
     told = []
     model.generator = None
-    found = ROUTED(model, images[1:], holes[1:], advance=told.append)
+    found = ROUTED(
+        model, images[1:], holes[1:], SearchOptions(on_progress=lambda progress: told.append(progress.pictures))
+    )
     assert found.pictures.isfinite().all() and sum(told) == 3 and found.passes == 0
 
 

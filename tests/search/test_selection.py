@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.search.selection import Selection, best, far_apart, hold_out, masked_l1
+from ganfill.search.selection import Selection, farthest_points, hold_out, lowest, masked_l1
 from ganfill.search.target import Target
 
 
@@ -54,7 +54,7 @@ def test_the_judge_takes_the_mean_of_what_counts():
 
 def test_best_first_and_ties_as_they_come():
     scores = torch.tensor([[3.0, 1.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
-    assert best(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+    assert lowest(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
 
 
 def line(*places):
@@ -64,26 +64,26 @@ def line(*places):
 
 def test_far_apart_by_hand():
     scores, places = torch.tensor([[1.0, 1.1, 1.15, 1.3]]), line(0.0, 1.0, 5.0, 100.0)
-    assert far_apart(scores, places, 2, 0.2).tolist() == [[0, 2]]  # 3 fits too badly, 2 is farther than 1
-    assert far_apart(scores, places, 3, 0.2).tolist() == [[0, 2, 1]]
-    assert far_apart(scores, places, 3, 0.4).tolist() == [[0, 3, 2]]
-    assert far_apart(scores, places, 1, 0.4).tolist() == [[0]]
+    assert farthest_points(scores, places, 2, 0.2).tolist() == [[0, 2]]  # 3 fits too badly, 2 is farther than 1
+    assert farthest_points(scores, places, 3, 0.2).tolist() == [[0, 2, 1]]
+    assert farthest_points(scores, places, 3, 0.4).tolist() == [[0, 3, 2]]
+    assert farthest_points(scores, places, 1, 0.4).tolist() == [[0]]
 
 
 def test_the_best_comes_first_wherever_it_stands():
     scores, places = torch.tensor([[1.15, 1.1, 1.0], [1.0, 1.15, 1.1]]), line(5.0, 1.0, 0.0).expand(2, -1, -1)
-    assert far_apart(scores, places, 2, 0.2).tolist() == [[2, 0], [0, 2]]
+    assert farthest_points(scores, places, 2, 0.2).tolist() == [[2, 0], [0, 2]]
 
 
 def test_where_too_few_fit_the_next_best_join():
     scores, places = torch.tensor([[1.0, 3.0, 2.0, 4.0]]), line(0.0, 9.0, 1.0, 50.0)
-    assert far_apart(scores, places, 2, 0.01).tolist() == [[0, 2]]
-    assert far_apart(scores, places, 3, 0.01).tolist() == [[0, 1, 2]]
-    assert sorted(far_apart(scores, places, 4, 0.01)[0].tolist()) == [0, 1, 2, 3]
+    assert farthest_points(scores, places, 2, 0.01).tolist() == [[0, 2]]
+    assert farthest_points(scores, places, 3, 0.01).tolist() == [[0, 1, 2]]
+    assert sorted(farthest_points(scores, places, 4, 0.01)[0].tolist()) == [0, 1, 2, 3]
 
 
 def test_pictures_that_are_all_the_same_are_still_different_candidates():
-    chosen = far_apart(torch.zeros(3, 5), torch.zeros(3, 5, 4), 4, 0.1)
+    chosen = farthest_points(torch.zeros(3, 5), torch.zeros(3, 5, 4), 4, 0.1)
     assert all(len(set(row)) == 4 for row in chosen.tolist()) and (chosen[:, 0] == 0).all()
 
 

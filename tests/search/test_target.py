@@ -65,21 +65,13 @@ def test_mirrored_pictures_keep_their_keys(images, holes):
     assert torch.equal(mirrored.known.flip(3), target.known) and torch.equal(mirrored.mirror().image, target.image)
 
 
-def test_repeated_pictures_stand_in_a_row(images, holes):
-    target = Target.of(images, holes)
-    twice = target.repeat(2)
-    assert len(twice) == 6 and twice.keys == tuple(target.keys[i] for i in (0, 0, 1, 1, 2, 2))
-    assert torch.equal(twice.image[2], target.image[1]) and torch.equal(twice.image[3], target.image[1])
-    assert torch.equal(twice.known.unflatten(0, (3, 2))[:, 1], target.known)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda x, h: (x[0], h), r"float \(N, 3, H, W\)"),
         (lambda x, h: (x[:, :1], h), r"float \(N, 3, H, W\)"),
-        (lambda x, h: (x.to(torch.uint8), h), r"not torch\.uint8"),
-        (lambda x, h: (x, h.float()), r"bool \(3, 1, 8, 8\), not torch\.float32"),
+        (lambda x, h: (x.to(torch.uint8), h), r"got torch\.uint8"),
+        (lambda x, h: (x, h.float()), r"bool \(3, 1, 8, 8\), got torch\.float32"),
         (lambda x, h: (x, h[:1]), r"bool \(3, 1, 8, 8\)"),
         (lambda x, h: (x, h[:, 0]), r"bool \(3, 1, 8, 8\)"),
         (lambda x, h: (x, h[..., :4]), r"bool \(3, 1, 8, 8\)"),

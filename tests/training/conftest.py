@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from ganfill.adversarial.losses import NonSaturating
-from ganfill.metrics.features import load_networks
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
 from ganfill.training.callbacks.distances import Distances
@@ -52,7 +51,7 @@ def train(make_gan):
         out.mkdir(parents=True, exist_ok=True)
         data = SyntheticDataModule(16, 32, n=40, mirror=True)
         settings = {"checkpoint_kimg": 0.064, "precision": "32-true", "provenance": {}} | options
-        samples = Samples(out / "samples", settings.pop("sample_kimg", 0.128), kimg, settings.get("minutes"))
+        samples = Samples(out, settings.pop("sample_kimg", 0.128), kimg, settings.get("minutes"))
         settings["callbacks"] = [samples, *settings.get("callbacks", ())]
         trained = fit(
             gan, data, out, kimg=kimg, device=torch.device("cpu"), make_loggers=lambda: list(loggers), **settings
@@ -78,7 +77,7 @@ def train_measured(make_gan):
     def train(out, kimg, words=(), gan=None, every_kimg=0.064, n=16, loggers=(), pictures=40, minutes=None):
         gan = gan or make_gan()
         out.mkdir(parents=True, exist_ok=True)
-        measuring = [] if every_kimg is None else [Distances(out, load_networks(words), every_kimg, n, kimg, minutes)]
+        measuring = [] if every_kimg is None else [Distances(out, every_kimg, kimg, minutes, words, n)]
         config = {
             "model": {
                 "generator": {

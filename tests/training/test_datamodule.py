@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from PIL import Image
 
 from ganfill.data.prepare import prepare
 from ganfill.errors import UserError
+from ganfill.training import datamodule
 from ganfill.training.datamodule import Batches, FFHQDataModule, FolderDataModule, SyntheticDataModule
 
 
@@ -130,3 +133,23 @@ def test_drawn_pictures_need_no_files():
     data.setup()
     assert data.pictures.shape == (9, 32, 32, 3) and list(data.rows) == list(range(9))
     assert data.mean_picture().abs().max() <= 1
+
+
+@pytest.mark.parametrize(("free", "copied"), [(2 * 30 * 8 * 8 * 3, True), (2 * 30 * 8 * 8 * 3 - 1, False)])
+def test_pictures_are_copied_to_a_gpu_only_if_they_take_half_of_its_free_memory_or_less(
+    store, monkeypatch, free, copied
+):
+    data = FFHQDataModule(str(store), 4, resolution=8)
+    data.setup()
+    device = SimpleNamespace(type="cuda")
+    module = SimpleNamespace(images_seen=0)
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=device), lightning_module=module)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**9))
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device, **_: tensor)
+    monkeypatch.setattr(datamodule, "send", lambda tensor, device: tensor)
+    batches = data.train_dataloader()
+    assert isinstance(batches.pictures, torch.Tensor) == copied and batches.device is device
+    monkeypatch.setattr(datamodule, "send", lambda tensor, target: sent.append((len(tensor), target)) or tensor)
+    sent = []
+    assert batches.at(0).shape == (4, 8, 8, 3)
+    assert sent == ([(4, batches.pictures.device)] if copied else [(4, device)])  # rows, or else pictures

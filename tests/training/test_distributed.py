@@ -81,7 +81,7 @@ def train(gan, out, kimg, batch=BATCH, minutes=None):
     data = SyntheticDataModule(batch, 32, n=40, mirror=True)
     fit(
         gan, data, out, kimg=kimg, minutes=minutes, device=CPU, precision="32-true", make_loggers=list, provenance={},
-        checkpoint_kimg=0.064, callbacks=[Samples(out / "samples", 0.064, kimg, minutes)],
+        checkpoint_kimg=0.064, callbacks=[Samples(out, 0.064, kimg, minutes)],
     )  # fmt: skip
     return gan
 

@@ -11,7 +11,7 @@ from ganfill.data.synthetic import draw_faces
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.encoder import Encoder
-from ganfill.models.latent import Normal, typical
+from ganfill.models.latent import Normal
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.encoder_module import KINDS, EncoderTraining, errors, rate_at
 from ganfill.training.fit import fit
@@ -68,7 +68,7 @@ def test_one_step_equals_the_textbook(make, model, normal):
     shown, real, seen = model.generator(guess[:6]), image[:6], known[:6].expand(-1, 3, -1, -1)
     in_hole = torch.stack([((a - b)[k == 0] ** 2).mean().sqrt() for a, b, k in zip(shown, real, seen, strict=True)])
     outside = torch.stack([(a - b)[k == 1].abs().mean() for a, b, k in zip(shown, real, seen, strict=True)])
-    beyond = (guess - typical(guess, model.latent)).square().sum(1).mean()
+    beyond = (guess - model.latent.project(guess)).square().sum(1).mean()
     latent = (guess[6:] - z).square().mean()
     loss = in_hole.mean() + 0.5 * outside.mean() + 0.3 * (latent + beyond)
     gradients = torch.autograd.grad(loss, list(encoder.parameters()))

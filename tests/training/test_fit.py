@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
 
@@ -57,6 +58,23 @@ def test_continued_in_parts_equals_one_go(tmp_path, train):
     for kimg in (0.1, 0.3, 0.4):
         train(tmp_path / "parts", kimg)
     assert state_digest(tmp_path / "parts/last.ckpt") == state_digest(tmp_path / "whole/last.ckpt")
+
+
+def test_checkpoints_need_no_room_in_the_systems_temporary_directory(tmp_path, train, monkeypatch):
+    monkeypatch.setattr(tempfile, "mkstemp", lambda *_, **__: pytest.fail("a checkpoint went through a temporary file"))
+    train(tmp_path, 0.1)
+    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "metrics.csv", "samples"}
+
+
+def test_metrics_with_other_columns_are_kept_when_a_training_is_resumed(tmp_path, train, caplog):
+    train(tmp_path, 0.1)
+    metrics = tmp_path / "metrics.csv"
+    old = metrics.read_text().replace("gradient_d", "norm_d")
+    metrics.write_text(old)
+    train(tmp_path, 0.2)
+    assert (tmp_path / "metrics.old.csv").read_text() == old
+    assert [row[0] for row in rows(metrics)] == ["kimg", "0.128", "0.192"]
+    assert caplog.text.count("metrics.csv begins anew: its columns were kimg, loss_d") == 1
 
 
 def test_finished_training_is_left_alone(tmp_path, train):

@@ -27,7 +27,7 @@ print(*codes)
 FIGURES = {
     *("losses/loss_d", "losses/loss_g", "losses/penalty", "logits/logit_real", "logits/logit_fake"),
     *("gradients/gradient_d", "gradients/gradient_g", "speed/seconds", "speed/images_per_second"),
-    *("distances/fd_pixels", "distances/kd_pixels", "distances/diversity"),
+    *("distances/fd_pyramid", "distances/kd_pyramid", "distances/diversity"),
 }
 COMPLETIONS = {"completions/psnr_hole", "completions/l1_hole", "completions/score"}
 PICTURES = {"samples/ema", "samples/raw", "samples/interpolation", "completions/sheet"}

@@ -29,9 +29,9 @@ def test_a_single_process_does_the_job_itself(alone):
     ("devices", "device", "gpus", "message"),
     [
         (None, "cpu", 0, r"needs a number of processes: give trainer\.devices=2"),
-        (0, "cpu", 0, r"trainer\.devices=0 is no number of devices: give 1 or more"),
-        ("two", "cpu", 0, r"trainer\.devices=two is no number"),
-        (3, "cuda", 2, r"trainer\.devices=3 is no number of devices: give 1 to 2, the GPUs of this machine"),
+        (0, "cpu", 0, r"trainer\.devices must be at least 1, got 0"),
+        ("two", "cpu", 0, r"trainer\.devices must be at least 1, got two"),
+        (3, "cuda", 2, r"trainer\.devices must be from 1 to 2, the GPUs of this machine, got 3"),
         (2, "cuda:1", 2, "device=cuda:1 is one device: trainer=ddp takes device=cuda"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What is optimised: losses and the average of the generator."""
+"""Adversarial training on tensors: losses, penalties, augmentation, schedules, and one step of each network."""

@@ -1,21 +1,20 @@
-"""Augmentations of what a discriminator sees, real and fake, that the generator is trained through.
+"""Augmentations of all pictures that the discriminator sees, real and fake; the generator is trained through them.
 
 ``forward(images, generator, p)`` takes pictures (N, 3, R, R), draws each sample's parameters from the CPU
 ``generator`` and returns pictures of the same shape, float32 (float64 stays). ``p`` in [0, 1] is the schedule's factor of
-the chances; at 0 every picture comes out bit for bit. Only a sample's own pixels enter its result. Pictures are
-transformed by operations that can be differentiated twice, so that a penalty on gradients works through them.
+all probabilities; at 0 pictures stay bit-identical. Samples do not affect each other. All operations can be
+differentiated twice, so that penalties on gradients work through them.
 
-``forward`` is ``draw`` on the CPU followed by ``transform`` on the device. ``transform`` is a fixed sequence of device
-operations without waiting for the device, and takes ``p`` as a tensor as well, so that it can be captured or compiled.
-
-``observe(real_logits)``, called once per step of the discriminator, lets an augmentation adapt itself.
+``forward`` is ``draw`` on the CPU followed by ``transform`` on the device, which never waits for the device and takes
+``p`` as a tensor as well, so that it can be captured or compiled. ``observe(real_logits)``, called once per step of the
+discriminator, lets an augmentation adapt.
 """
 
 import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from ganfill.adversarial.colour import jitter, matrix, recolour
 from ganfill.adversarial.geometry import cut, shift, source, warp
@@ -23,48 +22,48 @@ from ganfill.devices import send
 
 
 class Augment(nn.Module, ABC):
-    """What DiffAugment and ADA share: numbers are drawn on the CPU, pictures transformed where they are."""
+    """Base class: draws numbers on the CPU and transforms pictures on their device."""
 
     @abstractmethod
-    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        """Numbers (n, k), a row per sample: rows drawn in several calls are the rows that one call draws."""
+    def draw(self, n: int, generator: Generator) -> Tensor:
+        """Draws numbers (n, k), a row per sample; several calls draw the same rows as one."""
 
     @abstractmethod
-    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
-        """Transforms floating-point pictures as ``numbers``, of the same device and type, say."""
+    def transform(self, images: Tensor, numbers: Tensor, p: float | Tensor) -> Tensor:
+        """Transforms floating-point pictures by ``numbers`` of the same device and type."""
 
-    def forward(self, images: torch.Tensor, generator: torch.Generator, p: float = 1.0) -> torch.Tensor:
-        """Transformed pictures, see the head of this file."""
+    def forward(self, images: Tensor, generator: Generator, p: float = 1.0) -> Tensor:
+        """Returns the transformed pictures."""
         numbers = send(self.draw(len(images), generator), images.device)
         images = images.to(torch.promote_types(images.dtype, torch.float32))
         return self.transform(images, numbers.to(images.dtype), p)
 
-    def observe(self, real_logits: torch.Tensor) -> None:
-        """Takes note of the discriminator's logits (N,) on augmented real pictures."""
+    def observe(self, real_logits: Tensor) -> None:
+        """Receives the discriminator's logits (N,) of augmented real pictures."""
 
 
 class DiffAugment(Augment):
     """Differentiable augmentation (Zhao et al. 2020, arXiv 2006.10738): up to three transformations, in this order.
 
-    Each happens to a sample with chance ``p``, independently; 1 is the published policy. channels_last pictures come
-    out as channels_last.
+    Each is applied to a sample with probability ``p``, independently; 1 is the published policy. The memory format
+    channels_last is kept.
 
     Args:
         colour: brightness + U(-0.5, 0.5), saturation x U(0, 2), contrast x U(0.5, 1.5).
-        translation: by whole pixels, up to an eighth of the side in either direction; zeros move in.
-        cutout: a square of half the side is set to zero; its centre is anywhere, so part of it may lie outside.
+        translation: by whole pixels, up to an eighth of the side in either direction, filled with zeros.
+        cutout: a square of half the side, centred anywhere in the picture, is set to zero.
     """
 
     def __init__(self, colour: bool = True, translation: bool = True, cutout: bool = True) -> None:
         super().__init__()
         self.colour, self.translation, self.cutout = colour, translation, cutout
 
-    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        """Uniform numbers (n, 10); as many whatever is switched on."""
+    def draw(self, n: int, generator: Generator) -> Tensor:
+        """Draws uniform numbers (n, 10), whichever transformations are switched on."""
         return torch.rand(n, 10, generator=generator)
 
-    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
-        """See ``Augment``."""
+    def transform(self, images: Tensor, numbers: Tensor, p: float | Tensor) -> Tensor:
+        """Transforms pictures by ``numbers``."""
         side = images.shape[2]
         colour, translation, cutout = (numbers[:, :3] < p).unbind(1)
         if self.colour:
@@ -87,36 +86,35 @@ class DiffAugment(Augment):
         return images
 
 
-def _below(numbers: torch.Tensor, end: int) -> torch.Tensor:
-    """Uniform numbers in [0, 1) as whole numbers from 0 to ``end`` - 1, int64."""
+def _below(numbers: Tensor, end: int) -> Tensor:
+    """Maps uniform numbers in [0, 1) to int64 from 0 to ``end`` - 1."""
     return (numbers * end).long().clamp(max=end - 1)  # a product may be rounded up to ``end``
 
 
 class ADA(Augment):
     """Adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676), pipeline "bgc".
 
-    Thirteen transformations, each with chance ``p`` per sample: pixel blitting, general geometry, colour (appendix B).
-    ``p`` is raised while the discriminator is surer of real pictures than ``target`` says, and lowered otherwise: every 4
-    steps by images / (1000 ``speed_kimg``) (section 3). It stays in [0, 1]; the published code has no upper bound.
+    Thirteen transformations, each with probability ``p`` per sample: pixel blitting, general geometry, colour (appendix B).
+    Every 4 steps ``p`` rises by images / (1000 ``speed_kimg``) if the mean sign of the logits of real pictures is above
+    ``target``, and falls by as much otherwise (section 3). It stays in [0, 1]; the published code has no upper bound.
 
-    Left out is the paper's filter for the warp (pictures doubled in size and halved again by an orthogonal wavelet): it
-    would gather four times as many pixels, and without it a fractional shift merely blurs, and shrinking merely aliases,
-    by about a pixel and in real and fake pictures alike. Pictures come out contiguous.
+    The paper's wavelet filter for the warp is omitted: it would gather four times as many pixels, and without it fractional
+    shifts blur and shrinking aliases by only about a pixel, in real and fake pictures alike. Returns contiguous pictures.
 
     Args:
         initial: p at the start, in [0, 1].
-        target: wanted mean of sign(logit) over real pictures, in (-1, 1); None leaves p at ``initial``.
-        speed_kimg: thousand images in which p can go from 0 to 1.
+        target: mean of sign(logit) over real pictures to aim at, in (-1, 1); None keeps p at ``initial``.
+        speed_kimg: thousand images in which p can rise from 0 to 1.
 
     Raises:
-        ValueError: an argument outside its range.
+        ValueError: an argument is out of range.
     """
 
     ADJUST_EVERY = 4
-    p: torch.Tensor
-    signs: torch.Tensor
-    seen: torch.Tensor
-    steps: torch.Tensor
+    p: Tensor
+    signs: Tensor
+    seen: Tensor
+    steps: Tensor
 
     def __init__(self, initial: float = 0.0, target: float | None = 0.6, speed_kimg: float = 500.0) -> None:
         super().__init__()
@@ -132,15 +130,15 @@ class ADA(Augment):
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        """Numbers (n, 28): 13 uniform ones against which p is held, 8 uniform and 7 normal ones for the amounts."""
+    def draw(self, n: int, generator: Generator) -> Tensor:
+        """Draws numbers (n, 28): 13 uniform ones to compare with p, then 8 uniform and 7 normal amounts."""
         numbers = torch.rand(n, 28, generator=generator)
         # torch.randn gives other rows when a batch is drawn in parts. Half a step (2^-25) keeps away from 0.
         numbers[:, 21:] = torch.special.ndtri(numbers[:, 21:].double() + 2**-25).float()
         return numbers
 
-    def transform(self, images: torch.Tensor, numbers: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
-        """See ``Augment``."""
+    def transform(self, images: Tensor, numbers: Tensor, p: float | Tensor) -> Tensor:
+        """Transforms pictures by ``numbers``."""
         side = images.shape[2]
         chance = (self.p * p).to(numbers.dtype)
         on = (numbers[:, :11] < chance).unbind(1)
@@ -170,8 +168,8 @@ class ADA(Augment):
         return recolour(images, *colours)
 
     @torch.no_grad()
-    def observe(self, real_logits: torch.Tensor) -> None:
-        """Counts the signs of the logits (N,); each 4th call moves p. Nothing waits for the device."""
+    def observe(self, real_logits: Tensor) -> None:
+        """Counts the signs of the logits (N,); every 4th call moves p. Never waits for the device."""
         if self.target is None:
             return
         self.signs += real_logits.float().sign().sum()

@@ -1,26 +1,23 @@
-"""Changing colours, one change per sample, by formulas that leave a picture untouched bit for bit at neutral values.
+"""Colour transformations, one per sample; at neutral values pictures stay bit-identical.
 
-Pictures are (N, 3, H, W), parameters vectors (N,). Nothing here is a matrix product, which may be rounded to TF32 on a
-GPU.
+Pictures are (N, 3, H, W), parameters (N,). No matrix products are used, which a GPU may round to TF32.
 """
 
 import math
 
 import torch
+from torch import Tensor
 
 
-def _wide(values: torch.Tensor) -> torch.Tensor:
-    """(N,) as (N, 1, 1, 1)."""
+def _wide(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
-def jitter(
-    images: torch.Tensor, brightness: torch.Tensor, saturation: torch.Tensor, contrast: torch.Tensor
-) -> torch.Tensor:
-    """Brightness, saturation, contrast in this order, as DiffAugment has them (arXiv 2006.10738).
+def jitter(images: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
+    """Applies brightness, saturation and contrast in the order of DiffAugment (arXiv 2006.10738).
 
     ``brightness`` is added; ``saturation`` scales a pixel's distance from its grey (the mean of its channels),
-    ``contrast`` a picture's distance from its mean. As the order of saturation and mean does not matter, the result is
+    ``contrast`` a picture's distance from its mean. Saturation keeps the mean, so the result is
     contrast (saturation x + (1 - saturation) grey) + (1 - contrast) mean + brightness.
     """
     grey = images.mean(1, keepdim=True)
@@ -30,15 +27,11 @@ def jitter(
 
 
 def matrix(
-    brightness: torch.Tensor,
-    contrast: torch.Tensor,
-    luma_flip: torch.Tensor,
-    hue: torch.Tensor,
-    saturation: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """ADA's five changes of colour, in this order, as one affine map of RGB (arXiv 2006.06676, appendix B).
+    brightness: Tensor, contrast: Tensor, luma_flip: Tensor, hue: Tensor, saturation: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Combines ADA's five colour transformations into one affine map of RGB (arXiv 2006.06676, appendix B).
 
-    With v = (1, 1, 1) / sqrt(3) the axis of greys, P = v v^T and K the cross product with v, they are: x + brightness;
+    With v = (1, 1, 1) / sqrt(3) the grey axis, P = v v^T and K the cross product with v, they are: x + brightness;
     contrast x; (I - 2 P) x where ``luma_flip`` is 1; rotation by ``hue`` about v; P x + saturation (I - P) x. All but
     the first are sums of P, I - P and K and commute.
 
@@ -54,8 +47,8 @@ def matrix(
     return contrast[:, None, None] * linear, contrast * kept * brightness
 
 
-def recolour(images: torch.Tensor, linear: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-    """``linear @ pixel + offset`` for every pixel; ``linear`` (N, 3, 3), ``offset`` (N,)."""
+def recolour(images: Tensor, linear: Tensor, offset: Tensor) -> Tensor:
+    """Computes ``linear @ pixel + offset`` for every pixel; ``linear`` (N, 3, 3), ``offset`` (N,)."""
     result = _wide(offset)
     for channel in range(3):
         result = torch.addcmul(result, images[:, channel, None], linear[:, :, channel, None, None])

@@ -1,18 +1,18 @@
-"""The exponential moving average of a generator, timed in images seen."""
+"""Exponential moving average of a generator, with its half-life in images seen."""
 
 import torch
 from torch import nn
 
 
 def decay(batch_size: int, half_life_kimg: float, images_seen: int, rampup: float = 0.0) -> float:
-    """The weight that the average keeps at a step of ``batch_size`` images.
+    """Returns the weight that the average keeps at a step of ``batch_size`` images.
 
     Args:
         batch_size: images of this step.
-        half_life_kimg: after this many thousand images an old weight counts half; 0 follows the raw weights.
+        half_life_kimg: thousand images after which an old weight counts half; 0 follows the raw weights.
         images_seen: images seen before this step.
-        rampup: early in training the half-life is at most this share of ``images_seen`` (0: no ramp-up), as in
-            StyleGAN2-ADA (arXiv 2006.06676), so that the average forgets the random start.
+        rampup: upper limit of the half-life as a share of ``images_seen`` (0: none), as in StyleGAN2-ADA
+            (arXiv 2006.06676), so that the average forgets the random start.
     """
     half_life = half_life_kimg * 1000
     if rampup > 0:
@@ -22,7 +22,7 @@ def decay(batch_size: int, half_life_kimg: float, images_seen: int, rampup: floa
 
 @torch.no_grad()
 def update(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Moves the parameters of ``average`` towards those of ``module``; buffers (batch-norm statistics) are copied."""
+    """Moves the parameters of ``average`` towards those of ``module``; copies the buffers (batch-norm statistics)."""
     for mean, current in zip(average.parameters(), module.parameters(), strict=True):
         mean.lerp_(current, 1 - decay)
     for mean, current in zip(average.buffers(), module.buffers(), strict=True):

@@ -1,22 +1,22 @@
-"""Moving pixels about, one placement per sample, so that autograd differentiates it as often as a penalty needs.
+"""Geometric transformations, one per sample, twice differentiable as R1 through an augmentation needs.
 
-Pixels are gathered, which every version of torch differentiates twice; R1 through an augmentation needs it.
-``torch.nn.functional.grid_sample`` could be differentiated only once for years (pytorch#34704; 2.14 can do it twice).
-Products of small matrices are written elementwise: a matrix product may be rounded to TF32 on a GPU, too coarse for a
-position.
+Pixels are gathered, because ``torch.nn.functional.grid_sample`` has a second derivative only in recent versions of torch
+(pytorch#34704; 2.14 has it). Products of small matrices are elementwise: a GPU may round matrix products to TF32, too
+coarse for positions.
 """
 
 import torch
+from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import pad
 
 
 class _Shift(Function):
-    """``shift``; its transpose is the shift back, so its derivatives of every order are shifts too."""
+    """Implements ``shift``. Its transpose is the reverse shift, so derivatives of every order are shifts too."""
 
     @staticmethod
-    def forward(ctx, images: torch.Tensor, down: torch.Tensor, right: torch.Tensor, reach: int) -> torch.Tensor:
-        """Picks for each sample one of the (2 reach + 1)^2 windows of the padded picture; whole rows are copied."""
+    def forward(ctx, images: Tensor, down: Tensor, right: Tensor, reach: int) -> Tensor:
+        """Picks one of the (2 reach + 1)^2 windows of each padded picture; whole rows are copied."""
         ctx.save_for_backward(down, right)
         ctx.reach = reach
         height, width = images.shape[2:]
@@ -24,33 +24,22 @@ class _Shift(Function):
         return windows[torch.arange(len(images), device=images.device), :, reach - down, reach - right]
 
     @staticmethod
-    def backward(ctx, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """The shift back, itself differentiable."""
+    def backward(ctx, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None]:
+        """Shifts back, differentiably."""
         down, right = ctx.saved_tensors
         shifted = _Shift.apply(grad_outputs[0], -down, -right, ctx.reach)
         return shifted, None, None, None  # pyright: ignore[reportReturnType]
 
 
-def shift(images: torch.Tensor, down: torch.Tensor, right: torch.Tensor, reach: int) -> torch.Tensor:
-    """Moves each picture by whole pixels and fills with zeros.
-
-    Args:
-        images: (N, C, H, W); channels_last comes out as channels_last.
-        down: int64 (N,), pixels downwards, at most ``reach`` either way.
-        right: int64 (N,), the same to the right.
-        reach: how far a picture may move.
-    """
+def shift(images: Tensor, down: Tensor, right: Tensor, reach: int) -> Tensor:
+    """Moves pictures (N, C, H, W) down and right by int64 (N,) pixels (at most ``reach``) and fills with zeros."""
     return _Shift.apply(images, down, right, reach)  # pyright: ignore[reportReturnType]
 
 
-def cut(images: torch.Tensor, top: torch.Tensor, left: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
-    """Sets to zero the squares [top, top + size) x [left, left + size), as far as they lie in the picture.
+def cut(images: Tensor, top: Tensor, left: Tensor, size: Tensor) -> Tensor:
+    """Sets the squares [top, top + size) x [left, left + size) of pictures (N, C, H, W) to zero.
 
-    Args:
-        images: (N, C, H, W).
-        top: int64 (N,), may be negative.
-        left: int64 (N,), may be negative.
-        size: int64 (N,); 0 cuts nothing.
+    ``top``, ``left`` and ``size`` are int64 (N,). Squares may reach beyond the picture.
     """
     rows = torch.arange(images.shape[2], device=images.device) - top[:, None]
     columns = torch.arange(images.shape[3], device=images.device) - left[:, None]
@@ -58,50 +47,39 @@ def cut(images: torch.Tensor, top: torch.Tensor, left: torch.Tensor, size: torch
     return torch.where((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0, images)
 
 
-def _product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The matrix product a b of (N, 2, 2) with (N, 2, k)."""
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Matrix product of (N, 2, 2) and (N, 2, k)."""
     return (a[:, :, :, None] * b[:, None]).sum(2)
 
 
-def _matrix(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+def _matrix(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """((a, b), (c, d)) of vectors (N,) as (N, 2, 2)."""
     return torch.stack((a, b, c, d), 1).view(-1, 2, 2)
 
 
-def _turn(angle: torch.Tensor) -> torch.Tensor:
-    """The matrix (N, 2, 2) of a rotation."""
+def _turn(angle: Tensor) -> Tensor:
     sine, cosine = angle.sin(), angle.cos()
     return _matrix(cosine, -sine, sine, cosine)
 
 
 def source(
-    flip: torch.Tensor,
-    quarters: torch.Tensor,
-    pixels: torch.Tensor,
-    zoom: torch.Tensor,
-    before: torch.Tensor,
-    stretch: torch.Tensor,
-    after: torch.Tensor,
-    fraction: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where the pixels of a picture come from that is transformed in this order (arXiv 2006.06676, appendix B).
+    flip: Tensor,  # 1 mirrors left and right, 0 does not
+    quarters: Tensor,  # 0 to 3 quarter turns counter-clockwise
+    pixels: Tensor,  # (N, 2), translation by whole pixels
+    zoom: Tensor,  # factor of an isotropic scaling
+    before: Tensor,  # angle of the rotation before the stretch
+    stretch: Tensor,  # factor of x; y is scaled by its inverse
+    after: Tensor,  # angle of the rotation after the stretch
+    fraction: Tensor,  # (N, 2), translation by any number of pixels
+) -> tuple[Tensor, Tensor]:
+    """Combines ADA's geometric transformations, in this order, into one affine map (arXiv 2006.06676, appendix B).
 
-    Positions are (x, y) in pixels from the picture's centre, x to the right and y downwards. Every argument is
-    floating-point, one value per sample; flips, quarter turns and whole pixels stay exact.
-
-    Args:
-        flip: (N,), 1 mirrors left and right, 0 does not.
-        quarters: (N,), 0, 1, 2 or 3 quarter turns counter-clockwise.
-        pixels: (N, 2), translation by whole pixels.
-        zoom: (N,), factor of an isotropic scaling.
-        before: (N,), angle of the rotation before the stretch.
-        stretch: (N,), x is scaled by it, y by its inverse.
-        after: (N,), angle of the rotation after the stretch.
-        fraction: (N, 2), translation by any number of pixels.
+    Positions are (x, y) in pixels from the picture's centre, x to the right and y down. All arguments are floating-point,
+    (N,) unless stated otherwise; flips, quarter turns and whole pixels stay exact.
 
     Returns:
-        ``linear`` (N, 2, 2) and ``offset`` (N, 2): the position ``linear @ position + offset`` of the original is seen
-        at ``position`` of the result.
+        ``linear`` (N, 2, 2) and ``offset`` (N, 2): the result at ``position`` shows the original at
+        ``linear @ position + offset``.
     """
     cosine = (quarters == 0).to(zoom) - (quarters == 2).to(zoom)
     sine = (quarters == 1).to(zoom) - (quarters == 3).to(zoom)
@@ -114,20 +92,14 @@ def source(
     return _product(blit, rest), offset.squeeze(2)
 
 
-def _reflect(position: torch.Tensor, last: int) -> torch.Tensor:
-    """Positions folded into [0, last] by mirrors that stand on the first and on the last pixel."""
+def _reflect(position: Tensor, last: int) -> Tensor:
+    """Reflects positions at the first and the last pixel into [0, last]."""
     period = 2 * last
     return (position - period * (position / period).round()).abs().clamp(max=last)
 
 
-def warp(images: torch.Tensor, linear: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-    """Samples pictures bilinearly at the positions of ``source``; beyond its edge a picture goes on mirrored.
-
-    Args:
-        images: (N, C, H, W), any memory format; comes out contiguous.
-        linear: (N, 2, 2).
-        offset: (N, 2).
-    """
+def warp(images: Tensor, linear: Tensor, offset: Tensor) -> Tensor:
+    """Samples pictures (N, C, H, W) bilinearly by the map of ``source``, with reflection; returns them contiguous."""
     height, width = images.shape[2:]
     x = torch.arange(width, device=images.device, dtype=offset.dtype) - (width - 1) / 2
     y = (torch.arange(height, device=images.device, dtype=offset.dtype) - (height - 1) / 2)[:, None]
@@ -139,7 +111,7 @@ def warp(images: torch.Tensor, linear: torch.Tensor, offset: torch.Tensor) -> to
     right, below = (left < width - 1).long(), (top < height - 1).long() * width
     pixels = images.flatten(2)
 
-    def at(index: torch.Tensor) -> torch.Tensor:
+    def at(index: Tensor) -> Tensor:
         return pixels.gather(2, index.flatten(1)[:, None].expand(-1, pixels.shape[1], -1)).view(images.shape)
 
     share_x, share_y = (across - left)[:, None], (down - top)[:, None]

@@ -1,7 +1,7 @@
-"""How settings of a training change with the images it has seen: one schedule for all of them.
+"""Settings of a training as functions of the images seen, with one schedule for all of them.
 
 As in R3GAN (Huang et al. 2024, arXiv 2501.05441), whose learning rate, penalty, second moment, average and augmentation
-move together along a cosine.
+follow one cosine.
 """
 
 import math
@@ -12,7 +12,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds at one moment.
+    """Settings at one moment.
 
     Attributes:
         lr, gamma, p, ema: factors of the configured learning rates, penalty weight, augmentation probability and
@@ -30,25 +30,25 @@ class Settings:
 
 @dataclass(frozen=True)
 class Constant:
-    """Nothing changes."""
+    """Leaves all settings as configured."""
 
     def at(self, images_seen: int) -> Settings:
-        """The settings after ``images_seen`` images."""
+        """Returns the settings after ``images_seen`` images."""
         return Settings()
 
 
 @dataclass(frozen=True)
 class Linear:
-    """From first to last values in a straight line over ``kimg`` thousand images, and the last ones ever after.
+    """Changes settings linearly over ``kimg`` thousand images; the last values hold from then on.
 
     Args:
         kimg: length of the change.
-        start_kimg: when it begins; before it the first values hold.
-        lr, gamma, p, ema: first and last factor of what is configured.
+        start_kimg: its start; until then the first values hold.
+        lr, gamma, p, ema: first and last factor of the configured value.
         beta1, beta2: first and last value; None leaves the configured one.
 
     Raises:
-        ValueError: ``kimg`` is not above 0, or a pair is none.
+        ValueError: ``kimg`` is not above 0, or a pair has other than two values.
     """
 
     kimg: float
@@ -62,32 +62,32 @@ class Linear:
 
     def __post_init__(self) -> None:
         if not self.kimg > 0:
-            raise ValueError(f"kimg={self.kimg} is no length of a schedule: give more than 0")
-        for name in ("lr", "gamma", "p", "ema", "beta1", "beta2"):
+            raise ValueError(f"schedule.kimg must be above 0, got {self.kimg}")
+        for name in Settings.__dataclass_fields__:
             pair = getattr(self, name)
             if pair is not None and len(pair) != 2:
-                raise ValueError(f"{name}={pair} is not a first and a last value")
+                raise ValueError(f"schedule.{name} must be a first and a last value, got {pair}")
 
     def at(self, images_seen: int) -> Settings:
-        """The settings after ``images_seen`` images."""
-        share = self.shape(min(1.0, max(0.0, images_seen / 1000 - self.start_kimg) / self.kimg))
+        """Returns the settings after ``images_seen`` images."""
+        progress = self.shape(min(1.0, max(0.0, images_seen / 1000 - self.start_kimg) / self.kimg))
 
         def between(pair: Range) -> float:
-            return pair[0] + (pair[1] - pair[0]) * share
+            return pair[0] + (pair[1] - pair[0]) * progress
 
         return Settings(
             *(between(pair) for pair in (self.lr, self.gamma, self.p, self.ema)),
             *(None if pair is None else between(pair) for pair in (self.beta1, self.beta2)),
         )
 
-    def shape(self, share: float) -> float:
-        """How far the values have gone, in [0, 1], when so much of the time has."""
-        return share
+    def shape(self, progress: float) -> float:
+        """Maps the elapsed share of the time to the share of the change, both in [0, 1]."""
+        return progress
 
 
 class Cosine(Linear):
-    """The same along half a cosine wave, slow at both ends."""
+    """Changes settings along half a cosine wave, slowly at both ends."""
 
-    def shape(self, share: float) -> float:
+    def shape(self, progress: float) -> float:
         """(1 - cos(pi t)) / 2."""
-        return (1 - math.cos(math.pi * share)) / 2
+        return (1 - math.cos(math.pi * progress)) / 2

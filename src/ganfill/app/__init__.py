@@ -1,1 +1,1 @@
-"""What people see of ganfill over HTTP: a page, an API, and the service behind both."""
+"""The web app: a page, an HTTP API, and the service behind both."""

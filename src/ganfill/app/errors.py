@@ -1,40 +1,32 @@
-"""Why the service does not complete a picture, each reason with its HTTP status."""
+"""Errors of the service with their HTTP statuses."""
 
 from ganfill.errors import UserError
 
 
-class Refused(UserError):
+class RequestError(UserError):
     """A request that cannot be served; the message is one line that names the value and the remedy."""
 
     status = 422
 
 
-class NoPicture(Refused):
-    """An upload that is no picture, or a damaged one."""
-
-
-class Unusable(Refused):
-    """A mask or an option that does not suit."""
-
-
-class NoModel(Refused):
-    """There is no such model."""
+class UnknownModel(RequestError):
+    """The server has no such model."""
 
     status = 404
 
 
-class TooLarge(Refused):
-    """More bytes or pixels than are taken."""
+class TooLarge(RequestError):
+    """An upload exceeds the limit of bytes or pixels."""
 
     status = 413
 
 
-class Busy(Refused):
-    """Too many are waiting.
+class QueueFull(RequestError):
+    """Too many requests are waiting.
 
     Args:
         message: for the user.
-        retry_after: seconds after which there may be room.
+        retry_after: estimated seconds until a request is accepted again.
     """
 
     status = 503
@@ -44,11 +36,11 @@ class Busy(Refused):
         self.retry_after = retry_after
 
 
-class TooLong(Refused):
-    """The search was ended because it took too long."""
+class SearchTimeout(RequestError):
+    """A search exceeded its time limit and was stopped."""
 
     status = 504
 
 
 class Cancelled(Exception):
-    """Whoever asked does not want the answer any more."""
+    """The client cancelled the search or disconnected."""

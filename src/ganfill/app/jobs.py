@@ -1,4 +1,4 @@
-"""Work that runs while somebody watches, each in a thread of its own."""
+"""Jobs in threads: one search per visitor of the page, and the requests of the API."""
 
 import asyncio
 import threading
@@ -10,111 +10,95 @@ import numpy as np
 from fastapi import Request
 
 from ganfill.app.errors import Cancelled
-from ganfill.app.queue import PAUSE
-from ganfill.app.service import Service, Watch
+from ganfill.app.queue import POLL_SECONDS
+from ganfill.app.service import OnProgress, Service
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-class Job(Generic[Found]):
-    """Work in a thread of its own.
+class Job(Generic[Result]):
+    """A function that runs in its own thread.
 
     Args:
-        work: is handed what it has to call now and then, see ``Service.complete``.
+        work: the function; it must call the callback that it is given regularly, see ``Service.complete``.
 
     Attributes:
-        future: of what it finds.
-        share: that is done, 0 to 1.
-        picture: the latest preview, uint8 (h, w, 3).
+        future: its result, or its exception, ``Cancelled`` after ``cancel``.
+        progress: share of the work that is done, 0 to 1.
+        preview: the latest intermediate picture, uint8 (h, w, 3).
     """
 
-    def __init__(self, work: Callable[[Watch], Found]) -> None:
-        self.share = 0.0
-        self.picture: np.ndarray | None = None
-        self._stopped = threading.Event()
-        # A pool of its own: a shared one would be a second line before the service's, and nobody could leave it.
+    def __init__(self, work: Callable[[OnProgress], Result]) -> None:
+        self.progress = 0.0
+        self.preview: np.ndarray | None = None
+        self._cancelled = threading.Event()
+        # One pool per job: in a shared pool, jobs would wait for a thread before they enter the service's queue.
         pool = ThreadPoolExecutor(1, "search")
-        self.future: Future[Found] = pool.submit(work, self._watch)
+        self.future: Future[Result] = pool.submit(work, self._on_progress)
         pool.shutdown(wait=False)
 
-    @property
-    def done(self) -> bool:
-        """True if there is a result, or never will be."""
-        return self.future.done()
+    def cancel(self) -> None:
+        """Makes the next call of the callback raise ``Cancelled``."""
+        self._cancelled.set()
 
-    def result(self) -> Found:
-        """What the work has found; raises what it raised, ``Cancelled`` if it was stopped."""
-        return self.future.result()
-
-    def stop(self) -> None:
-        """Ends the work at the next call of its ``watch``."""
-        self._stopped.set()
-
-    def _watch(self, share: float, picture: np.ndarray | None) -> None:
-        if self._stopped.is_set():
-            raise Cancelled
-        self.share = share
-        if picture is not None:
-            self.picture = picture
+    def _on_progress(self, progress: float, preview: np.ndarray | None) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled("the search was cancelled")
+        self.progress = progress
+        if preview is not None:
+            self.preview = preview
 
 
 class Searches:
-    """The searches that run, one for each visitor at most."""
+    """The searches of the page, at most one per visitor."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Job] = {}
+        self._jobs: dict[str, Job] = {}
 
-    def start(self, visitor: str, work: Callable[[Watch], Found]) -> Job[Found]:
-        """Starts a visitor's work, in place of what is running for the same one."""
-        self.stop(visitor)
-        self._running[visitor] = running = Job(work)
-        return running
+    def start(self, visitor: str, work: Callable[[OnProgress], Result]) -> Job[Result]:
+        """Starts a job; cancels an earlier one of the same visitor."""
+        self.cancel(visitor)
+        self._jobs[visitor] = job = Job(work)
+        return job
 
-    def stop(self, visitor: str) -> None:
-        """Ends what is running for a visitor, if anything is."""
-        if (running := self._running.pop(visitor, None)) is not None:
-            running.stop()
-
-
-Found = TypeVar("Found")
+    def cancel(self, visitor: str) -> None:
+        """Cancels the visitor's search, if there is one."""
+        if (job := self._jobs.pop(visitor, None)) is not None:
+            job.cancel()
 
 
 class RequestPool:
-    """Serves the requests of one event loop.
+    """Limits API requests in flight and cancels those whose client disconnected.
 
     Args:
-        service: does the work; its limit of those who wait holds here too, so that no more uploads are decoded.
+        service: does the work. Its limit ``waiting`` applies before a request enters the queue, because a request first
+            decodes its uploads.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self._inside: list[Job] = []
+        self._jobs: list[Job] = []
 
-    async def serve(self, request: Request, work: Callable[[Watch], Found]) -> Found:
-        """What ``work`` gives, called in a thread; its ``watch`` ends it when the client has gone.
+    async def run(self, request: Request, work: Callable[[OnProgress], Result]) -> Result:
+        """Returns the result of ``work``, which runs in a thread.
 
         Raises:
-            Busy: too many wait.
-            Cancelled: the client has gone.
+            QueueFull: too many requests are waiting.
+            Cancelled: the client disconnected.
         """
-        self._inside = [each for each in self._inside if not each.done]
-        if len(self._inside) > self.service.limits.waiting:
-            raise self.service.queue.busy()
-        running = Job(work)
-        self._inside.append(running)
-        found = asyncio.wrap_future(running.future)
-        found.add_done_callback(_look)
+        self._jobs = [job for job in self._jobs if not job.future.done()]
+        if len(self._jobs) > self.service.limits.waiting:
+            raise self.service.queue.full()
+        job = Job(work)
+        self._jobs.append(job)
+        result = asyncio.wrap_future(job.future)
+        # Retrieves the exception also when nobody awaits it any more; asyncio would log it.
+        result.add_done_callback(lambda result: result.cancelled() or result.exception())
         try:
-            while not found.done():
-                await asyncio.wait([found], timeout=PAUSE)
+            while not result.done():
+                await asyncio.wait([result], timeout=POLL_SECONDS)
                 if await request.is_disconnected():
-                    running.stop()
-            return found.result()
+                    job.cancel()
+            return result.result()
         finally:
-            running.stop()  # the server may be shutting down
-
-
-def _look(found: asyncio.Future) -> None:
-    """Looks at what was raised: asyncio complains of what nobody has looked at."""
-    if not found.cancelled():
-        found.exception()
+            job.cancel()  # if the server is shutting down

@@ -1,4 +1,4 @@
-"""One at a time, in the order of arrival."""
+"""A queue of threads that are served one at a time, in the order of arrival."""
 
 import math
 import threading
@@ -7,60 +7,59 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ganfill.app.errors import Busy
+from ganfill.app.errors import QueueFull
 
-PAUSE = 0.25  # seconds after which one who waits is asked again
+POLL_SECONDS = 0.25  # between two checks whether a waiting request was cancelled
 
 
 class FifoQueue:
-    """A line of threads in front of one that is served.
+    """Lets one thread at a time into the block of ``slot``.
 
     Args:
-        waiting: that may stand in it; one more is refused.
+        waiting: number of threads that may wait; one more gets ``QueueFull``.
     """
 
     def __init__(self, waiting: int) -> None:
         self.waiting = waiting
-        self._change = threading.Condition()
-        self._tickets: deque[object] = deque()  # the first one's turn it is
-        self._last = 1.0  # seconds that the last turn took
+        self._changed = threading.Condition()
+        self._tickets: deque[object] = deque()  # the first one is being served
+        self._last_seconds = 1.0  # duration of the last slot
 
     def __len__(self) -> int:
-        """Those in line, with the one that is served."""
+        """Returns the number of threads in the queue, including the one that is being served."""
         return len(self._tickets)
 
     @contextmanager
-    def slot(self, ask: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Waits for the turn, which lasts as long as the block.
+    def slot(self, check: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Waits until all earlier threads are done, then holds the slot for the duration of the block.
 
         Args:
-            ask: called a few times a second while waiting; what it raises leaves the line.
+            check: called every ``POLL_SECONDS`` while waiting; the thread leaves the queue if it raises.
 
         Raises:
-            Busy: the line is full.
+            QueueFull: too many threads are waiting.
         """
         ticket = object()
-        with self._change:
+        with self._changed:
             if len(self._tickets) > self.waiting:
-                raise self.busy()
+                raise self.full()
             self._tickets.append(ticket)
         try:
-            while not self._is_first(ticket):
-                ask()
-            began = time.monotonic()
+            while not self._wait_for_first_place(ticket):
+                check()
+            started = time.monotonic()
             yield
-            self._last = time.monotonic() - began
+            self._last_seconds = time.monotonic() - started
         finally:
-            with self._change:
+            with self._changed:
                 self._tickets.remove(ticket)
-                self._change.notify_all()
+                self._changed.notify_all()
 
-    def busy(self) -> Busy:
-        """What there is to say when the line is full; there may be room when the next turn begins."""
-        after = max(1, math.ceil(self._last))
-        return Busy(f"{self.waiting} pictures are waiting already: try again in {after} s", after)
+    def full(self) -> QueueFull:
+        """Returns the error for a full queue; it estimates the wait from the last slot."""
+        seconds = max(1, math.ceil(self._last_seconds))
+        return QueueFull(f"{self.waiting} pictures are already waiting: try again in {seconds} s", seconds)
 
-    def _is_first(self, ticket: object) -> bool:
-        """Waits a moment for it."""
-        with self._change:
-            return self._change.wait_for(lambda: self._tickets[0] is ticket, PAUSE)
+    def _wait_for_first_place(self, ticket: object) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._tickets[0] is ticket, POLL_SECONDS)

@@ -1,1 +1,1 @@
-"""Evaluating searches and generators: cells, tables, reports."""
+"""Evaluation of searches and generators: results, tables, reports."""

@@ -1,8 +1,7 @@
-"""What a search has to beat: fillings that search nothing, called as a search is called."""
+"""Simple methods that searches are compared with, under the protocol of a search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,42 +10,20 @@ from ganfill import seeding
 from ganfill.images import classical, pixels
 from ganfill.images.blend import Blend, Paste
 from ganfill.models.model import Model
-from ganfill.search.latent_search import Completion
+from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
 from ganfill.search.target import Target
 
 CHUNK = 1024  # training pictures compared at once
 
 
-class Search(Protocol):
-    """What searches and baselines have in common."""
-
-    @property
-    def blend(self) -> Blend:
-        """How an answer becomes a finished picture."""
-        ...
-
-    def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        *,
-        advance: Callable[[float], object] | None = None,
-    ) -> Completion:
-        """Completes pictures, float (N, 3, R, R), with holes, bool (N, 1, R, R)."""
-        ...
-
-
 @dataclass(frozen=True)
 class Baseline:
-    """A filling with the protocol of a search, pasted.
+    """A method with the protocol of a search; its answers are pasted.
 
     Args:
-        fill: ``(model, target, answers, seed, advance) -> pictures`` float (N, k, 3, R, R) in [-1, 1]; k may be 1 whatever
-            ``answers`` is, where nothing is left to chance.
-        passes: runs through the generator for each answer, as ``Completion`` counts them.
+        fill: ``(model, target, answers, seed, advance) -> pictures`` float (N, k, 3, R, R) in [-1, 1]; k is 1 for a
+            deterministic method, whatever ``answers`` is.
+        passes: runs through the generator for each answer, see ``Completion``.
     """
 
     fill: Callable[[Model, Target, int, int, Callable[[float], object]], torch.Tensor]
@@ -54,76 +31,74 @@ class Baseline:
     blend: Blend = field(default_factory=Paste)
 
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        *,
-        advance: Callable[[float], object] | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """As ``Search``; without latents, and with scores that are all 0: nothing ranks the answers."""
+        """Completes pictures, see ``Search``; there are no latents, and all scores are 0."""
         target = Target.of(images, holes)
-        pictures = self.fill(model, target, answers, seed, advance or (lambda pictures: None)).cpu()
+
+        def advance(pictures: float) -> None:
+            if options.on_progress is not None:
+                options.on_progress(Progress(pictures))
+
+        pictures = self.fill(model, target, options.answers, options.seed, advance).cpu()
         n, k = pictures.shape[:2]
-        nothing = torch.zeros(n, k)
-        return Completion(pictures, torch.zeros(n, k, 0), nothing, nothing, passes=self.passes * k)
+        zeros = torch.zeros(n, k)
+        return Completion(pictures, torch.zeros(n, k, 0), zeros, zeros, passes=self.passes * k)
 
 
 def mean(model: Model, target: Target, answers: int, seed: int, advance: Callable[[float], object]) -> torch.Tensor:
-    """The mean of the training pictures, from the model file."""
+    """Fills with the mean of the training pictures, from the model file."""
     advance(len(target))
     return model.mean_picture.expand(len(target), 1, -1, -1, -1)
 
 
 def random(model: Model, target: Target, answers: int, seed: int, advance: Callable[[float], object]) -> torch.Tensor:
-    """Random pictures of the generator, whatever the damaged picture shows."""
-    found = []
+    """Fills with random pictures of the generator."""
+    samples = []
     for key in target.keys:
         z = model.latent.sample(answers, seeding.generator(seed, "random", key)).to(model.device)
         with torch.no_grad():
-            found.append(model.generator(z).float())
+            samples.append(model.generator(z).float())
         advance(1)
-    return torch.stack(found)
+    return torch.stack(samples)
 
 
 def from_neighbours(fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Baseline:
-    """A filling ``(image uint8 (H, W, 3), hole bool (H, W)) -> uint8 (H, W, 3)``, picture by picture."""
+    """Wraps a function ``(image uint8 (H, W, 3), hole bool (H, W)) -> uint8 (H, W, 3)`` of single pictures."""
 
     def fill_all(
         model: Model, target: Target, answers: int, seed: int, advance: Callable[[float], object]
     ) -> torch.Tensor:
-        found = []
+        filled = []
         for image, known in zip(pixels.to_uint8(target.image).numpy(), target.known[:, 0].numpy(), strict=True):
-            found.append(torch.from_numpy(fill(image, known == 0)))
+            filled.append(torch.from_numpy(fill(image, known == 0)))
             advance(1)
-        return pixels.to_float(torch.stack(found))[:, None]
+        return pixels.to_float(torch.stack(filled))[:, None]
 
     return Baseline(fill_all)
 
 
 def nearest(images: np.ndarray, rows: np.ndarray) -> Baseline:
-    """The training picture that is closest in the known pixels, by squared error; the first one if nothing is known.
+    """Fills with the training picture that has the least squared error in the known pixels; the first if none are known.
 
     Args:
         images: uint8 (M, R, R, 3), of a store.
-        rows: those that may be found.
+        rows: candidates among them.
     """
 
     def fill(model: Model, target: Target, answers: int, seed: int, advance: Callable[[float], object]) -> torch.Tensor:
         known = target.known.expand_as(target.image).flatten(1)
         wanted = target.image.flatten(1)
-        best, found = torch.full((len(target),), torch.inf), torch.zeros(len(target), dtype=torch.int64)
+        least, nearest_rows = torch.full((len(target),), torch.inf), torch.zeros(len(target), dtype=torch.int64)
         for begin in range(0, len(rows), CHUNK):
             part = torch.from_numpy(images[rows[begin : begin + CHUNK]])
             pictures = pixels.to_float(part).flatten(1)
-            # The sum of known (picture - wanted)^2, less what depends on the damaged picture alone.
+            # The sum of known (picture - wanted)^2 without the term that depends on the damaged picture alone.
             errors, which = (known @ pictures.square().T - 2 * wanted @ pictures.T).min(1)
-            found = torch.where(errors < best, which + begin, found)
-            best = torch.minimum(errors, best)
+            nearest_rows = torch.where(errors < least, which + begin, nearest_rows)
+            least = torch.minimum(errors, least)
             advance(len(target) * len(part) / len(rows))
-        return pixels.to_float(torch.from_numpy(images[rows[found.numpy()]]))[:, None]
+        return pixels.to_float(torch.from_numpy(images[rows[nearest_rows.numpy()]]))[:, None]
 
     return Baseline(fill)
 

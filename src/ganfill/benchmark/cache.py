@@ -1,4 +1,4 @@
-"""Results that took long, kept in files and found again."""
+"""On-disk cache of evaluation results, keyed by a hash of their inputs."""
 
 import hashlib
 import json
@@ -13,17 +13,17 @@ import numpy as np
 
 from ganfill.files import write_atomically
 
-UNSAFE = re.compile(r"[^\w.=-]+")  # in a file's name
+UNSAFE = re.compile(r"[^\w.=-]+")  # in file names
 
 
 @dataclass(frozen=True)
 class CachedResult:
-    """A result.
+    """A result of an evaluation.
 
     Attributes:
         arrays: by name.
-        facts: figures and texts beside them, plain values.
-        digest: of all that it depends on.
+        facts: plain values by name.
+        digest: hash of the inputs.
     """
 
     arrays: dict[str, np.ndarray]
@@ -33,14 +33,14 @@ class CachedResult:
 
 @dataclass
 class ResultCache:
-    """A directory of results, each an ``.npz`` and a ``.json`` that vouches for it and is written last.
+    """A directory of results, each an ``.npz`` file and a ``.json`` file that is written last.
 
     Args:
-        path: of the directory; made when something is kept.
+        path: of the directory, which is created on first use.
 
     Attributes:
-        computed: how many results were made.
-        found: how many were there.
+        computed: number of results computed.
+        found: number of results read.
     """
 
     path: Path
@@ -48,12 +48,12 @@ class ResultCache:
     found: int = field(default=0, init=False)
 
     def get(self, name: str, depends: dict[str, Any], compute: Callable[[], CachedResult]) -> CachedResult:
-        """The result of that name that depends on just this; computed, and kept, unless it is there in full.
+        """Reads a result, or computes and stores it if it is missing or damaged.
 
         Args:
-            name: for people.
-            depends: all that the result depends on, plain values.
-            compute: makes it.
+            name: readable part of the file names.
+            depends: all inputs of the result, plain values.
+            compute: returns the result.
         """
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
         stem = f"{UNSAFE.sub('_', name)[:80]}-{digest[:12]}"
@@ -61,8 +61,8 @@ class ResultCache:
         if result is not None:
             self.found += 1
             return result
-        made = compute()
-        result = CachedResult(made.arrays, made.facts, digest)
+        result = compute()
+        result = CachedResult(result.arrays, result.facts, digest)
         self._write(stem, result, depends)
         self.computed += 1
         return result
@@ -75,13 +75,11 @@ class ResultCache:
             with (self.path / f"{stem}.npz").open("rb") as file, np.load(file) as arrays:
                 return CachedResult(dict(arrays), content["facts"], digest)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            return None  # not there, or not in full: made anew
+            return None
 
     def _write(self, stem: str, result: CachedResult, depends: dict[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         content = {"digest": result.digest, "facts": result.facts, "depends": depends}
-        # The JSON file comes last: its digest vouches for the arrays.
-        write_atomically(
-            self.path / f"{stem}.npz", lambda partial: np.savez(partial, allow_pickle=False, **result.arrays)
-        )
+        arrays = self.path / f"{stem}.npz"
+        write_atomically(arrays, lambda partial: np.savez(partial, allow_pickle=False, **result.arrays))
         write_atomically(self.path / f"{stem}.json", json.dumps(content, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Searches compared: on the same pictures, with the same holes, by the same figures."""
+"""Compares searches on the same pictures and holes."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -8,16 +8,16 @@ from functools import partial
 import numpy as np
 
 from ganfill.benchmark.cache import CachedResult, ResultCache
-from ganfill.benchmark.cells import EvalCase, find_cell
-from ganfill.benchmark.contestants import SearchEntry
+from ganfill.benchmark.eval_case import EvalCase, run_search
 from ganfill.benchmark.feature_distances import FeatureDistances
+from ganfill.benchmark.search_entry import SearchEntry
 from ganfill.benchmark.table import Figures, compare, compute_metrics, summarise
 from ganfill.data.subsets import sha256
 from ganfill.errors import UserError
 from ganfill.metrics.pretrained import Lpips
 from ganfill.report.table_files import Row
 
-ORIGINAL = "original"  # the true pictures themselves: how far apart real pictures are
+ORIGINAL = "original"  # row of the undamaged pictures: the distance between real pictures
 LPIPS_VERSION = "0.1 alex"
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[float], object]]]
@@ -25,11 +25,11 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[float], object]
 
 @dataclass
 class Evaluation:
-    """What came out.
+    """Results of an evaluation.
 
     Attributes:
         rows: of the table, one for each search and mask, and one for the originals where distances are measured.
-        paired: differences from the search that all are compared with.
+        paired: differences from the search ``against``.
         shares: by search, (missing share, PSNR) of each picture, over all masks.
         sheets: by mask, the first answers to the first pictures by search, uint8 (M, R, R, 3).
         skipped: what could not be computed, and why.
@@ -44,85 +44,85 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured beside the figures that every evaluation has.
+    """Additional measurements.
 
     Args:
-        yardstick: measures distances from real pictures.
-        lpips: the perceptual distance of whole finished pictures from the true ones.
+        distances: from real pictures.
+        lpips: perceptual distance of whole finished pictures from the true ones.
     """
 
-    yardstick: FeatureDistances | None = None
+    distances: FeatureDistances | None = None
     lpips: Lpips | None = None
 
 
 def evaluate(
-    scenes: Sequence[EvalCase],
-    contestants: Sequence[SearchEntry],
-    shelf: ResultCache,
+    cases: Sequence[EvalCase],
+    entries: Sequence[SearchEntry],
+    cache: ResultCache,
     measures: Measures,
     against: str,
     sheet: int,
     progress: Progress,
 ) -> Evaluation:
-    """Compares searches. One that refuses its task with a ``UserError`` is skipped with that reason.
+    """Compares searches. A search that raises ``UserError`` is skipped with that reason.
 
     Args:
-        scenes: one for each mask.
-        contestants: the searches.
-        shelf: where cells are kept.
-        measures: what is measured in addition.
+        cases: one for each mask.
+        entries: the searches.
+        cache: of results.
+        measures: additional measurements.
         against: the word of the search that the others are compared with.
         sheet: pictures on a contact sheet.
-        progress: ``(label, pictures)`` opens a bar, whose value is told pictures in fractions.
+        progress: ``(label, pictures)`` opens a progress bar, which is advanced by fractions of pictures.
     """
     result = Evaluation()
-    for scene in scenes:
-        truth, figures, sheets = scene.pictures, dict[str, Figures](), dict[str, np.ndarray]()
-        for contestant in contestants:
-            word = contestant.word
+    for case in cases:
+        truth, figures, sheets = case.pictures, dict[str, Figures](), dict[str, np.ndarray]()
+        for entry in entries:
+            word = entry.word
             try:
-                with progress(f"{scene.mask} {word}", len(truth)) as advance:
-                    cell = find_cell(scene, contestant, shelf, advance)
-                    advance(len(truth))  # what is found on the shelf is done as well
+                with progress(f"{case.mask} {word}", len(truth)) as advance:
+                    answer = run_search(case, entry, cache, advance)
+                    advance(len(truth))  # a cached result is finished at once
             except UserError as error:
-                result.skipped[f"{word} on {scene.mask}"] = str(error)
+                result.skipped[f"{word} on {case.mask}"] = str(error)
                 continue
-            figures[word] = _figures(scene, cell, shelf, measures)
-            sheets[word] = cell.arrays["finished"][:sheet, 0]
-            result.rows.append(_row(scene, word, cell, figures[word], measures))
-            shares = zip(scene.holes.mean((1, 2)).tolist(), figures[word]["psnr"].tolist(), strict=True)
+            figures[word] = _figures(case, answer, cache, measures)
+            sheets[word] = answer.arrays["finished"][:sheet, 0]
+            result.rows.append(_row(case, word, answer, figures[word], measures))
+            shares = zip(case.holes.mean((1, 2)).tolist(), figures[word]["psnr"].tolist(), strict=True)
             result.shares.setdefault(word, []).extend(shares)
-        if measures.yardstick is not None:
-            floor = measures.yardstick.measure(truth.images, ORIGINAL, sha256(truth.images))
-            result.rows.append({"search": ORIGINAL, "mask": scene.mask, "n": len(truth)} | floor | _provenance(scene))
-        result.sheets[scene.mask] = sheets
+        if measures.distances is not None:
+            floor = measures.distances.measure(truth.images, ORIGINAL, sha256(truth.images))
+            result.rows.append({"search": ORIGINAL, "mask": case.mask, "n": len(truth)} | floor | _provenance(case))
+        result.sheets[case.mask] = sheets
         if against in figures:
-            others = {word: its for word, its in figures.items() if word != against}
-            for word, its in others.items():
-                result.paired += compare(scene.mask, word, its, against, figures[against])
+            for word, values in figures.items():
+                if word != against:
+                    result.paired += compare(case.mask, word, values, against, figures[against])
     return result
 
 
-def _figures(scene: EvalCase, cell: CachedResult, shelf: ResultCache, measures: Measures) -> Figures:
-    """The figures of a cell, each (N,)."""
-    figures = compute_metrics(cell, scene.pictures.images, scene.holes)
+def _figures(case: EvalCase, result: CachedResult, cache: ResultCache, measures: Measures) -> Figures:
+    """Returns the figures of a result, each (N,)."""
+    figures = compute_metrics(result, case.pictures.images, case.holes)
     if measures.lpips is None:
         return figures
-    compute = partial(measures.lpips, cell.arrays["finished"][:, 0], scene.pictures.images)
-    depends = {"cell": cell.digest, "lpips": LPIPS_VERSION}
-    return figures | shelf.get("lpips", depends, lambda: CachedResult({"lpips": compute()}, {})).arrays
+    compute = partial(measures.lpips, result.arrays["finished"][:, 0], case.pictures.images)
+    depends = {"cell": result.digest, "lpips": LPIPS_VERSION}
+    return figures | cache.get("lpips", depends, lambda: CachedResult({"lpips": compute()}, {})).arrays
 
 
-def _row(scene: EvalCase, word: str, cell: CachedResult, figures: Figures, measures: Measures) -> Row:
-    """The cell's row of the table."""
-    row = {"search": word, "mask": scene.mask, "n": len(scene.pictures)} | summarise(figures)
-    if measures.yardstick is not None:
-        row |= measures.yardstick.measure(cell.arrays["finished"][:, 0], f"{scene.mask}-{word}", cell.digest)
-    times = {key: cell.facts[key] for key in ("seconds", "seconds_single", "passes")}
-    measured_on = {key: cell.facts[key] for key in ("machine", "threads", "torch")}
-    answers = cell.arrays["finished"].shape[1]
-    return row | times | {"answers": answers} | _provenance(scene) | measured_on | {"cell": cell.digest[:12]}
+def _row(case: EvalCase, word: str, result: CachedResult, figures: Figures, measures: Measures) -> Row:
+    """Returns the row of a result."""
+    row = {"search": word, "mask": case.mask, "n": len(case.pictures)} | summarise(figures)
+    if measures.distances is not None:
+        row |= measures.distances.measure(result.arrays["finished"][:, 0], f"{case.mask}-{word}", result.digest)
+    times = {key: result.facts[key] for key in ("seconds", "seconds_single", "passes")}
+    measured_on = {key: result.facts[key] for key in ("machine", "threads", "torch")}
+    answers = result.arrays["finished"].shape[1]
+    return row | times | {"answers": answers} | _provenance(case) | measured_on | {"cell": result.digest[:12]}
 
 
-def _provenance(scene: EvalCase) -> Row:
-    return {"model": scene.model.digest[:12], "seed": scene.seed, "device": str(scene.model.device)}
+def _provenance(case: EvalCase) -> Row:
+    return {"model": case.model.digest[:12], "seed": case.seed, "device": str(case.model.device)}

@@ -1,4 +1,4 @@
-"""Distances of completed pictures from real ones in feature networks, kept on a shelf beside the cells."""
+"""Distances of completed pictures from real ones in feature networks, cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,38 +15,38 @@ from ganfill.metrics.features import FeatureNetwork, extract
 
 @dataclass(frozen=True)
 class FeatureDistances:
-    """Real pictures, and the networks in which others are compared with them.
+    """Distances from a set of real pictures in feature networks.
 
-    There are no bootstrap intervals: pictures drawn twice shrink a covariance, so that every resample lies farther off
-    than the pictures themselves. The distance of as many real pictures is the scale.
+    There are no bootstrap intervals: duplicates shrink a covariance, so that every resample is farther from the reference
+    than the pictures themselves. The distance of an equal number of real pictures gives the scale.
 
     Args:
-        reference: real pictures that are not among those completed.
+        reference: real pictures other than those completed.
         networks: each gives a Frechet and a kernel distance.
-        device: where features are computed.
-        shelf: where features and distances are kept.
+        device: on which features are computed.
+        cache: of features and distances.
     """
 
     reference: Pictures
     networks: Sequence[FeatureNetwork]
     device: torch.device
-    shelf: ResultCache
+    cache: ResultCache
 
     def measure(self, pictures: np.ndarray, name: str, digest: str) -> dict[str, float | None]:
-        """Distances from the reference: ``fd_face`` and ``kd_face`` in a network ``face``, ``fid`` and ``kid`` in Inception.
+        """Measures ``fd_face`` and ``kd_face`` for a network ``face``, ``fid`` and ``kid`` for Inception.
 
         Args:
-            pictures: uint8 (N, H, W, 3); None is the distance of fewer than two.
-            name: of the pictures, for people.
-            digest: of the pictures, or of all that they depend on.
+            pictures: uint8 (N, H, W, 3); the distances of fewer than two are None.
+            name: of the pictures, for file names.
+            digest: of the pictures or of their inputs.
         """
-        reference, found = self.reference.digests, dict[str, float | None]()
+        reference, figures = self.reference.digests, dict[str, float | None]()
         for network in self.networks:
             depends = {"pictures": digest, "network": network.digest, "reference": reference}
             compute = partial(self._compare, network, pictures)
-            kept = self.shelf.get(f"{name}-{network.name}", depends, compute)
-            found |= dict(zip(network.distance_names, (kept.facts["frechet"], kept.facts["kernel"]), strict=True))
-        return found
+            result = self.cache.get(f"{name}-{network.name}", depends, compute)
+            figures |= dict(zip(network.distance_names, (result.facts["frechet"], result.facts["kernel"]), strict=True))
+        return figures
 
     def _compare(self, network: FeatureNetwork, pictures: np.ndarray) -> CachedResult:
         if len(pictures) < 2:
@@ -60,4 +60,4 @@ class FeatureDistances:
     def _real(self, network: FeatureNetwork) -> np.ndarray:
         depends = {"network": network.digest, "reference": self.reference.digests}
         compute = partial(self._features, network, self.reference.images)
-        return self.shelf.get(f"reference-{network.name}", depends, compute).arrays["features"]
+        return self.cache.get(f"reference-{network.name}", depends, compute).arrays["features"]

@@ -1,4 +1,4 @@
-"""How good a generator is by itself: distances to the training pictures, precision and recall, memorisation."""
+"""Evaluates a generator: distances to the training pictures, precision and recall, memorisation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ganfill.models.model import Model
 BATCH = 64
 SHOWN = 64
 NEIGHBOURS = 5
-FEWEST = 4  # pictures in a set: each has a third neighbour
+FEWEST = 4  # pictures in a set, so that each has a third neighbour
 THUMBNAIL = 16
 
 Advance = Callable[[int], object]
@@ -25,13 +25,13 @@ Near = tuple[np.ndarray, np.ndarray]  # rows and distances, see ``nearest``
 
 @dataclass(frozen=True)
 class GeneratorReport:
-    """What ``evaluate_generator`` found.
+    """Results of ``evaluate_generator``.
 
     Attributes:
-        figures: by name; a text is the reason why there is none.
+        figures: by name; a text is the reason why a figure is missing.
         samples: the first generated pictures, uint8 (64 or fewer, H, W, 3).
-        neighbours: for each of the samples that are nearest to a training picture, nearest first: the sample and the
-            five training pictures nearest to it, uint8 (H, W, 3) each.
+        neighbours: for the samples with the least distance to a training picture, in order of distance: the sample
+            and its five nearest training pictures, uint8 (H, W, 3) each.
     """
 
     figures: dict[str, float | str]
@@ -49,23 +49,23 @@ def evaluate_generator(
     neighbours: int = 12,
     held_out: np.ndarray | None = None,
 ) -> GeneratorReport:
-    """Compares generated pictures with real ones, by each network and, for memorisation, by 16 x 16 thumbnails too.
+    """Compares generated pictures with real ones, in each network and, for memorisation, also by 16 x 16 thumbnails.
 
     Figures, for a network called NAME: ``fd_NAME`` and ``kd_NAME`` (``fid`` and ``kid`` for Inception), each with
     ``floor_...`` between two disjoint real sets of the same size; ``precision_NAME``, ``recall_NAME``;
     ``nearest_NAME``, the median distance of a sample to its nearest training picture, ``held_out_nearest_NAME``, the
-    same of real pictures that were not trained on, and ``nearer_NAME``, the chance that a sample lies nearer to the
-    training set than such a picture does (the statistic of Meehan et al. 2020, arXiv 2004.05675): 0.5 is as a new
-    photograph, near 1 speaks for copies, or for samples without detail, which are near to everything.
+    same of real pictures that were not trained on, and ``nearer_NAME``, the probability that a sample lies nearer to
+    the training set than such a picture does (the statistic of Meehan et al. 2020, arXiv 2004.05675): 0.5 is expected of
+    new photographs; values near 1 indicate copies, or samples without detail, which are near to all pictures.
 
     Args:
-        model: on the device where everything shall be computed.
-        store_pictures: those it was trained on, uint8 (N, H, W, 3); may be a memmap.
-        networks: by which to compare. The neighbours are shown by the first, or by thumbnails if there is none.
-        n: samples, and pictures in each real set; fewer if there are less than twice as many training pictures.
+        model: on the device to compute on.
+        store_pictures: training pictures, uint8 (N, H, W, 3); may be a memmap.
+        networks: feature networks. Neighbours are shown for the first, or for thumbnails if there is none.
+        n: size of each set; smaller if there are fewer than 2 n training pictures.
         seed: of the samples and of the choice of real pictures.
-        advance: called with a number of pictures, ``count_steps`` in sum.
-        neighbours: how many samples to show with their neighbours.
+        advance: called with numbers of pictures that add up to ``count_steps``.
+        neighbours: number of samples to show with their neighbours.
         held_out: real pictures of the same kind that were not trained on, uint8 (M, H, W, 3).
 
     Raises:
@@ -102,13 +102,13 @@ def evaluate_generator(
 def count_steps(
     store_pictures: np.ndarray, networks: Sequence[FeatureNetwork], n: int = 10_000, held_out: np.ndarray | None = None
 ) -> int:
-    """What ``evaluate_generator`` calls ``advance`` with, in sum: pictures made or looked at."""
+    """Returns the total number of pictures that ``evaluate_generator`` processes."""
     n = _set_size(len(store_pictures), n)
     return n + len(networks) * (n + len(store_pictures) + (0 if held_out is None else len(held_out)))
 
 
 def _set_size(training: int, n: int) -> int:
-    """Pictures in each set, so that two disjoint real ones can be had."""
+    """Returns a set size that allows two disjoint real sets."""
     size = min(n, training // 2)
     if size < FEWEST:
         raise UserError(
@@ -119,19 +119,21 @@ def _set_size(training: int, n: int) -> int:
 
 
 def _two_sets(training: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of two disjoint sets of training pictures."""
+    """Draws rows of two disjoint sets of training pictures."""
     rows = torch.randperm(training, generator=seeding.generator(seed, "real pictures")).numpy()
     return rows[:n], rows[n : 2 * n]
 
 
 def _draw(model: Model, n: int, seed: int, advance: Advance | None) -> np.ndarray:
-    """Generated pictures, uint8 (n, R, R, 3)."""
+    """Generates pictures, uint8 (n, R, R, 3)."""
     batches = []
     for z in model.latent.sample(n, seeding.generator(seed, "samples")).split(BATCH):
         with torch.no_grad():
             images = model.generator(z.to(model.device))
         if not images.isfinite().all():
-            raise UserError("the model draws pictures that are not finite: its training has diverged, use another")
+            raise UserError(
+                "the model generates pictures that are not finite: its training has diverged, use another model"
+            )
         batches.append(pixels.to_uint8(images).cpu().numpy())
         if advance is not None:
             advance(len(z))
@@ -141,7 +143,7 @@ def _draw(model: Model, n: int, seed: int, advance: Advance | None) -> np.ndarra
 def _compare(
     network: FeatureNetwork, generated: np.ndarray, real: np.ndarray, others: np.ndarray, seed: int
 ) -> dict[str, float]:
-    """Distances with their floors, precision and recall; all sets are of one size."""
+    """Returns distances with their floors, precision and recall; all sets have one size."""
     fd, kd = network.distance_names
     precision, recall = precision_recall(real, generated)
     return {
@@ -155,7 +157,7 @@ def _compare(
 
 
 def _memorisation(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
-    """Distances (n,) of samples to their nearest training picture beside those of new pictures (M, F), M perhaps 0."""
+    """Compares distances (n,) of samples to their nearest training pictures with those of M new pictures, perhaps none."""
     figures: dict[str, float | str] = {f"nearest_{name}": float(np.median(distances))}
     if not len(new):
         reason = "no real pictures were held out"
@@ -170,18 +172,18 @@ def _memorisation(name: str, distances: np.ndarray, new: np.ndarray, trained: np
 
 
 def _thumbnails(pictures: np.ndarray) -> np.ndarray:
-    """Means over a 16 x 16 grid, float64 (N, 768), scaled so that a distance is the root mean square in levels."""
+    """Returns means over a 16 x 16 grid, float64 (N, 768), scaled so that distances are root mean squares in levels."""
     side = pictures.shape[1] // THUMBNAIL
-    found = np.empty((len(pictures), THUMBNAIL**2 * 3))
+    features = np.empty((len(pictures), THUMBNAIL**2 * 3))
     for start in range(0, len(pictures), BATCH):
         part = pictures[start : start + BATCH]
-        cells = part.reshape(len(part), THUMBNAIL, side, THUMBNAIL, side, 3).mean((2, 4))
-        found[start : start + BATCH] = cells.reshape(len(part), -1)
-    return found / np.sqrt(found.shape[1])
+        means = part.reshape(len(part), THUMBNAIL, side, THUMBNAIL, side, 3).mean((2, 4))
+        features[start : start + BATCH] = means.reshape(len(part), -1)
+    return features / np.sqrt(features.shape[1])
 
 
 def _show(samples: np.ndarray, training: np.ndarray, near: Near, count: int) -> list[list[np.ndarray]]:
-    """The samples nearest to a training picture, each followed by its nearest training pictures."""
+    """Returns the samples nearest to a training picture, each followed by its nearest training pictures."""
     indices, distances = near
     rows = np.argsort(distances[:, 0], kind="stable")[:count]
     return [[samples[row], *(np.array(training[i]) for i in indices[row])] for row in rows]

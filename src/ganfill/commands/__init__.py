@@ -1,4 +1,4 @@
-"""One module a command: configuration in, objects built, ``run``."""
+"""The commands, a module for each: ``run`` takes the configuration, builds objects and runs them."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def load(name: str) -> Callable[[Any], Any]:
-    """The ``run`` of a command, imported when it is needed: most commands need little of what others do."""
+    """Returns the ``run`` of a command, imported when it is needed, since most commands need few of the packages."""
     return import_module(f"ganfill.commands.{name.replace('-', '_')}").run

@@ -1,6 +1,6 @@
-"""``ganfill app``: the page and the API."""
+"""The command ``ganfill app``: serves the page and the API."""
 
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from importlib.util import find_spec
 
 from omegaconf import DictConfig
@@ -9,27 +9,31 @@ from ganfill.config import as_words
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
 
-NEEDED = ("fastapi", "multipart", "uvicorn")  # modules of the extra ``app``
+NEEDED = ("fastapi", "filelock", "multipart", "uvicorn")  # modules of the extra ``app``
 NEEDED_BY_PAGE = ("gradio",)
 
 
 def run(config: DictConfig) -> str:
-    """Serves until it is interrupted; returns what to say then.
+    """Serves until it is interrupted; returns the final message.
 
     Raises:
-        UserError: the extra ``app`` is not installed, the address is taken, or a model or a limit cannot be used.
+        UserError: the extra ``app`` is not installed, the address is in use, or a model or a limit is invalid.
     """
     needed = NEEDED + NEEDED_BY_PAGE * config.page
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
-    from ganfill.app import server
+    from ganfill.app import server, upload_folder
     from ganfill.app.service import Limits, Service
 
+    host, hosts = str(config.host), as_words(config.hosts)
     limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
-    with closing(server.listen(str(config.host), int(config.port))) as taken:
+    with ExitStack() as stack:
+        stack.enter_context(server.exit_on_signals())
+        listener = stack.enter_context(closing(server.listen(host, int(config.port))))
         service = Service(as_words(config.models), choose_device(config.device), limits)
-        app = server.build(service, config.page)
-        print(f"ganfill listens on {server.address(taken)}; Ctrl-C ends it", flush=True)
+        pictures = stack.enter_context(upload_folder.temporary_folder()) if config.page else None
+        app = server.build(service, server.host_names(listener, host, hosts), pictures)
         with suppress(KeyboardInterrupt):
-            server.serve(app, taken)
-    return "ganfill listens no more"
+            print(f"ganfill listens on {server.url(listener, hosts)}; press Ctrl-C to stop", flush=True)
+            server.uvicorn_server(app).run([listener])
+    return "ganfill has stopped"

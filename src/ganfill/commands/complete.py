@@ -1,4 +1,4 @@
-"""``ganfill complete``: fills the holes of files and folders of pictures."""
+"""``ganfill complete``: fills the holes of pictures in files and folders."""
 
 import logging
 import threading
@@ -16,13 +16,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.summary import write_summary
-from ganfill.completion.pipeline import fill, place
+from ganfill.completion.pipeline import fill, find_placement
 from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.alignment import Alignment, Placement, find_alignment
-from ganfill.images.holes import ALPHA, HoleSource, find_source
+from ganfill.images.holes import ALPHA, HoleSource
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
@@ -38,7 +38,7 @@ BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 @dataclass(frozen=True)
 class Work:
-    """A picture that is read and about to be completed."""
+    """A picture to complete, with its hole and the region that the model sees."""
 
     job: Job
     photo: Photo
@@ -50,12 +50,10 @@ def run(config: DictConfig) -> Path:
     """Completes ``config.images`` with every mask of ``config.mask``; returns ``config.out``.
 
     Raises:
-        UserError: there is nothing to complete, or no such mask or model.
-        Incomplete: some pictures could not be completed; the others are.
+        UserError: there are no pictures, or a mask or the model does not exist.
+        Incomplete: some pictures could not be completed; the others were.
     """
     started, out = time.perf_counter(), Path(str(config.out))
-    if not isinstance(config.answers, int) or config.answers < 1:
-        raise UserError(f"answers={config.answers} is no number of answers: give 1 or more")
     masks = _words(config.mask)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)
@@ -63,7 +61,8 @@ def run(config: DictConfig) -> Path:
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
     model = model_file.load(config.model, choose_device(config.device))
-    sources = dict(find_source(mask, model.resolution, config.seed, config.invert) for mask in masks)
+    all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
+    sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
@@ -86,7 +85,7 @@ def run(config: DictConfig) -> Path:
 def _choose(
     pictures: dict[str, Path], source: HoleSource, folder: ResultFolder, figures: dict[str, Any]
 ) -> Iterator[Job]:
-    """The jobs that are not done yet."""
+    """Yields the jobs that are not done yet."""
     for name, path in pictures.items():
         try:
             job = folder.job(name, path, source)
@@ -101,7 +100,7 @@ def _choose(
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads jobs and decides where to look, less those that cannot be read."""
+    """Reads jobs and places the region that the model sees; skips jobs that cannot be read."""
 
     source: HoleSource
     alignment: Alignment
@@ -118,11 +117,11 @@ class _Reader:
                 continue
             if not hole.any():
                 log.warning("%s: nothing is missing, the picture stays as it is", job.path)
-            yield Work(job, photo, hole, place(self.alignment, photo.pixels, hole, self.resolution))
+            yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
-    """Groups that are searched at once, bounded in pictures and pixels."""
+    """Yields groups to search together, bounded in pictures and pixels."""
     group: list[Work] = []
     for item in work:
         group.append(item)
@@ -134,7 +133,7 @@ def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
 
 
 def _ahead(jobs: Iterable[Job], groups: Callable[[Iterable[Job]], Iterator[list[Work]]]) -> Iterator[list[Work]]:
-    """Groups of jobs; while the caller works on one, a thread of its own makes the next."""
+    """Yields groups of jobs; while the caller works on one, a thread makes the next."""
     stop = threading.Event()
     made = groups(takewhile(lambda _: not stop.is_set(), jobs))
     with ThreadPoolExecutor(1) as pool:
@@ -178,12 +177,11 @@ def _complete(
 
 
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
-    """Everything but the picture that its results depend on."""
+    """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 
 def _words(value: Any) -> list[str]:
-    """A word or a list of words, as a list."""
     return [str(word) for word in as_list(value)]

@@ -1,4 +1,4 @@
-"""``ganfill evaluate``: compares searches, or judges a generator."""
+"""``ganfill evaluate``: compares searches, or evaluates a generator."""
 
 import logging
 import shlex
@@ -15,11 +15,11 @@ from tqdm import tqdm
 from ganfill.benchmark import write_report
 from ganfill.benchmark.baselines import NEAREST, nearest
 from ganfill.benchmark.cache import ResultCache
-from ganfill.benchmark.cells import EvalCase
 from ganfill.benchmark.compare import Measures, evaluate
-from ganfill.benchmark.contestants import SearchEntry, parse_search
+from ganfill.benchmark.eval_case import EvalCase
 from ganfill.benchmark.feature_distances import FeatureDistances
 from ganfill.benchmark.generator import count_steps, evaluate_generator
+from ganfill.benchmark.search_entry import SearchEntry, parse_search
 from ganfill.commands.complete import BAR
 from ganfill.commands.summary import commit, write_summary
 from ganfill.config import as_words
@@ -36,28 +36,28 @@ from ganfill.models.model import Model
 
 log = logging.getLogger(__name__)
 
-WHOLE = {"n": 1, "answers": 1, "samples": 1, "sheet": 0}  # the least that each may be
+WHOLE = {"n": 1, "answers": 1, "samples": 1, "sheet": 0}  # least values
 SPLITS = ("test", "train")
 
 
 def run(config: DictConfig) -> Path:
-    """Evaluates what ``config`` names; returns ``config.out``.
+    """Evaluates searches or a generator; returns ``config.out``.
 
     Raises:
-        UserError: a search, a mask, a picture or a file that it names does not exist or does not fit.
+        UserError: a search, mask, picture or file of the configuration does not exist or does not fit.
     """
     started, out = time.perf_counter(), Path(str(config.out))
     _check(config)
     model = model_file.load(config.model, choose_device(config.device))
     store = _open(config, model)
     networks, skipped = load_networks(as_words(config.features)), dict[str, str]()
-    found = inception(config.inception)
-    if isinstance(found, Skipped):
-        skipped["fid, kid"] = found.reason
+    network = inception(config.inception)
+    if isinstance(network, Skipped):
+        skipped["fid, kid"] = network.reason
     else:
-        networks.append(found)
-    judge = _judge_generator if config.generator else _compare_searches
-    figures = judge(config, out, model, store, networks, skipped)
+        networks.append(network)
+    evaluation = _evaluate_generator if config.generator else _compare_searches
+    figures = evaluation(config, out, model, store, networks, skipped)
     for what, reason in skipped.items():
         log.warning("skipped %s: %s", what, reason)
     write_summary(out, "evaluate", config, figures | {"skipped": skipped}, time.perf_counter() - started)
@@ -73,37 +73,37 @@ def _compare_searches(
     skipped: dict[str, str],
 ) -> dict[str, Any]:
     chosen = _choose(config, model, store)
-    contestants = _contestants(config, store, chosen, skipped)
-    against = str(config.against or contestants[0].word)
-    if against not in (contestant.word for contestant in contestants):
-        raise UserError(f"against={against} is not compared: give one of the words of search=")
+    entries = _entries(config, store, chosen, skipped)
+    against = str(config.against or entries[0].word)
+    if against not in (entry.word for entry in entries):
+        raise UserError(f"against={against} is not among the searches: give one of the words of search=")
     masks = as_words(config.mask)
     digest = "" if store is None else store.digest
-    scenes = [EvalCase(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
-    shelf = ResultCache(out / "cells")
+    cases = [EvalCase(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
+    cache = ResultCache(out / "cells")
     reference = None if store is None else subsets.reference(store, chosen, config.seed)
-    measures = _measures(config, model, networks, reference, shelf, skipped)
-    result = evaluate(scenes, contestants, shelf, measures, against, config.sheet, _bar)
+    measures = _measures(config, model, networks, reference, cache, skipped)
+    result = evaluate(cases, entries, cache, measures, against, config.sheet, _bar)
     result.skipped |= skipped
     skipped |= result.skipped
     facts = _facts(config, model, store) | {"pictures": f"{len(chosen)}, ids {chosen.digests['ids'][:12]}"}
     if not result.rows:
         raise UserError(f"search={config.search}: none could be evaluated: {'; '.join(result.skipped.values())}")
     out.mkdir(parents=True, exist_ok=True)
-    write_report.write(out, result, scenes, config.sheet, facts)
+    write_report.write(out, result, cases, config.sheet, facts)
     return {
         "rows": len(result.rows),
-        "computed": shelf.computed,
-        "found": shelf.found,
+        "computed": cache.computed,
+        "found": cache.found,
         "pictures": {"n": len(chosen)} | chosen.digests,
-        "holes": {scene.mask: sha256(scene.holes) for scene in scenes},
+        "holes": {case.mask: sha256(case.holes) for case in cases},
         "reference": None if reference is None else {"n": len(reference)} | reference.digests,
         "model": model.digest,
         "store": digest,
     }
 
 
-def _judge_generator(
+def _evaluate_generator(
     config: DictConfig,
     out: Path,
     model: Model,
@@ -133,15 +133,15 @@ def _check(config: DictConfig) -> None:
             raise UserError(f"{key}={config[key]} cannot be used: give a whole number from {least}")
     for key in ("lpips", "inception"):
         if not isinstance(config[key], str | None):
-            raise UserError(f"{key}={config[key]} is no file: give the path of its weights, or leave it out")
+            raise UserError(f"{key}={config[key]} is not a path: give the path of its weights, or leave it out")
     if config.split not in SPLITS:
         raise UserError(f"split={config.split} is not known: use {' or '.join(SPLITS)}")
     for mask in (masks := as_words(config.mask)):
         if mask not in KINDS:
-            raise UserError(f"mask={mask} is no kind of hole: use {', '.join(KINDS)}")
+            raise UserError(f"mask={mask} is not a kind of hole: use {', '.join(KINDS)}")
     for key, words in (("mask", masks), ("search", as_words(config.search))):
         if not words or len(set(words)) < len(words):
-            raise UserError(f"{key}={','.join(words)}: give one or more, none of them twice")
+            raise UserError(f"{key}={','.join(words)}: give one or more, without repetition")
 
 
 def _open(config: DictConfig, model: Model) -> ImageStore | None:
@@ -161,26 +161,26 @@ def _choose(config: DictConfig, model: Model, store: ImageStore | None) -> Pictu
     if prefixes == [subsets.GENERATOR]:
         return subsets.generated(model, config.n, config.seed)
     if store is None:
-        raise UserError("data.path=null goes with pictures=generator alone: give data.path=...")
+        raise UserError("data.path=null is only possible with pictures=generator: give data.path=...")
     return subsets.choose(store, config.split, prefixes, config.n, config.seed)
 
 
-def _contestants(
+def _entries(
     config: DictConfig, store: ImageStore | None, chosen: Pictures, skipped: dict[str, str]
 ) -> list[SearchEntry]:
     baseline = None
     if store is not None and len(rows := subsets.training_rows(store, chosen)):
         baseline = nearest(store.images, rows)
-    found = []
+    entries = []
     for word in as_words(config.search):
-        contestant = parse_search(word, baseline)
-        if contestant is None:
+        entry = parse_search(word, baseline)
+        if entry is None:
             skipped[NEAREST] = "there are no training pictures"
         else:
-            found.append(contestant)
-    if not found:
-        raise UserError("search=nearest needs training subsets, and there are none: give other searches too")
-    return found
+            entries.append(entry)
+    if not entries:
+        raise UserError("search=nearest needs training pictures, and there are none: give other searches too")
+    return entries
 
 
 def _measures(
@@ -188,10 +188,10 @@ def _measures(
     model: Model,
     networks: list[FeatureNetwork],
     reference: Pictures | None,
-    shelf: ResultCache,
+    cache: ResultCache,
     skipped: dict[str, str],
 ) -> Measures:
-    """LPIPS and distances, as far as there are weights and pictures for them."""
+    """Returns LPIPS and distances, as far as weights and pictures are available."""
     perceptual = lpips(config.lpips, model.device)
     if isinstance(perceptual, Skipped):
         skipped["lpips"] = perceptual.reason
@@ -203,11 +203,11 @@ def _measures(
         names = ", ".join(name for network in networks for name in network.distance_names)
         skipped[names] = "there are no training pictures of the same sources to compare with"
         return Measures(None, perceptual)
-    return Measures(FeatureDistances(reference, networks, model.device, shelf), perceptual)
+    return Measures(FeatureDistances(reference, networks, model.device, cache), perceptual)
 
 
 def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:
-    """What was measured with, for the report."""
+    """Returns the conditions of the measurement, for the report."""
     return {
         "model": f"{config.model}, {model.digest[:12]}",
         "data": "none" if store is None else f"{config.data.path}, {store.digest[:12]}",
@@ -220,6 +220,6 @@ def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[s
 
 @contextmanager
 def _bar(label: str, total: int) -> Iterator[Callable[[float], object]]:
-    """A progress bar in subsets."""
+    """Opens a progress bar in pictures."""
     with tqdm(total=total, desc=label, unit="picture", bar_format=BAR) as bar:
         yield lambda count: bar.update(min(count, bar.total - bar.n))

@@ -1,4 +1,4 @@
-"""``ganfill export``: a run directory becomes a model file."""
+"""``ganfill export``: makes a model file from a run directory."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from ganfill.training.export import from_run
 
 
 def run(config: DictConfig) -> Path:
-    """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the former."""
+    """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the path of the model file."""
     started, out = time.perf_counter(), Path(config.out)
     if config.format not in ("safetensors", "onnx"):
         raise UserError(f"format={config.format} is not known: use safetensors or onnx")

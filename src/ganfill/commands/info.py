@@ -1,4 +1,4 @@
-"""``ganfill info``: what a model file holds."""
+"""``ganfill info``: shows the content of a model file."""
 
 import copy
 import time
@@ -16,25 +16,25 @@ from ganfill.models.model import Model
 
 
 def run(config: DictConfig) -> str:
-    """The text to print about ``config.file``; the whole card goes to ``config.out``/summary.json if that is given."""
+    """Returns the text about ``config.file``; writes the whole card to summary.json in ``config.out`` if that is given."""
     started = time.perf_counter()
     path = model_file.locate(config.file)
     model = model_file.load(path)
     costs = {name: cost(model, name) for name in NETWORKS if name in model.card}
-    told = describe(path, model, costs)
+    lines = describe(path, model, costs)
     if config.out:
         out = Path(config.out)
         out.mkdir(parents=True, exist_ok=True)
         figures = {"bytes": path.stat().st_size, "sha256_of_content": model.digest, "card": model.card, "costs": costs}
-        told["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
-    width = max(map(len, told))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in told.items())
+        lines["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
 
 
 def cost(model: Model, name: str) -> dict[str, int]:
-    """``parameters`` of a network, and ``macs``: the multiply-adds that one more picture takes of its forward pass.
+    """Returns the ``parameters`` of a network, and ``macs``: multiply-adds of its forward pass for each picture.
 
-    Convolutions and products of matrices are counted; what is done once for a batch, such as to the weights, is not.
+    Convolutions and matrix products are counted, but not operations done once for a batch, such as those on weights.
     """
     network: nn.Module = getattr(model, name)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -44,7 +44,7 @@ def cost(model: Model, name: str) -> dict[str, int]:
         "discriminator": [(3, size, size)],
         "encoder": [(3, size, size), (1, size, size)],
     }
-    network = copy.deepcopy(network).to("meta")  # shapes alone, no arithmetic
+    network = copy.deepcopy(network).to("meta")  # computes shapes only
     flops = []
     for n in (1, 2):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -54,28 +54,28 @@ def cost(model: Model, name: str) -> dict[str, int]:
 
 
 def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict[str, str]:
-    """Names and values, as people read them; ``costs`` of each network, see ``cost``."""
+    """Returns names and values for people to read; ``costs`` are those of each network, see ``cost``."""
     card = model.card
-    told = {"file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)"}
+    lines = {"file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)"}
     for name, figures in costs.items():
         macs = figures["macs"] / 1e6
-        told[name] = f"{_call(card[name])}, {figures['parameters']:,} parameters, {macs:,.1f} million multiply-adds"
-    told["latent"] = _call(card["latent"])
-    told["resolution"] = f"{model.resolution} x {model.resolution}"
-    told["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
+        lines[name] = f"{_call(card[name])}, {figures['parameters']:,} parameters, {macs:,.1f} million multiply-adds"
+    lines["latent"] = _call(card["latent"])
+    lines["resolution"] = f"{model.resolution} x {model.resolution}"
+    lines["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
     if "encoder" in card:
-        told["encoder"] += f", trained on {card['encoder']['kimg']:g} thousand pictures"
-    told["data"] = f"image store {card['data'][:16]}"
+        lines["encoder"] += f", trained on {card['encoder']['kimg']:g} thousand pictures"
+    lines["data"] = f"image store {card['data'][:16]}"
     config = card.get("config", {})
     if "loss" in config:
-        told["loss"] = f"{_call({'class': config['loss']['_target_'], 'arguments': {}})}, seed {config['seed']}"
+        lines["loss"] = f"{_call({'class': config['loss']['_target_'], 'arguments': {}})}, seed {config['seed']}"
     if "versions" in card:
-        told["made with"] = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+        lines["made with"] = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
     if card.get("commit"):
-        told["commit"] = card["commit"]
-    told["terms"] = card.get("terms") or "not stated"
-    told["sha256"] = f"{model.digest} (of the content)"
-    return told
+        lines["commit"] = card["commit"]
+    lines["terms"] = card.get("terms") or "not stated"
+    lines["sha256"] = f"{model.digest} (of the content)"
+    return lines
 
 
 def _call(part: dict) -> str:

@@ -1,4 +1,4 @@
-"""``ganfill leaderboard``: compares the cells of a sweep."""
+"""``ganfill leaderboard``: compares the runs of a sweep."""
 
 import logging
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ganfill.errors import Incomplete, UserError
-from ganfill.runs import leaderboard, reader
+from ganfill.runs import leaderboard
 from ganfill.runs.ranking import rank
+from ganfill.runs.reader import read_runs
 
 log = logging.getLogger(__name__)
 
@@ -18,25 +19,25 @@ def run(config: DictConfig) -> Path:
     """Writes the leaderboard of ``config.runs``; returns the path of its page.
 
     Raises:
-        UserError: there are no cells, or a setting makes no sense.
-        Incomplete: some cells are not finished; everything is written.
+        UserError: there are no runs, or a setting is invalid.
+        Incomplete: some runs are not finished; everything is written.
     """
-    runs = Path(str(config.runs))
-    out = runs if config.out is None else Path(str(config.out))
+    directory = Path(str(config.runs))
+    out = directory if config.out is None else Path(str(config.out))
     if config.group not in GROUPS:
-        raise UserError(f"group={config.group} is not known: use seed, or null for a row a cell")
-    if not runs.is_dir():
-        raise UserError(f"{runs} is no directory: give one that holds the run directories of ganfill train")
-    cells = reader.read(runs)
-    if not cells:
-        raise UserError(f"{runs} holds no training, at any depth: give a directory that ganfill train has written to")
-    entries, by = rank(cells, None if config.by is None else str(config.by), config.group == "seed")
-    for problem in leaderboard.write(out, runs.resolve().name, cells, entries, by):
+        raise UserError(f"group={config.group} is not known: use seed, or null for a row for each run")
+    if not directory.is_dir():
+        raise UserError(f"{directory} is not a directory: give one that holds run directories of ganfill train")
+    runs = read_runs(directory)
+    if not runs:
+        raise UserError(
+            f"{directory} holds no training at any depth: give a directory that ganfill train has written to"
+        )
+    entries, by = rank(runs, None if config.by is None else str(config.by), config.group == "seed")
+    for problem in leaderboard.write(out, directory.resolve().name, runs, entries, by):
         log.warning("%s", problem)
     page = out / "leaderboard.html"
-    late = [f"{cell.name} ({cell.state})" for cell in cells if not cell.finished]
+    late = [f"{run.name} ({run.state})" for run in runs if not run.finished]
     if late:
-        raise Incomplete(
-            f"{page} is written, but {len(late)} of {len(cells)} cells are not finished: {', '.join(late)}"
-        )
+        raise Incomplete(f"{page} is written, but {len(late)} of {len(runs)} runs are not finished: {', '.join(late)}")
     return page

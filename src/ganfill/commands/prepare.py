@@ -1,4 +1,4 @@
-"""``ganfill prepare``: folders, zips and data sets of pictures become an image store."""
+"""``ganfill prepare``: makes an image store from folders, zips and data sets of pictures."""
 
 import logging
 import time
@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 from ganfill.commands.summary import write_summary
 from ganfill.config import as_list
 from ganfill.data.prepare import prepare
-from ganfill.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +19,6 @@ SHOWN = 10
 def run(config: DictConfig) -> Path:
     """Prepares ``config.source`` into ``config.out``; returns the latter."""
     started, out = time.perf_counter(), Path(str(config.out))
-    for key in ("resolution", "limit"):
-        if config[key] is not None and not isinstance(config[key], int):
-            raise UserError(f"{key}={config[key]} is not a whole number: give one, such as {key}=64")
     store = prepare(
         [str(source) for source in as_list(config.source)],
         out,

@@ -1,4 +1,4 @@
-"""``ganfill publish``: a model file and its card, on Hugging Face."""
+"""``ganfill publish``: publishes a model file and its card on Hugging Face."""
 
 import logging
 import time
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> str:
-    """Writes the folder ``config.out`` and uploads it to ``config.repo``; returns what can be loaded then, or the folder.
+    """Writes the folder ``config.out`` and uploads it to ``config.repo``; returns the name to load it by, or the folder.
 
     Raises:
-        UserError: the model, its terms or the repository's name are no good, or it could not be uploaded; what is written
-            then stays, and the next run goes on from there.
+        UserError: the model, its terms or the name of the repository cannot be used, or the upload failed; the written
+            files stay, and the next run continues.
     """
     started, out, repo = time.perf_counter(), Path(str(config.out)), str(config.repo)
     hub.check_repository(repo)
@@ -30,7 +30,7 @@ def run(config: DictConfig) -> str:
     terms = str(config.terms or model.card.get("terms") or "")
     if not terms:
         raise UserError(
-            f"model={config.model} states no terms of use: give terms='...', and license=... if it is a known one"
+            f"model={config.model} states no terms of use: give terms='...', and license=... for a known license"
         )
     facts = describe(path, model, {name: cost(model, name) for name in NETWORKS if name in model.card})
     facts = {name: value for name, value in facts.items() if name not in ("file", "terms")}
@@ -38,7 +38,7 @@ def run(config: DictConfig) -> str:
     files = write_folder(out, path, text)
     card = out / hub.CARD
     if card.read_text("utf-8") != text:
-        log.warning("%s was there already and stays as it is: delete it to have it written anew", card)
+        log.warning("%s already exists and is kept: delete it to write it again", card)
     address = hub.publish(out, files, repo) if config.upload else None
     figures = {"files": files, "sha256_of_content": model.digest, "address": address}
     write_summary(out, "publish", config, figures, time.perf_counter() - started)

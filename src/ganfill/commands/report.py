@@ -1,17 +1,17 @@
-"""``ganfill report``: one page about a training."""
+"""``ganfill report``: writes a page about one training."""
 
 import logging
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ganfill.runs import report as training
+from ganfill.runs import report
 
 log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> Path:
-    """Writes the page about the training in ``config.run``; returns the page's path.
+    """Writes the page about the training in ``config.run``; returns the path of the page.
 
     Raises:
         UserError: there is no training.
@@ -19,8 +19,8 @@ def run(config: DictConfig) -> Path:
     directory = Path(str(config.run))
     out = directory if config.out is None else Path(str(config.out))
     page = out / "report.html" if out.is_dir() else out
-    found = training.read(directory)
-    for problem in found.problems:
+    training = report.read(directory)
+    for problem in training.problems:
         log.warning("%s", problem)
-    training.write(page, found)
+    report.write(page, training)
     return page

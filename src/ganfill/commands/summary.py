@@ -1,4 +1,4 @@
-"""``summary.json``: what a command did, with what, and how long it took."""
+"""``summary.json``: the results, versions, configuration and duration of a command."""
 
 import json
 import platform
@@ -18,18 +18,15 @@ PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core"
 def write_summary(
     out: Path, command: str, config: DictConfig, figures: dict[str, Any], seconds: float, name: str = "summary.json"
 ) -> Path:
-    """Writes ``out/summary.json`` as a whole.
+    """Writes ``summary.json``, or a file of another ``name``, to the folder ``out`` and returns its path.
 
     Args:
-        out: the command's output directory.
-        command: its name.
-        config: its configuration.
+        out: output folder of the command.
+        command: name of the command.
+        config: configuration of the command.
         figures: counts and measurements, plain values.
-        seconds: how long it took.
-        name: of the file.
-
-    Returns:
-        The file's path.
+        seconds: duration.
+        name: name of the file.
     """
     content = {
         "command": command,
@@ -44,7 +41,7 @@ def write_summary(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a result."""
+    """Returns the versions of Python and of the packages that influence results."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -55,7 +52,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that ganfill runs from, with ``+changes`` if files differ; None if there is none."""
+    """Returns the commit of the checkout that ganfill runs from, with ``+changes`` if files differ; None without one."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:

@@ -1,23 +1,19 @@
-"""``ganfill train``: builds the parts that the configuration names and trains them."""
+"""``ganfill train``: builds the parts that the configuration names, and trains."""
 
 import logging
 import time
 from pathlib import Path
 
+import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
 from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
-from ganfill.config import as_words, build, to_plain
+from ganfill.config import build, to_plain
 from ganfill.devices import choose_device, describe
-from ganfill.metrics.features import load_networks
+from ganfill.errors import UserError
 from ganfill.training import distributed
-from ganfill.training.callbacks.collapse import Collapse
-from ganfill.training.callbacks.completions import Completions
-from ganfill.training.callbacks.distances import Distances
-from ganfill.training.callbacks.samples import Samples
-from ganfill.training.callbacks.wandb_artifact import ModelArtifact
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.run_directory import init_run_dir, read_checkpoint
@@ -33,11 +29,11 @@ def run(config: DictConfig) -> Path:
 
 
 def train(device: torch.device, config: DictConfig) -> None:
-    """What ``run`` does in each process."""
+    """Trains in one process, of which ``run`` starts one or several."""
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
-    length = config.kimg, config.minutes
     precision = choose_precision(config.precision, device)
-    judges = load_networks(as_words(config.features))
+    # Built first, so that a mistake leaves no run directory.
+    callbacks = build_callbacks(config)
     if distributed.rank() == 0:
         init_run_dir(out, plain)
     gan = build_gan(config)
@@ -52,13 +48,7 @@ def train(device: torch.device, config: DictConfig) -> None:
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
-        callbacks=[
-            Samples(out / "samples", config.sample_kimg, *length),
-            Completions(out, config.completion_kimg, *length),
-            Distances(out, judges, config.fd_kimg, config.fd_samples, *length),
-            Collapse(config.sample_kimg),
-            ModelArtifact(out),
-        ],
+        callbacks=callbacks,
     )
     if trained:
         kimg = gan.images_seen / 1000
@@ -70,12 +60,27 @@ def train(device: torch.device, config: DictConfig) -> None:
         counts = {
             f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
         }
-        where = {"device": describe(device), "processes": distributed.world()}
-        write_summary(out, "train", config, {"kimg": kimg} | counts | where, time.perf_counter() - started)
+        figures = {"kimg": kimg} | counts | {"device": describe(device), "processes": distributed.world()}
+        write_summary(out, "train", config, figures, time.perf_counter() - started)
+
+
+def build_callbacks(config: DictConfig) -> list[pl.Callback]:
+    """Returns the callbacks of a configuration of ``train``.
+
+    Raises:
+        UserError: a callback refuses its settings, or an object is not a callback of Lightning.
+    """
+    callbacks = []
+    for name, node in config.callbacks.items():
+        callback = build(node)
+        if not isinstance(callback, pl.Callback):
+            raise UserError(f"callbacks.{name}: {node._target_} is not a pytorch_lightning.Callback")
+        callbacks.append(callback)
+    return callbacks
 
 
 def build_gan(config: DictConfig) -> GAN:
-    """The GAN that a configuration of ``train`` describes, with the fresh weights that its seed gives."""
+    """Returns the GAN of a configuration of ``train``, with initial weights by its seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         return build(config.gan, _partial_=True)(

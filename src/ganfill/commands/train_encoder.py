@@ -1,4 +1,4 @@
-"""``ganfill train-encoder``: trains an encoder for a model and puts it into a copy of the model file."""
+"""``ganfill train-encoder``: trains an encoder for a model and writes a copy of the model file that contains it."""
 
 import time
 from dataclasses import replace
@@ -21,7 +21,7 @@ from ganfill.training.trainer import choose_precision
 
 
 def run(config: DictConfig) -> Path:
-    """Trains, or continues the training in ``config.out``; returns the model file with the encoder in it."""
+    """Trains, or continues the training in ``config.out``; returns the path of the model file with the encoder."""
     started, out = time.perf_counter(), Path(str(config.out))
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)

@@ -1,4 +1,4 @@
-"""Filling the holes of photos of any size: look, search, blend back."""
+"""Completes photos of any size: scales regions to the model's size, searches for answers, blends them back."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import suited
-from ganfill.images.regions import View, finish, look, share_out
+from ganfill.images.regions import View, assign_to_regions, blend_answer, look
 from ganfill.models.model import Model
-from ganfill.search.result import Completion, Search
+from ganfill.search.result import Completion, Progress, Search, SearchOptions
 
-# The error of an answer on known pixels, in terms of the error of one plain colour there. With the packaged model and a
-# centre hole, 95 % of 56 test faces stay below it; 12 of 27 pictures of something else do not.
+# Error of an answer on known pixels, relative to the error of the best plain colour. With the packaged model and a center
+# hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
 WEAK = 0.75
 
 
@@ -25,15 +25,14 @@ class Filled:
     """A completed photo.
 
     Attributes:
-        pictures: finished, uint8 (H, W, 3), best answer first; equal to the photo outside the hole.
-        views: what the model saw of the photo; none if it was not needed.
-        answers: what the generator showed in each view, uint8 (R, R, 3), in the order of the pictures.
-        scores: what the pictures are ranked by, see ``Completion``; of several views the worst.
-        frames: the search as it went, blended, uint8 (R, R, 3); several views side by side.
-        remarks: what the user should know.
-        extras: further pictures, uint8 (H, W, 3), of searches that give them: ``mean``, an average, and
-            ``uncertainty``, in the hole half the width of the interval that holds the truth with a probability of 90 %, from
-            black, none, to white, all of the range or not estimated.
+        pictures: finished pictures, uint8 (H, W, 3), best answer first; equal to the photo outside the hole.
+        views: the regions that the model saw; none if no region was completed by the model.
+        answers: the generator's answers for each view, uint8 (R, R, 3), in the order of the pictures.
+        scores: by which the pictures are ranked, see ``Completion``; the worst of all views.
+        frames: blended intermediate answers of the search, uint8 (R, R, 3); several views side by side.
+        remarks: for the user.
+        extras: further pictures, uint8 (H, W, 3), if the search provides them: ``mean``, and ``uncertainty``, the width of
+            the 90 % interval of each missing pixel, from black (0) to white (the full range, or not estimated).
     """
 
     pictures: list[np.ndarray]
@@ -45,12 +44,12 @@ class Filled:
     extras: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def place(alignment: Alignment, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
-    """Where to look in a photo, which is nowhere if nothing is missing.
+def find_placement(alignment: Alignment, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
+    """Applies an alignment to a photo; no regions if nothing is missing.
 
     Args:
-        alignment: how to choose.
-        photo: uint8 (H, W, 3); what its hole holds plays no part.
+        alignment: chooses the regions.
+        photo: uint8 (H, W, 3); the content of its hole is ignored.
         hole: bool (H, W), True where a pixel is missing.
         resolution: of the model.
     """
@@ -63,109 +62,118 @@ def fill(
     holes: Sequence[np.ndarray],
     search: Search,
     blend: Blend | None = None,
-    places: Sequence[Placement] | None = None,
+    placements: Sequence[Placement] | None = None,
     **options: Any,
 ) -> list[Filled]:
     """Completes photos of any size.
 
     Args:
-        model: on the device where the search shall run.
+        model: on the device that runs the search.
         photos: uint8 (H, W, 3) each.
         holes: bool (H, W) each, True where a pixel is missing.
         search: finds the answers.
-        blend: instead of the search's own.
-        places: from ``place`` for each photo; the middle of each unless given.
-        options: of the search: ``answers``, ``seed``, ``deterministic``, ``frames``, ``advance``, and ``preview``, which
-            is told what the search shows in the views, uint8 (R, R', 3), side by side.
+        blend: replaces the search's own blend.
+        placements: from ``find_placement`` for each photo; the middle of each photo by default.
+        options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``SearchOptions``; ``advance``, called with the
+            number of photos completed since its last call, a fraction; and ``preview``, called now and then with the
+            current answers of all views side by side, uint8 (R, R', 3).
     """
-    if places is None:
-        places = [place(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)]
+    if placements is None:
+        placements = [
+            find_placement(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
+        ]
     views = [
         [look(photo, hole, region, model.resolution) for region in placement.regions]
-        for photo, hole, placement in zip(photos, holes, places, strict=True)
+        for photo, hole, placement in zip(photos, holes, placements, strict=True)
     ]
-    found = _search(model, views, search, options)
-    make = _Finisher(blend or search.blend, options.get("answers", 1))
-    return [make(*each) for each in zip(photos, holes, places, views, found, strict=True)]
+    completions = _search(model, views, search, options)
+    blend, count = blend or search.blend, options.get("answers", 1)
+    return [
+        _finish(*inputs, blend, count) for inputs in zip(photos, holes, placements, views, completions, strict=True)
+    ]
 
 
 def _search(model: Model, views: list[list[View]], search: Search, options: dict[str, Any]) -> list[list[Completion]]:
-    """Searches for all views of all photos at once: a completion (1, ...) of each view."""
-    seen = [view for of_photo in views for view in of_photo]
-    if (advance := options.get("advance")) is not None:
+    """Searches all views of all photos at once; returns a completion (1, ...) of each view."""
+    flat = [view for of_photo in views for view in of_photo]
+    advance, preview = options.get("advance"), options.get("preview")
+    if advance is not None:
         advance(sum(not of_photo for of_photo in views))
-        photos_per_view = sum(map(bool, views)) / max(len(seen), 1)
-        options = options | {"advance": lambda done: advance(done * photos_per_view)}
-    if (preview := options.get("preview")) is not None:
-        options = options | {"preview": lambda shown: preview(np.hstack(list(pixels.to_uint8(shown).numpy())))}
-    if not seen:
+    photos_per_view = sum(map(bool, views)) / max(len(flat), 1)
+
+    def on_progress(progress: Progress) -> None:
+        if preview is not None and progress.preview is not None:
+            preview(np.hstack(list(pixels.to_uint8(progress.preview).numpy())))
+        if advance is not None:
+            advance(progress.pictures * photos_per_view)
+
+    if not flat:
         return [[] for _ in views]
-    images, holes = torch.stack([view.image for view in seen]), torch.stack([view.hole for view in seen])
-    found = search(model, images, holes, **options)
-    rows = iter(range(len(seen)))
-    return [[found.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views]
+    images, holes = torch.stack([view.image for view in flat]), torch.stack([view.hole for view in flat])
+    search_options = {name: value for name, value in options.items() if name not in ("advance", "preview")}
+    if advance is not None or preview is not None:
+        search_options["on_progress"] = on_progress
+    completion = search(model, images, holes, SearchOptions(**search_options))
+    rows = iter(range(len(flat)))
+    return [
+        [completion.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views
+    ]
 
 
-@dataclass(frozen=True)
-class _Finisher:
-    """Makes pictures of answers."""
+def _finish(
+    photo: np.ndarray,
+    hole: np.ndarray,
+    placement: Placement,
+    views: list[View],
+    completions: list[Completion],
+    blend: Blend,
+    count: int,
+) -> Filled:
+    """Makes ``count`` pictures, and the extras, of the completions of a photo's views."""
+    parts, outside = assign_to_regions(hole, placement.regions)
 
-    blend: Blend
-    count: int
+    def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
+        """Fills the parts one after the other, and then the pixels outside all regions from their surroundings."""
+        missing = hole
+        for answer, view, part in zip(answers, views, parts, strict=True):
+            picture = blend_answer(answer, picture, missing, part, view.region, blend)
+            missing = missing & ~part
+        return suited(outside)(picture, outside) if outside.any() else picture
 
-    def __call__(
-        self, photo: np.ndarray, hole: np.ndarray, placement: Placement, views: list[View], found: list[Completion]
-    ) -> Filled:
-        parts, outside = share_out(hole, placement.regions)
-
-        def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
-            """Fills one view's part after the other, and what lies outside all of them from what is there by then."""
-            missing = hole
-            for answer, view, part in zip(answers, views, parts, strict=True):
-                picture = finish(answer, picture, missing, part, view.region, blend)
-                missing = missing & ~part
-            return suited(outside)(picture, outside) if outside.any() else picture
-
-        scores = torch.stack([each.scores[0] for each in found]).amax(0).tolist() if found else []
-        weakest = max((_weakness(*each) for each in zip(views, found, strict=True)), default=0.0)
-        extras = {}
-        if means := [each.mean[0] for each in found if each.mean is not None]:
-            extras["mean"] = finished(means, photo, self.blend)
-        if intervals := [each.interval for each in found if each.interval is not None]:
-            widths = [(high[0] - low[0]) / 2 - 1 for low, high in intervals]
-            extras["uncertainty"] = finished(widths, np.zeros_like(photo), Paste())
-            extras["uncertainty"][outside] = 255  # nothing was estimated there
-        return Filled(
-            [finished([each.pictures[0, rank] for each in found], photo, self.blend) for rank in range(self.count)],
-            views,
-            [list(pixels.to_uint8(each.pictures[0]).numpy()) for each in found],
-            scores,
-            self._frames(views, found),
-            list(_remarks(placement, outside, scores, weakest)),
-            extras,
-        )
-
-    def _frames(self, views: list[View], found: list[Completion]) -> list[np.ndarray]:
-        seen = [(pixels.to_uint8(view.image).numpy(), view.hole[0].numpy()) for view in views]
-        moments = zip(*(each.frames for each in found), strict=True)
-        return [
-            np.hstack(
-                [
-                    self.blend(pixels.to_uint8(frame[0]).numpy(), *known)
-                    for frame, known in zip(moment, seen, strict=True)
-                ]
-            )
-            for moment in moments
-        ]
+    scores = torch.stack([found.scores[0] for found in completions]).amax(0).tolist() if completions else []
+    weakest = max((_weakness(*pair) for pair in zip(views, completions, strict=True)), default=0.0)
+    extras = {}
+    if means := [found.mean[0] for found in completions if found.mean is not None]:
+        extras["mean"] = finished(means, photo, blend)
+    if intervals := [found.interval for found in completions if found.interval is not None]:
+        # A width of 2, the full range of [-1, 1], is shown as 1, white.
+        widths = [high[0] - low[0] - 1 for low, high in intervals]
+        extras["uncertainty"] = finished(widths, np.zeros_like(photo), Paste())
+        extras["uncertainty"][outside] = 255
+    return Filled(
+        [finished([found.pictures[0, rank] for found in completions], photo, blend) for rank in range(count)],
+        views,
+        [list(pixels.to_uint8(found.pictures[0]).numpy()) for found in completions],
+        scores,
+        _frames(views, completions, blend),
+        list(_remarks(placement, outside, scores, weakest)),
+        extras,
+    )
 
 
-def _weakness(view: View, found: Completion) -> float:
-    """The error of the best answer, in terms of that of the best plain colour; 0 where nothing is known."""
+def _frames(views: list[View], completions: list[Completion], blend: Blend) -> list[np.ndarray]:
+    known = [(pixels.to_uint8(view.image).numpy(), view.hole[0].numpy()) for view in views]
+    frames = zip(*([pixels.to_uint8(frame[0]).numpy() for frame in found.frames] for found in completions), strict=True)
+    return [np.hstack([blend(part, *inputs) for part, inputs in zip(frame, known, strict=True)]) for frame in frames]
+
+
+def _weakness(view: View, completion: Completion) -> float:
+    """Error of the best answer relative to that of the best plain colour; 0 if nothing is known."""
     known = view.image[:, ~view.hole[0]]
     if not known.numel():
         return 0.0
     plain = (known - known.median(1, keepdim=True).values).abs().mean()
-    return float(found.errors[0, 0] / plain.clamp(min=1 / 127.5))  # of a plain picture, one level is no error
+    return float(completion.errors[0, 0] / plain.clamp(min=1 / 127.5))  # an error below one level is not visible
 
 
 def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], weakest: float) -> Iterator[str]:

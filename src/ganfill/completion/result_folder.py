@@ -1,4 +1,4 @@
-"""Folders of pictures in, folders of results out; what is done is known and not done again."""
+"""Finds pictures to complete and writes their results; finished results are recognised and not computed again."""
 
 import hashlib
 import json
@@ -19,12 +19,12 @@ from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
 
 RESULTS = "results.json"
-ENDS = ("_strip", "_mean", "_uncertainty")  # of the names of further pictures
+ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to complete: its file, the name of its results, and a digest of all that they depend on."""
+    """A picture to complete: its file, the name of its results, and a digest of everything that they depend on."""
 
     path: Path
     name: str
@@ -41,19 +41,19 @@ class Job:
 
 
 def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict[str, Path]:
-    """The pictures of files and folders (at any depth), by the name of their results.
+    """Finds the pictures of files and folders (at any depth), by the name of their results.
 
-    A picture is named by its stem; where stems clash, by its path below the folder. Folders are searched without what
-    is hidden and without the files and folders of ``leave_out``, such as masks and earlier results.
+    A picture is named by its stem; if stems clash, by its path below the folder. Hidden files, and the files and folders of
+    ``leave_out`` such as masks and earlier results, are skipped.
 
     Raises:
-        UserError: a place does not exist, or there is no picture at all.
+        UserError: a file or folder does not exist, or there are no pictures.
     """
-    places, others = list(places), [path.resolve() for path in leave_out]
+    places, excluded = list(places), [path.resolve() for path in leave_out]
     found: dict[Path, Path] = {}
     for place in map(Path, places):
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, others))
+            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, excluded))
             found |= {path.resolve(): path.relative_to(place) for path in inside}
         elif place.is_file():
             found[place.resolve()] = Path(place.name)
@@ -68,15 +68,15 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
 
 
 class ResultFolder:
-    """The results of one mask: finished pictures, strips, answers, animations, and ``results.json``, which lists them.
+    """The results of one mask: finished pictures, strips, answers, animations, and the list of them, ``results.json``.
 
     Args:
-        path: the folder; made if need be.
+        path: the folder; created if needed.
         settings: plain values of everything but the picture that a result depends on.
-        show_original: the pictures are whole and their holes made up, so that strips can begin with the original.
+        show_original: begin strips with the original, for synthetic holes in undamaged pictures.
 
     Raises:
-        UserError: the folder cannot be made.
+        UserError: the folder cannot be created.
     """
 
     def __init__(self, path: Path, settings: dict, show_original: bool) -> None:
@@ -85,14 +85,14 @@ class ResultFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"out={path} cannot be made ({error.strerror}): choose another folder") from None
+            raise UserError(f"out={path} cannot be created ({error.strerror}): choose another folder") from None
         self.records = _read_records(path / RESULTS)
 
     def job(self, name: str, path: Path, source: HoleSource) -> Job:
         """The job of a picture whose hole comes from ``source``.
 
         Raises:
-            UserError: a file is missing or cannot be read, or its results would replace a file that is none of these.
+            UserError: a file cannot be read, or the results would replace another file.
         """
         self._refuse_to_replace(name, path)
         digest = hashlib.sha256(self.settings)
@@ -104,7 +104,6 @@ class ResultFolder:
         return Job(path, name, digest.hexdigest())
 
     def _refuse_to_replace(self, name: str, path: Path) -> None:
-        """Raises ``UserError`` if there is a file of the user's, or the result of another picture, of that name."""
         record = self.records.get(name, {"files": []})
         for end in (".png", ".gif", *(f"{end}.png" for end in ENDS)):
             file = self.path / f"{name}{end}"
@@ -119,15 +118,15 @@ class ResultFolder:
             raise UserError(f"the results of {path} would replace those of {other} in {self.path}: choose another out")
 
     def has(self, job: Job) -> bool:
-        """True if the results of this very job are there."""
+        """True if the results of this job exist."""
         record = self.records.get(job.name, {})
         return record.get("digest") == job.digest and all((self.path / file).is_file() for file in record["files"])
 
     def add(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> None:
-        """Writes the files of a completed photo, in place of older ones of its name.
+        """Writes the files of a completed photo and deletes older ones of the same name.
 
         Raises:
-            OSError: they cannot be written; the record then tells them unfinished.
+            OSError: they cannot be written; the record then marks them as unfinished.
         """
         finished = {f"{job.name}.png": filled.pictures[0]}
         finished |= {f"{job.name}_{extra}.png": picture for extra, picture in filled.extras.items()}
@@ -137,7 +136,7 @@ class ResultFolder:
         files += [f"{job.name}_strip.png"] if filled.views else []
         files += [f"{job.name}.gif"] if filled.frames else []
         old = self.records.get(job.name, {}).get("files", [])
-        # A run that is cut off from here on leaves files that are known as ours, and as not done.
+        # From here on, an interrupted run leaves files that are recorded, but not as finished.
         self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
         self.flush()
         for file in old:
@@ -161,7 +160,7 @@ class ResultFolder:
         write_atomically(self.path / RESULTS, json.dumps(self.records, indent=1, sort_keys=True) + "\n")
 
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
-        """Original if known, damaged, the generator's answer, and the finished pictures; a row for each view."""
+        """A row for each view: original if known, damaged, the generator's answer, finished pictures."""
         captions = ["original"] if self.show_original else []
         captions += ["damaged", "answer", "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
         rows = []
@@ -174,14 +173,14 @@ class ResultFolder:
         return sheets.grid(rows, captions, side=192)
 
 
-def _is_picture(path: Path, folder: Path, others: list[Path]) -> bool:
+def _is_picture(path: Path, folder: Path, excluded: list[Path]) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    other = any(path.resolve().is_relative_to(place) for place in others)
-    return has_picture_suffix(path) and not hidden and not other and path.is_file()
+    left_out = any(path.resolve().is_relative_to(other) for other in excluded)
+    return has_picture_suffix(path) and not hidden and not left_out and path.is_file()
 
 
 def _name(found: dict[Path, Path]) -> dict[Path, str]:
-    """Names of results by resolved path, from paths below the folders: as short as tells them and their strips apart."""
+    """Names of results by resolved path: the shortest that keep the pictures and their strips distinct."""
     names = {path: path.stem for path in found}
     forms = (
         lambda path: "_".join(found[path].with_suffix("").parts),
@@ -195,15 +194,15 @@ def _name(found: dict[Path, Path]) -> dict[Path, str]:
 
 
 def _read_records(path: Path) -> dict[str, dict]:
-    """What ``results.json`` says, as far as there is one and it is sound; the rest is made anew."""
+    """The valid records of ``results.json``; results without one are computed again."""
     try:
         records = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name: record for name, record in records.items() if _is_sound(record)} if isinstance(records, dict) else {}
+    return {name: record for name, record in records.items() if _is_valid(record)} if isinstance(records, dict) else {}
 
 
-def _is_sound(record: Any) -> bool:
+def _is_valid(record: Any) -> bool:
     files = record.get("files") if isinstance(record, dict) else None
     return isinstance(files, list) and all(
         isinstance(file, str) and not Path(file).is_absolute() and ".." not in Path(file).parts for file in files

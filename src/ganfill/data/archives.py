@@ -1,24 +1,29 @@
-"""Files inside zip and parquet archives."""
+"""Reads files inside folders, zip files and parquet files."""
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any
+
+from ganfill.errors import first_line
+
+ZIP, PARQUET = ".zip", ".parquet"
+LARGEST = 1 << 30  # bytes; no picture that can be decoded is larger
 
 
 def split_suffix(name: str) -> tuple[str, str]:
-    """``a/b`` and ``.png`` of ``a/b.png``; quicker than ``pathlib``, which counts with a hundred thousand names."""
+    """Splits ``a/b.png`` into ``a/b`` and ``.png``; faster than ``pathlib`` for hundreds of thousands of names."""
     folder, slash, last = name.rpartition("/")
     stem, dot, suffix = last.rpartition(".")
     return (folder + slash + stem, dot + suffix) if stem else (name, "")
 
 
 def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The files in a zip, their sizes in bytes and checksums; hidden ones are not seen.
+    """Yields the files in a zip with their sizes in bytes and CRC-32 checksums; hidden files are skipped.
 
     Raises:
-        BadZipFile: it is none.
-        OSError: it cannot be read.
+        BadZipFile: the file is not a zip.
+        OSError: the file cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -27,74 +32,52 @@ def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
                 yield info.filename, (info.file_size, info.CRC)
 
 
-class _Archive(Protocol):
-    """A file that holds files."""
-
-    def read(self, name: str, /) -> bytes: ...
-
-    def close(self) -> None: ...
+class _Zip(zipfile.ZipFile):
+    def read(self, name: Any, pwd: bytes | None = None) -> bytes:
+        _refuse_giant(self.getinfo(name).file_size)
+        return super().read(name, pwd)
 
 
-class _Zip:
-    """A zip file."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = zipfile.ZipFile(path)
-
-    def read(self, name: str) -> bytes:
-        _refuse_giant(self._file.getinfo(name).file_size)
-        return self._file.read(name)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _open_parquet(path: Path) -> _Archive:
-    from ganfill.data.parquet import Pictures  # it needs an extra
+def _open_parquet(path: Path) -> Any:
+    from ganfill.data.parquet import Pictures  # needs pyarrow, which is optional
 
     return Pictures(path)
 
 
-ZIP, PARQUET = ".zip", ".parquet"
-
-
-ARCHIVES: dict[str, Callable[[Path], _Archive]] = {ZIP: _Zip, PARQUET: _open_parquet}
-
-
-LARGEST = 1 << 30  # bytes; no picture that could be decoded is larger
+# An opened archive has ``read(name) -> bytes`` and ``close()``.
+ARCHIVES: dict[str, Callable[[Path], Any]] = {ZIP: _Zip, PARQUET: _open_parquet}
 
 
 class Reader:
-    """Reads files of sources; keeps the archives open that it has opened.
+    """Reads files of sources; archives stay open until ``close``.
 
     Args:
-        paths: of the sources.
+        paths: of the sources, folders or zip files.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = list(paths)
-        self._folders = [path.is_dir() for path in paths]
-        self._archives: dict[Path, _Archive] = {}
+        self._sources = [(path, path.is_dir()) for path in paths]
+        self._archives: dict[Path, Any] = {}
 
     def read(self, source: int, name: str) -> bytes:
-        """The content of a file.
+        """Returns the content of the file ``name`` in source number ``source``.
 
         Raises:
-            OSError: it cannot be read, or not as its zip's checksum says, or is too large to be a picture.
+            OSError: the file cannot be read, does not match its checksum, or is too large to be a picture.
         """
-        path = self._paths[source]
-        archive, inside, kind = _find(path, name) if self._folders[source] else (path, name, _Zip)
-        if kind is None:
+        path, is_folder = self._sources[source]
+        archive, member, opener = _locate(path, name) if is_folder else (path, name, _Zip)
+        if opener is None:
             _refuse_giant(archive.stat().st_size)
             return archive.read_bytes()
         try:
             if archive not in self._archives:
-                self._archives[archive] = kind(archive)
-            return self._archives[archive].read(inside)
+                self._archives[archive] = opener(archive)
+            return self._archives[archive].read(member)
         except OSError:
             raise
-        except Exception as error:  # a bad checksum, a password, an unknown compression: zipfile has no common class
-            raise OSError(str(error)) from None
+        except Exception as error:  # checksum, password, unknown compression: zipfile has no common class
+            raise OSError(first_line(error)) from None
 
     def close(self) -> None:
         """Closes the archives."""
@@ -103,12 +86,12 @@ class Reader:
         self._archives.clear()
 
 
-def _find(folder: Path, name: str) -> tuple[Path, str, Callable[[Path], _Archive] | None]:
-    """Where a file of a folder is: the archive, its name in there and how to open that; or its own path, and None."""
-    for end in [place for place, letter in enumerate(name) if letter == "/"]:
-        kind = ARCHIVES.get(split_suffix(name[:end])[1].lower())
-        if kind and (folder / name[:end]).is_file():
-            return folder / name[:end], name[end + 1 :], kind
+def _locate(folder: Path, name: str) -> tuple[Path, str, Callable[[Path], Any] | None]:
+    """The archive that holds a file of a folder, its name in there and how to open it; or the file's own path and None."""
+    for end in [position for position, letter in enumerate(name) if letter == "/"]:
+        opener = ARCHIVES.get(split_suffix(name[:end])[1].lower())
+        if opener and (folder / name[:end]).is_file():
+            return folder / name[:end], name[end + 1 :], opener
     return folder / name, "", None
 
 

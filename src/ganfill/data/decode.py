@@ -1,4 +1,4 @@
-"""One file of any picture format becomes one square of uint8 RGB pixels, or a reason why not."""
+"""Decoding a picture file into a square of uint8 RGB pixels."""
 
 import math
 import warnings
@@ -10,24 +10,25 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ganfill.errors import UserError
+from ganfill.images.photo import scale_to_8_bits
 
 Crop = str | tuple[float, ...]
 
 FILTER = "lanczos"
-ORIENTATION, TURNED = 0x0112, range(2, 9)  # the EXIF tag; some cameras write 0 for "unknown"
+ORIENTATION, TURNED = 0x0112, range(2, 9)  # EXIF tag; some cameras write 0 for "unknown"
 OPAQUE = {"RGBA": "RGB", "RGBa": "RGB", "P": "RGB", "PA": "RGB", "LA": "L"}
-CALLED = {"P": "palette", "PA": "palette", "L": "grey", "LA": "grey", "1": "black and white"}
+MODE_NAMES = {"P": "palette", "PA": "palette", "L": "grey", "LA": "grey", "1": "black and white"}
 
 
 class Unusable(Exception):
-    """A file gives no picture. The message is ``kind`` or ``kind: details``."""
+    """The file cannot be decoded. The message is ``reason`` or ``reason: details``."""
 
 
 def parse_crop(word: str | Sequence[float]) -> Crop:
-    """Reads ``center``, ``none`` or a square box ``x0,y0,x1,y1`` in pixels, as a word or as four numbers.
+    """Parses ``center``, ``none`` or a square box ``x0,y0,x1,y1`` in pixels, as text or as four numbers.
 
     Raises:
-        UserError: it is none of these.
+        UserError: the value is none of these.
     """
     if word in ("center", "none"):
         return str(word)
@@ -37,27 +38,27 @@ def parse_crop(word: str | Sequence[float]) -> Crop:
     except (TypeError, ValueError):
         raise UserError(f"crop={word} is not known: use center, none or a box such as 20,40,160,180") from None
     if not (0 <= left < right and 0 <= top < bottom and math.isclose(right - left, bottom - top)):
-        raise UserError(f"crop={word} is no square box: give x0,y0,x1,y1 with x1 - x0 equal to y1 - y0")
+        raise UserError(f"crop={word} is not a square box: give x0,y0,x1,y1 with x1 - x0 equal to y1 - y0")
     return box
 
 
 def decode(data: bytes, resolution: int, crop: Crop) -> tuple[np.ndarray, str]:
-    """Decodes a file and scales its square down, antialiased, from full size.
+    """Decodes a file, crops a square and resizes it with antialiasing.
 
-    The EXIF orientation is applied, a colour profile is converted to sRGB, transparency is flattened on white, and an
-    animation gives its first frame. A picture that is RGB and of the right size already keeps every bit.
+    The EXIF orientation is applied, colour profiles are converted to sRGB, transparency is flattened on white, and an
+    animation yields its first frame. An RGB picture that has the right size keeps every bit.
 
     Args:
-        data: the file's content.
-        resolution: side R of the result in pixels.
-        crop: ``center`` takes the largest square in the middle, ``none`` the whole picture without keeping its
-            proportions, a box (x0, y0, x1, y1) those pixels.
+        data: content of the file.
+        resolution: side R of the result, in pixels.
+        crop: ``center`` for the largest centred square, ``none`` for the whole picture without keeping its proportions, or a
+            box (x0, y0, x1, y1).
 
     Returns:
-        uint8 (R, R, 3), and what was converted on the way (comma-separated; empty if nothing was).
+        Pixels, uint8 (R, R, 3), and a comma-separated list of conversions, empty if there were none.
 
     Raises:
-        Unusable: it is no picture, damaged, too large or smaller than the box.
+        Unusable: the file is not a picture, damaged, too large or smaller than the box.
     """
     if not data:
         raise Unusable("empty")
@@ -73,7 +74,7 @@ def decode(data: bytes, resolution: int, crop: Crop) -> tuple[np.ndarray, str]:
         raise Unusable("not a picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unusable(f"too large: {error}") from None
-    except Exception as error:  # the decoders' parsers raise nearly everything on damaged files
+    except Exception as error:  # decoders raise almost any exception on damaged files
         raise Unusable(f"damaged: {error}") from None
 
 
@@ -84,15 +85,14 @@ def _convert(picture: Image.Image, resolution: int, crop: Crop) -> tuple[np.ndar
         ImageOps.exif_transpose(picture, in_place=True)
         notes.append("turned upright")
     rgb = _to_rgb(picture, notes)
-    box = _place(rgb.size, crop)
+    box = _crop_box(rgb.size, crop)
     if max(box[2] - box[0], box[3] - box[1]) < resolution:
         notes.append("enlarged")
     small = rgb.resize((resolution, resolution), Image.Resampling.LANCZOS, box)
     return np.asarray(small), ", ".join(notes)
 
 
-def _place(size: tuple[int, int], crop: Crop) -> tuple[float, float, float, float]:
-    """The box that is kept of a picture of (width, height)."""
+def _crop_box(size: tuple[int, int], crop: Crop) -> tuple[float, float, float, float]:
     width, height = size
     if crop == "none":
         return 0, 0, width, height
@@ -112,14 +112,13 @@ def _to_rgb(picture: Image.Image, notes: list[str]) -> Image.Image:
         return picture
     if mode == "F":
         raise Unusable("floating-point pixels")
-    if mode.startswith("I"):  # Pillow clips 16 bits to 8 instead of scaling them
+    if mode.startswith("I"):
         notes.append("16-bit grey")
-        levels = np.asarray(picture).astype(np.float64).clip(0, 65535) / 257
-        return Image.fromarray(levels.round().astype(np.uint8)).convert("RGB")
+        return scale_to_8_bits(picture).convert("RGB")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     colours = picture.convert(OPAQUE[mode]) if mode in OPAQUE else picture
     if mode not in ("RGB", "RGBA"):
-        notes.append(CALLED.get(mode, mode))
+        notes.append(MODE_NAMES.get(mode, mode))
     colours = _to_srgb(colours, profile, notes).convert("RGB")
     if alpha is None or alpha.getextrema() == (255, 255):
         return colours
@@ -134,7 +133,7 @@ def _to_srgb(colours: Image.Image, profile: bytes | None, notes: list[str]) -> I
         return colours
     try:
         transform = _find_transform(profile, colours.mode)
-    except (ImageCms.PyCMSError, OSError):  # damaged, or a profile for another number of channels
+    except (ImageCms.PyCMSError, OSError):  # damaged profile, or one for another number of channels
         notes.append("unusable colour profile ignored")
         return colours
     if transform is None:
@@ -145,7 +144,7 @@ def _to_srgb(colours: Image.Image, profile: bytes | None, notes: list[str]) -> I
 
 @lru_cache(maxsize=16)
 def _find_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform from a profile to sRGB; None if it says that it is sRGB."""
+    """Returns the transform from a profile to sRGB, or None if the profile is sRGB."""
     source = ImageCms.getOpenProfile(BytesIO(profile))
     if "srgb" in ImageCms.getProfileDescription(source).lower():
         return None

@@ -1,4 +1,4 @@
-"""Decoding on all cores: files in, pixels and their checksums out, in order."""
+"""Decodes picture files on all cores, in order."""
 
 import hashlib
 import multiprocessing
@@ -17,11 +17,11 @@ import numpy as np
 from ganfill.data.archives import Reader
 from ganfill.data.decode import Crop, Unusable, decode
 
-AHEAD = 4  # tasks a worker, so that none waits for the writer
+AHEAD = 4  # tasks for each worker, so that none waits for the writer
 
 
 class File(NamedTuple):
-    """A file of a source and what the split says of it."""
+    """A file of a source, with its id and split; the split is None if the split rule does not know it."""
 
     source: int
     name: str
@@ -30,41 +30,41 @@ class File(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a file gave: a row of its task's pixels, uint8 (K, R, R, 3), or None and the reason."""
+    """The result for a file: its row in the pixels of its task, with conversions as remark; or None, with the reason."""
 
     row: int | None
     sha256: str
     remark: str
 
 
-Task = tuple[range, list[tuple[int, File]]]  # all files of a chunk, and those that are to be decoded
-Result = tuple[np.ndarray, dict[int, Decoded]]
+Task = tuple[range, list[tuple[int, File]]]  # all files of a chunk, and the files to decode
+Result = tuple[np.ndarray, dict[int, Decoded]]  # pixels, uint8 (K, R, R, 3), and a result for each file
 
 
 def decode_all(
     tasks: Iterable[Task], paths: list[Path], resolution: int, crop: Crop, workers: int
 ) -> Iterator[tuple[range, Result]]:
-    """Decodes task after task and yields the results in their order.
+    """Decodes task after task and yields the results in the same order.
 
     Args:
-        tasks: asked for one by one, a few ahead of the results.
+        tasks: consumed lazily, a few ahead of the results.
         paths: of the sources.
         resolution: side R of the pictures.
-        crop: see ``ganfill.data.decode``.
-        workers: processes to use; fewer than two decode here, in this process.
+        crop: as in ``ganfill.data.decode``.
+        workers: number of processes; below two, this process decodes.
     """
     if workers < 2:
         with closing(Reader(paths)) as reader:
-            decoder = _Decoder(reader, resolution, crop)
-            yield from ((chunk, decoder(files)) for chunk, files in tasks)
+            for chunk, files in tasks:
+                yield chunk, decode_files(reader, files, resolution, crop)
         return
-    # Forking a process that has threads, as torch's do, can hang the child.
+    # Forking a process that has threads, as torch does, can hang the child.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (paths, resolution, crop))
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (paths,))
     running: deque[tuple[range, Any]] = deque()
     try:
         for chunk, files in tasks:
-            running.append((chunk, pool.submit(_work, files)))
+            running.append((chunk, pool.submit(_work, files, resolution, crop)))
             if len(running) >= AHEAD * workers:
                 done, future = running.popleft()
                 yield done, future.result()
@@ -74,47 +74,40 @@ def decode_all(
         pool.shutdown(cancel_futures=True)
 
 
-class _Decoder:
-    """Decodes files of the sources."""
-
-    def __init__(self, reader: Reader, resolution: int, crop: Crop) -> None:
-        self._reader, self._resolution, self._crop = reader, resolution, crop
-
-    def __call__(self, files: list[tuple[int, File]]) -> Result:
-        room = np.empty((len(files), self._resolution, self._resolution, 3), np.uint8)
-        found: dict[int, Decoded] = {}
-        used = 0
-        for number, file in files:
-            found[number] = self._decode(file, room[used], used)
-            used += found[number].row is not None
-        return room[:used], found
-
-    def _decode(self, file: File, pixels: np.ndarray, row: int) -> Decoded:
+def decode_files(reader: Reader, files: list[tuple[int, File]], resolution: int, crop: Crop) -> Result:
+    """Decodes the numbered files of one task."""
+    pixels = np.empty((len(files), resolution, resolution, 3), np.uint8)
+    results: dict[int, Decoded] = {}
+    used = 0
+    for number, file in files:
         try:
-            content = self._reader.read(file.source, file.name)
-            pixels[:], remark = decode(content, self._resolution, self._crop)
+            pixels[used], remark = decode(reader.read(file.source, file.name), resolution, crop)
         except Unusable as error:
-            return Decoded(None, "", str(error))
+            results[number] = Decoded(None, "", str(error))
         except OSError as error:
-            return Decoded(None, "", f"unreadable: {error.strerror or error}")
-        return Decoded(row, hashlib.sha256(pixels.data).hexdigest(), remark)
+            results[number] = Decoded(None, "", f"unreadable: {error.strerror or error}")
+        else:
+            results[number] = Decoded(used, hashlib.sha256(pixels[used].data).hexdigest(), remark)
+            used += 1
+    return pixels[:used], results
 
 
-_worker: list[_Decoder] = []  # in a worker process: its decoder
+_reader: Reader  # in a worker process
 
 
-def _start_worker(paths: list[Path], resolution: int, crop: Crop) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends the pool
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker.append(_Decoder(Reader(paths), resolution, crop))
+def _start_worker(paths: list[Path]) -> None:
+    global _reader
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and ends the pool
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    _reader = Reader(paths)
 
 
-def _end_with_parent() -> None:
-    """Ends this worker when its parent is killed, which it would wait for otherwise."""
+def _exit_with_parent() -> None:
+    """Ends this worker if its parent is killed; otherwise it would wait forever."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
-def _work(files: list[tuple[int, File]]) -> Result:
-    return _worker[0](files)
+def _work(files: list[tuple[int, File]], resolution: int, crop: Crop) -> Result:
+    return decode_files(_reader, files, resolution, crop)

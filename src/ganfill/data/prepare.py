@@ -1,4 +1,4 @@
-"""Pictures of any kind and size become an image store: decoded once, on all cores, split for good."""
+"""Preparing an image store: decode pictures once, on all cores, and split them."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from ganfill.data.store import FORMAT, INDEX, UNFINISHED, ImageStore
 from ganfill.data.unfinished import Progress, Unfinished, refuse_others
 from ganfill.errors import UserError
 
-CHUNK = 64  # files decoded as one task and vouched for by one line of the journal
+CHUNK = 64  # files in a task, and in a line of the journal
 
 
 def prepare(
@@ -31,31 +31,31 @@ def prepare(
     crop: str | Sequence[float] = "center",
     split: str = "auto",
 ) -> ImageStore:
-    """Makes an image store in ``out``, continues an unfinished one, or opens the finished one.
+    """Makes an image store in ``out``, continues an unfinished one, or opens a finished one.
 
-    Pictures stand in the order of the sources, and of their paths inside each. An interrupted run leaves what it has
-    done; the result is the same, byte for byte, however often it was interrupted.
+    Pictures are ordered by source, then by path. An interrupted run can be continued; the result is the same, byte for
+    byte, however often it was interrupted.
 
     Args:
-        sources: folders, searched at any depth, zip files and names of data sets on Hugging Face (``hf://datasets/...``).
-        out: the store's directory.
-        resolution: side R of the stored pictures in pixels.
-        limit: at most so many training pictures, the first ones; test pictures are all kept. None for all.
-        crop: ``center``, ``none`` or a square box, see ``ganfill.data.decode``.
-        split: which pictures are for testing, see ``ganfill.data.splits``.
+        sources: folders of any depth, zip files and data sets on Hugging Face (``hf://datasets/...``).
+        out: directory of the store.
+        resolution: side R of the stored pictures, in pixels.
+        limit: maximum number of training pictures, taken from the start; None for all. Test pictures are all kept.
+        crop: ``center``, ``none`` or a square box; see ``ganfill.data.decode``.
+        split: which pictures are for testing; see ``ganfill.data.splits``.
 
     Raises:
         UserError: a source, the crop or the split cannot be used, no picture is left, or ``out`` holds another store.
     """
     if not 4 <= resolution <= 2048 or (limit is not None and limit < 1):
         raise UserError(f"resolution={resolution} limit={limit}: give a resolution from 4 to 2048 and a limit above 0")
-    place = parse_crop(crop)
+    box = parse_crop(crop)
     opened = open_sources(sources, leave_out=out)
     settings = {
         "format": FORMAT,
         "resolution": resolution,
         "filter": FILTER,
-        "crop": place if isinstance(place, str) else list(place),
+        "crop": box if isinstance(box, str) else list(box),
         "split": identify(split),
         "limit": limit,
         "source": [{"name": source.name, "label": source.label, "digest": source.digest} for source in opened],
@@ -63,22 +63,24 @@ def prepare(
     if (out / INDEX).exists():
         store = ImageStore.open(out)
         refuse_others(out, store.index, settings)
-        shutil.rmtree(out / UNFINISHED, ignore_errors=True)  # the last step of a run that was cut off in it
+        shutil.rmtree(out / UNFINISHED, ignore_errors=True)  # left by a run that was interrupted in its last step
         return store
     files = list_files(opened, split)
     with Unfinished(out, settings, resolution) as unfinished:
-        _add_all(unfinished, files, [source.path for source in opened], resolution, place, limit)
+        _add_all(unfinished, files, [source.path for source in opened], resolution, box, limit)
         if not unfinished.progress.pictures:
             unfinished.discard()
             reasons = Counter(reason.split(":")[0] for _, reason in unfinished.progress.skipped)
-            told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "there are no files"
-            raise UserError(f"source={','.join(map(str, sources))} gives no picture ({told}): give other sources")
+            summary = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "there are no files"
+            raise UserError(
+                f"source={','.join(map(str, sources))} contains no usable picture ({summary}): give other sources"
+            )
         unfinished.finish(_describe(settings, files, unfinished.progress, opened))
     return ImageStore.open(out)
 
 
 def list_files(sources: Sequence[Source], split: str) -> list[File]:
-    """All files of all sources in their order, each with an id of its own."""
+    """Returns all files of all sources in order, with unique ids."""
     files: list[File] = []
     for number, (source, rule) in enumerate(zip(sources, choose_rules(split, sources), strict=True)):
         bare = {name: split_suffix(name)[0] for name in source.files}
@@ -92,7 +94,7 @@ def list_files(sources: Sequence[Source], split: str) -> list[File]:
 def _add_all(
     unfinished: Unfinished, files: list[File], paths: list[Path], resolution: int, crop: Crop, limit: int | None
 ) -> None:
-    """Decodes what is left of ``files`` and appends it."""
+    """Decodes the remaining files and appends them."""
     progress = unfinished.progress
     first = {sha256: file for file, sha256 in progress.pictures}
     training = sum(files[file].split == "train" for file, _ in progress.pictures)
@@ -113,7 +115,7 @@ def _add_all(
             for number in chunk:
                 file = files[number]
                 if file.split is None:
-                    later.skipped.append((number, "its name is no FFHQ id"))
+                    later.skipped.append((number, "its name is not an FFHQ id"))
                 elif not full(file):
                     picture = decoded[number]
                     if picture.row is None:
@@ -132,9 +134,9 @@ def _add_all(
 
 
 def _describe(settings: dict[str, Any], files: list[File], progress: Progress, sources: Sequence[Source]) -> str:
-    """The text of ``index.json``."""
+    """Returns the text of ``index.json``."""
 
-    def told(remarks: list[tuple[int, str]]) -> list[dict[str, str]]:
+    def entries(remarks: list[tuple[int, str]]) -> list[dict[str, str]]:
         return [{"file": f"{sources[files[n].source].label}/{files[n].name}", "reason": why} for n, why in remarks]
 
     pictures = [
@@ -142,16 +144,16 @@ def _describe(settings: dict[str, Any], files: list[File], progress: Progress, s
         for n, sha256 in progress.pictures
     ]
     content = settings | {
-        "skipped": told(progress.skipped),
-        "converted": told(progress.converted),
+        "skipped": entries(progress.skipped),
+        "converted": entries(progress.converted),
         "pictures": pictures,
     }
-    # One picture a line: readable, and small enough for a hundred thousand.
+    # One picture on each line is readable and stays small for a hundred thousand pictures.
     lines = [f' "{key}": {json.dumps(value)}' for key, value in content.items() if key != "pictures"]
     rows = ",\n  ".join(json.dumps(picture) for picture in pictures)
     return "{\n" + ",\n".join(lines) + ',\n "pictures": [\n  ' + rows + "\n ]\n}\n"
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Returns the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Which pictures are kept for testing: a rule on names, so that a test picture is never trained on."""
+"""Training and test splits: rules on file names, so that a test picture is never trained on."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ NAMES = ("auto", "ffhq", "hash", "test")
 
 
 def identify(split: str) -> str:
-    """What stands for a split in an index: its name, or the sha256 of its file's content.
+    """Returns the identity of a split for ``index.json``: its name, or the SHA-256 of its file.
 
     Raises:
         UserError: there is no such split.
@@ -31,13 +31,13 @@ def identify(split: str) -> str:
 
 
 def choose_rules(split: str, sources: Sequence[Source]) -> list[Rule]:
-    """One rule a source, from a path inside it to ``train`` or ``test``, or None if the rule does not know the picture.
+    """Returns a rule for each source: path inside the source -> ``train``, ``test``, or None if the rule rejects the file.
 
     Args:
-        split: ``ffhq`` (ids below 60000 train), ``hash`` (about a tenth test), ``test`` (all test), ``auto`` (for each
-            source ``ffhq`` if all its pictures are called by five digits, else ``hash``), or a JSON file
+        split: ``ffhq`` (ids below 60000 train), ``hash`` (about a tenth test), ``test`` (all test), ``auto`` (``ffhq`` for
+            a source whose pictures are all named by five digits, otherwise ``hash``), or a JSON file
             ``{name of source: {"test_files": [names]}}``.
-        sources: what is to be split.
+        sources: sources to split.
 
     Raises:
         UserError: there is no such split, or the file does not name a source.
@@ -51,7 +51,7 @@ def choose_rules(split: str, sources: Sequence[Source]) -> list[Rule]:
 
 
 def by_ffhq_id(name: str) -> str | None:
-    """FFHQ's own split: the first 60,000 pictures train, the others test."""
+    """FFHQ's official split: the first 60,000 pictures are for training."""
     stem = _stem(name)
     if not (stem.isascii() and stem.isdigit()):
         return None
@@ -59,7 +59,7 @@ def by_ffhq_id(name: str) -> str | None:
 
 
 def by_hash(name: str) -> str:
-    """About a tenth test, by the path without its suffix; more pictures in a source change nothing for the others."""
+    """Puts about a tenth into ``test`` by a hash of the path without suffix; adding pictures moves no others."""
     digest = hashlib.blake2b(split_suffix(name)[0].encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return "test" if int.from_bytes(digest, "big") < HASHED_TEST * 2**64 else "train"
 
@@ -92,7 +92,7 @@ def _from_file(path: str, source: Source) -> Rule:
         tests = {str(name) for name in entry["test_files"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         form = '{"folder or zip": {"test_files": ["name", ...]}}'
-        raise UserError(f"split={path} has not the form {form}: correct it") from None
+        raise UserError(f"split={path} does not have the form {form}: correct it") from None
     present = set(source.files) | {PurePosixPath(name).name for name in source.files}
     if missing := tests - present:
         log.warning(

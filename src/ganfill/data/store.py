@@ -1,4 +1,4 @@
-"""The image store: a directory of pictures that are decoded, square, of one size and split for good."""
+"""The image store: a directory of decoded square pictures of one size, with a fixed split."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ IMAGES, INDEX, UNFINISHED = "images.npy", "index.json", ".partial"
 
 @dataclass(frozen=True)
 class ImageStore:
-    """What ``ganfill prepare`` makes: ``images.npy`` and ``index.json``.
+    """The output of ``ganfill prepare``: ``images.npy`` and ``index.json``.
 
     Attributes:
         path: the directory.
         images: uint8 (N, H, W, 3), a read-only memmap; H = W = ``resolution``.
-        index: the content of ``index.json``: how the pictures were made, and id, sha256, split and source of each.
-        digest: sha256 of the bytes of ``index.json``, which holds a sha256 of every picture.
+        index: content of ``index.json``: the settings, and id, SHA-256, split and source of each picture.
+        digest: SHA-256 of ``index.json``, which contains a SHA-256 of every picture.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class ImageStore:
         """Opens a finished store.
 
         Raises:
-            UserError: there is none, or it is unfinished, foreign or damaged.
+            UserError: there is no store, or it is unfinished, from another program, or damaged.
         """
         try:
             content = (path / INDEX).read_bytes()
@@ -53,7 +53,7 @@ class ImageStore:
                 raise ValueError(f"{IMAGES} holds {images.dtype} {images.shape}, {INDEX} says uint8 {shape}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise UserError(f"{path} is no sound image store ({reason}): delete it and prepare it again") from None
+            raise UserError(f"{path} is not an intact image store ({reason}): delete it and prepare it again") from None
         return cls(path, images, index, hashlib.sha256(content).hexdigest())
 
     @property
@@ -63,7 +63,7 @@ class ImageStore:
 
     @cached_property
     def ids(self) -> list[str]:
-        """Names of the pictures, such as ``ffhq64/01000``, no two alike."""
+        """Unique names of the pictures, such as ``ffhq64/01000``."""
         return [picture["id"] for picture in self.index["pictures"]]
 
     @cached_property
@@ -72,13 +72,13 @@ class ImageStore:
         return [picture["split"] for picture in self.index["pictures"]]
 
     def rows(self, split: str) -> np.ndarray:
-        """The rows of ``images`` that belong to ``train`` or ``test``; int64 (M,), ascending."""
+        """Returns the rows of ``images`` in split ``train`` or ``test``; int64 (M,), ascending."""
         return np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
 
 
 def _explain_missing(path: Path) -> str:
     if (path / UNFINISHED).is_dir():
-        return f"{path} is an unfinished image store: give the same ganfill prepare command again, it continues"
+        return f"{path} is an unfinished image store: run the same ganfill prepare command again to continue"
     return (
         f"{path} holds no prepared pictures. FFHQ is at https://github.com/NVlabs/ffhq-dataset: download "
         "thumbnails128x128 (2 GB) or images1024x1024 (89 GB), as a folder or as a zip, then run "

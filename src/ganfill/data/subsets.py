@@ -1,4 +1,4 @@
-"""Which pictures are completed, and which ones results are compared with."""
+"""Fixed subsets of pictures: those to complete, and reference pictures for distances."""
 
 import hashlib
 from collections import Counter
@@ -23,9 +23,9 @@ class Pictures:
     """A fixed list of pictures.
 
     Attributes:
-        ids: their names.
+        ids: names of the pictures.
         images: uint8 (N, R, R, 3).
-        rows: of the store; none for the generator's.
+        rows: rows in the store; empty for generated pictures.
     """
 
     ids: list[str]
@@ -37,28 +37,28 @@ class Pictures:
 
     @property
     def digests(self) -> dict[str, str]:
-        """sha256 of the ids, one a line, and of the pixels."""
+        """SHA-256 of the ids, one on each line, and of the pixels."""
         return {"ids": sha256("\n".join(self.ids).encode()), "pixels": sha256(self.images)}
 
 
 def sha256(content: bytes | np.ndarray) -> str:
-    """64 hex digits."""
+    """Returns 64 hex digits."""
     data = np.ascontiguousarray(content).data if isinstance(content, np.ndarray) else content
     return hashlib.sha256(data).hexdigest()
 
 
 def choose(store: ImageStore, split: str, prefixes: Sequence[str], n: int, seed: int) -> Pictures:
-    """The first ``n`` of those whose ids begin with the first prefix, then with the second, ...; of all, by lot.
+    """Chooses up to ``n`` pictures: by id prefix, in the order of the prefixes, or at random without prefixes.
 
     Args:
-        store: where they are.
+        store: image store.
         split: ``test`` or ``train``.
-        prefixes: beginnings of ids; none for all, in an order shuffled by the seed.
-        n: how many at most.
-        seed: of the shuffle.
+        prefixes: prefixes of ids; empty for all pictures in random order.
+        n: maximum number of pictures.
+        seed: seed of the random order.
 
     Raises:
-        UserError: there is none.
+        UserError: no picture matches.
     """
     rows = store.rows(split)
     if prefixes:
@@ -68,28 +68,28 @@ def choose(store: ImageStore, split: str, prefixes: Sequence[str], n: int, seed:
         order = np.random.default_rng(seeding.derive_seed(seed, "pictures")).permutation(len(rows))
         chosen = list(rows[order[:n]])
     if not chosen:
-        said = f"pictures={','.join(prefixes)}" if prefixes else f"split={split}"
-        raise UserError(f"{said}: {store.path} has no such picture in split={split}: see the ids in its index.json")
+        choice = f"pictures={','.join(prefixes)}" if prefixes else f"split={split}"
+        raise UserError(f"{choice}: {store.path} has no such picture in split={split}: see the ids in its index.json")
     return _take(store, np.array(chosen))
 
 
 def generated(model: Model, n: int, seed: int) -> Pictures:
-    """Pictures drawn from the model itself, whose holes a perfect search fills exactly."""
+    """Draws pictures from the model itself; a perfect search fills their holes exactly."""
     z = model.latent.sample(n, seeding.generator(seed, "recovery")).to(model.device)
     with torch.no_grad():
-        found = [pixels.to_uint8(model.generator(part)).cpu().numpy() for part in z.split(64)]
-    return Pictures([f"generated/{i}" for i in range(n)], np.concatenate(found), np.zeros(0, np.int64))
+        parts = [pixels.to_uint8(model.generator(part)).cpu().numpy() for part in z.split(64)]
+    return Pictures([f"generated/{i}" for i in range(n)], np.concatenate(parts), np.zeros(0, np.int64))
 
 
 def training_rows(store: ImageStore, without: Pictures) -> np.ndarray:
-    """The rows that were there to train on, less those that are completed."""
+    """Returns the training rows of the store, without the pictures to complete."""
     return np.setdiff1d(store.rows("train"), without.rows)
 
 
 def reference(store: ImageStore, like: Pictures, seed: int) -> Pictures | None:
-    """Up to 5,000 training pictures with the mix of sources that ``like`` has; None where training has not all of them.
+    """Chooses up to 5,000 training pictures with the same mix of sources as ``like``; None if a source has none.
 
-    A picture's source is the first part of its id; the mix is kept to a picture, as far as the scarcest goes.
+    The source of a picture is the first part of its id. The scarcest source limits the number of pictures.
     """
     rows = training_rows(store, like)
     by_source: dict[str, list[int]] = {}

@@ -1,13 +1,13 @@
-"""Drawn faces: pictures with as much structure as a small GAN can learn in a minute."""
+"""Drawn faces: simple pictures that a small GAN learns in a minute."""
 
 import numpy as np
 import torch
 
 
 def draw_faces(n: int, resolution: int, generator: torch.Generator) -> np.ndarray:
-    """Draws ``n`` pictures uint8 (n, resolution, resolution, 3): an oval with eyes and a mouth before a plain ground.
+    """Draws ``n`` pictures uint8 (n, resolution, resolution, 3): an oval with eyes and a mouth on a plain background.
 
-    Place, size, turn, smile and colours vary, all drawn from ``generator``.
+    Position, size, smile and colours are random, drawn from ``generator``.
     """
     axis = torch.linspace(-1, 1, resolution)
     y, x = (grid.expand(n, -1, -1) for grid in torch.meshgrid(axis, axis, indexing="ij"))

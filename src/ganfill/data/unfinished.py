@@ -1,13 +1,14 @@
-"""The unfinished image store: pictures appended to an array, and a journal that says what they are.
+"""Unfinished image stores: an array that grows, and a journal that describes its pictures.
 
-A run that is cut off at any moment leaves both in ``.partial``; the next one takes them up after the last entry of
-the journal whose pictures are all there.
+An interrupted run leaves both in ``.partial``. The next run continues after the last journal entry whose pictures are
+complete.
 """
 
 import json
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,13 +24,13 @@ JOURNAL = "journal.jsonl"
 
 @dataclass
 class Progress:
-    """What became of the files up to ``position``; a line of the journal is one of these.
+    """Results for the files before ``position``. Each journal line stores one of these.
 
     Attributes:
-        position: the first file that is not dealt with.
-        pictures: (file, sha256 of its pixels) of each picture kept, in the order of the array.
-        skipped: (file, reason) of files that gave none.
-        converted: (file, what was converted) of pictures that were not plain RGB.
+        position: number of the first unprocessed file.
+        pictures: (file, sha256 of its pixels) of each stored picture, in array order.
+        skipped: (file, reason) of files without a usable picture.
+        converted: (file, conversions) of pictures that were not plain RGB.
     """
 
     position: int = 0
@@ -38,7 +39,7 @@ class Progress:
     converted: list[tuple[int, str]] = field(default_factory=list)
 
     def extend(self, later: "Progress") -> None:
-        """Adds what followed."""
+        """Appends later results."""
         self.position = later.position
         self.pictures += later.pictures
         self.skipped += later.skipped
@@ -46,30 +47,30 @@ class Progress:
 
 
 class Unfinished:
-    """Appends pictures to the store in ``out``, or continues it.
+    """Starts or continues the image store in ``out``.
 
     Args:
-        out: the store's directory.
-        settings: all that the result depends on, plain values.
-        resolution: side of the pictures.
+        out: directory of the store.
+        settings: everything that determines the result, as plain values.
+        resolution: side of the pictures, in pixels.
 
     Raises:
-        UserError: what is there was begun with other settings, or is not ganfill's.
+        UserError: ``out`` holds a store with other settings, or other files.
     """
 
     def __init__(self, out: Path, settings: dict[str, Any], resolution: int) -> None:
         self.out, self.resolution, self.progress = out, resolution, Progress()
-        self._place = out / UNFINISHED
-        images, journal = self._place / IMAGES, self._place / JOURNAL
+        self._partial = out / UNFINISHED
+        images, journal = self._partial / IMAGES, self._partial / JOURNAL
         if (out / IMAGES).exists():
             if images.exists() or not journal.exists():
-                raise UserError(f"{out / IMAGES} is not of an image store: give another out")
-            (out / IMAGES).replace(images)  # cut off between the array's renaming and the index
+                raise UserError(f"{out / IMAGES} does not belong to an image store: give another out")
+            (out / IMAGES).replace(images)  # interrupted between renaming the array and writing the index
         try:
-            self._place.mkdir(parents=True, exist_ok=True)
+            self._partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{out} cannot be made a directory ({error.strerror}): give another out") from None
-        images.touch()  # before the journal: a journal alone says that its array was renamed
+            raise UserError(f"{out} cannot be created ({error.strerror}): give another out") from None
+        images.touch()  # before the journal: a journal alone means that the array was renamed
         journal.touch()
         self._journal, self._images = journal.open("r+b"), images.open("r+b")
         try:
@@ -101,7 +102,7 @@ class Unfinished:
                         break
                     self.progress.extend(later)
             except (ValueError, TypeError, KeyError, AttributeError):
-                raise UserError(f"{self._place / JOURNAL} is damaged: delete {self._place} to begin anew") from None
+                raise UserError(f"{self._partial / JOURNAL} is damaged: delete {self._partial} to begin anew") from None
             sound += len(line)
         self._journal.seek(sound)
         self._journal.truncate()
@@ -113,25 +114,25 @@ class Unfinished:
         self._images.seek(0, 2)
 
     def add(self, pixels: np.ndarray, later: Progress) -> None:
-        """Appends pictures, uint8 (K, R, R, 3), and then the line that vouches for them."""
+        """Appends pictures, uint8 (K, R, R, 3), then the journal line that describes them."""
         self._images.write(np.ascontiguousarray(pixels).data)
         self._images.flush()
         self._write(vars(later))
         self.progress.extend(later)
 
     def finish(self, index: str) -> None:
-        """Turns what there is into a finished store; ``index.json`` comes last and vouches for the rest."""
+        """Finishes the store. ``index.json`` is written last: its presence means that the store is complete."""
         self._images.seek(0)
         self._images.write(self._header(len(self.progress.pictures)))
         self.close()
-        (self._place / IMAGES).replace(self.out / IMAGES)
+        (self._partial / IMAGES).replace(self.out / IMAGES)
         write_atomically(self.out / INDEX, index)
         self.discard()
 
     def discard(self) -> None:
-        """Deletes what is unfinished, and the directory if nothing else is in it."""
+        """Deletes the unfinished files, and the directory if it is empty."""
         self.close()
-        shutil.rmtree(self._place)
+        shutil.rmtree(self._partial)
         with suppress(OSError):
             self.out.rmdir()
 
@@ -145,14 +146,14 @@ class Unfinished:
         self._journal.flush()
 
     def _header(self, n: int) -> bytes:
-        """The beginning of ``images.npy`` for ``n`` pictures; numpy leaves room, so its length is that of any n."""
-        shape = (n, self.resolution, self.resolution, 3)
-        text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
-        return b"\x93NUMPY\x01\x00\x76\x00" + text.ljust(117).encode() + b"\n"
+        """Returns the header of ``images.npy`` for ``n`` pictures, which numpy pads to the same length for any n."""
+        header, shape = BytesIO(), (n, self.resolution, self.resolution, 3)
+        np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        return header.getvalue()
 
 
 def refuse_others(out: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raises ``UserError`` if a store was made, or begun, with other settings; names the keys that differ."""
+    """Raises ``UserError`` if a store has other settings; the message names the keys."""
     differing = [key for key in wanted if found.get(key) != wanted[key]]
     if not differing:
         return

@@ -1,6 +1,6 @@
-"""How an answer becomes a finished picture: each ``(filled, image, hole) -> picture``.
+"""Blends an answer into the hole of a picture: each ``(filled, image, hole) -> picture``.
 
-All three leave the known pixels as they are, bit for bit; they differ in what they put into the hole.
+Known pixels stay unchanged, bit for bit.
 """
 
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from scipy.sparse.linalg import cg, splu
 
 Blend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
-DIRECT = 50_000  # missing pixels; an exact solution for more takes many seconds and gigabytes
-POLISH = 60  # iterations of conjugate gradients after a guess from half the resolution
+DIRECT = 50_000  # missing pixels; a direct solution of larger systems takes many seconds and gigabytes
+ITERATIONS = 60  # of conjugate gradients, from an initial value at half the resolution
 
 
 @dataclass(frozen=True)
 class Paste:
-    """Puts the answer's pixels into the hole."""
+    """Copies the answer's pixels into the hole."""
 
     def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """Blends.
+        """Blends an answer.
 
         Args:
             filled: the answer, uint8 (H, W, 3).
-            image: the damaged picture, uint8 (H, W, 3); what its hole holds plays no part.
+            image: the damaged picture, uint8 (H, W, 3); the content of its hole is ignored.
             hole: bool (H, W), True where a pixel is missing.
 
         Returns:
@@ -37,16 +37,16 @@ class Paste:
 
 @dataclass(frozen=True)
 class Feather:
-    """Adds to the answer what it lacks at the nearest known pixel, fading to nothing inside the hole.
+    """Corrects the answer by its error at the nearest known pixel, fading out inside the hole.
 
     Args:
-        radius: in pixels from the hole's edge, where the correction has faded to 37 %.
+        radius: distance from the hole's edge, in pixels, at which the correction has faded to 37 %.
     """
 
     radius: float = 4.0
 
     def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """As ``Paste``."""
+        """Takes and returns the same as ``Paste``."""
         if hole.all() or not hole.any():
             return Paste()(filled, image, hole)
         distance: np.ndarray
@@ -60,12 +60,11 @@ class Feather:
 class Poisson:
     """Keeps the answer's gradients and meets the known pixels at the edge (Perez et al. 2003; Yeh et al., equation 7).
 
-    The unknowns are the hole's pixels alone. Where the hole reaches the picture's border, nothing is known beyond and
-    the gradient across it is left out, so any hole can be solved.
+    Only the hole's pixels are unknowns. Gradients across the picture's border are left out, so any hole can be solved.
     """
 
     def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """As ``Paste``; a picture without any known pixel keeps the answer."""
+        """Takes and returns the same as ``Paste``; a picture without known pixels gets the answer as it is."""
         if hole.all() or not hole.any():
             return Paste()(filled, image, hole)
         # With filled = picture - correction, equal gradients inside the hole make the correction harmonic there.
@@ -74,22 +73,22 @@ class Poisson:
 
 
 def _fill_harmonically(hole: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Continues known values (H, W, 3) into the hole, so that each pixel there is the mean of its neighbours."""
+    """Extends known values (H, W, 3) into the hole, so that each pixel there is the mean of its neighbours."""
     matrix, boundary = _laplace(hole, values)
     filled = values.copy()
     if len(boundary) <= DIRECT:
         symmetric = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
         filled[hole] = splu(matrix.tocsc(), **symmetric).solve(boundary)
         return filled
-    # What is harmonic is smooth: half the resolution gives all but the finest of it, and a few iterations the rest.
-    guess = _fill_harmonically(*_halve(hole, values)).repeat(2, 0).repeat(2, 1)[: hole.shape[0], : hole.shape[1]][hole]
+    # Harmonic functions are smooth: half the resolution gives all but the finest detail, a few iterations give the rest.
+    coarse = _fill_harmonically(*_halve(hole, values)).repeat(2, 0).repeat(2, 1)[: hole.shape[0], : hole.shape[1]][hole]
     for channel in range(3):
-        filled[hole, channel] = cg(matrix, boundary[:, channel], guess[:, channel], rtol=0, maxiter=POLISH)[0]
+        filled[hole, channel] = cg(matrix, boundary[:, channel], coarse[:, channel], rtol=0, maxiter=ITERATIONS)[0]
     return filled
 
 
 def _halve(hole: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Half the resolution: a pixel is known if one of its four is, and is the mean of those that are."""
+    """Half the resolution: a pixel is known if any of its four is, and is the mean of the known ones."""
     margins = [(0, length % 2) for length in hole.shape]
     known = np.pad(~hole, margins).astype(np.float64)[..., None]
     total = _sum_of_four(np.pad(values, [*margins, (0, 0)]) * known)

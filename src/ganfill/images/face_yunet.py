@@ -1,4 +1,4 @@
-"""Faces in a damaged photo, found by a landmark model that the user has: YuNet (Wu et al. 2023) as an ONNX file."""
+"""Finds faces in damaged photos with a landmark model of the user: YuNet (Wu et al. 2023) as an ONNX file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,30 +7,30 @@ import cv2
 import numpy as np
 
 from ganfill.errors import UserError
-from ganfill.images.face_cascade import KNOWN, Face, known_share, reduce
+from ganfill.images.face_cascade import Face, search
 from ganfill.images.rotated_square import Square
 
-LONGER = 640  # pixels of the photo's longer side while it is searched
-SCORE = 0.6  # that a face needs, 0 to 1
-VOTES = 12  # a face of such a score counts as sure
+LONGER = 640  # pixels of the photo's longer side during the search
+SCORE = 0.6  # minimum score of a face, 0 to 1
+VOTES = 12  # a face with that score counts as certain
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Finds faces by their eyes and mouths; more exactly than the cascade, and turned by any angle.
+    """Finds faces by their eyes and mouths, at any angle and more accurately than the cascade.
 
     Args:
         path: a YuNet model, as OpenCV's FaceDetectorYN takes it.
 
     Raises:
-        UserError: it cannot be read, or is no such model.
+        UserError: the file cannot be read, or is not such a model.
     """
 
     path: Path
 
     def __post_init__(self) -> None:
         try:
-            self._detect(np.zeros((320, 320, 3), np.uint8)) if self.path.is_file() else self.path.read_bytes()
+            self._detect(np.zeros((320, 320, 3), np.uint8), 1.0) if self.path.is_file() else self.path.read_bytes()
         except (cv2.error, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no face detector that OpenCV can run"
             raise UserError(
@@ -38,27 +38,24 @@ class Landmarks:
             ) from None
 
     def __call__(self, photo: np.ndarray, hole: np.ndarray) -> list[Face]:
-        """As ``find_faces``."""
-        if hole.all():
-            return []
-        factor = min(1.0, LONGER / max(hole.shape))
-        found = self._detect(reduce(photo, hole, factor))
-        squares = [to_square(row[4:14].reshape(5, 2) / factor) for row in found[(-found[:, 14]).argsort()]]
-        return [Face(square, VOTES) for square in squares if known_share(square, hole) >= KNOWN]
+        """Finds the faces of a photo, highest score first; takes the same arguments as ``find_faces``."""
+        return search(photo, hole, LONGER, self._detect)
 
-    def _detect(self, picture: np.ndarray) -> np.ndarray:
-        """Rows (n, 15) of box, five points and score in a picture, uint8 (H, W, 3)."""
+    def _detect(self, picture: np.ndarray, factor: float) -> list[Face]:
         height, width = picture.shape[:2]
         detector = cv2.FaceDetectorYN.create(str(self.path), "", (width, height), SCORE)
-        found = detector.detect(np.ascontiguousarray(picture[..., ::-1]))[1]  # it takes blue, green, red
-        return np.empty((0, 15), np.float32) if found is None else found
+        rows = detector.detect(np.ascontiguousarray(picture[..., ::-1]))[1]  # OpenCV takes BGR
+        if rows is None:
+            return []
+        rows = rows[(-rows[:, 14]).argsort()]  # each row: box, five points, score
+        return [Face(to_square(row[4:14].reshape(5, 2) / factor), VOTES) for row in rows]
 
 
 def to_square(points: np.ndarray) -> Square:
-    """The square that FFHQ cuts out (Karras et al. 2019, arXiv 1812.04948, as its data set's script does).
+    """The square crop of FFHQ (Karras et al. 2019, arXiv 1812.04948, as in the data set's script).
 
     Args:
-        points: (5, 2) x and y of two eyes, nose and two corners of the mouth, those on the picture's left first.
+        points: (5, 2) x and y of the eyes, the nose and the corners of the mouth; of each pair the picture's left first.
     """
     left, right, _, *mouth = points
     eyes, mouth = (left + right) / 2, np.mean(mouth, 0)

@@ -1,7 +1,7 @@
-"""Synthetic holes, seeded.
+"""Seeded synthetic holes.
 
 Every kind has the protocol ``(height, width, generator) -> hole``: a bool tensor (1, height, width), True where a pixel
-is missing. ``draw`` gives each picture a hole of its own that depends on its name, never on its neighbours in a batch.
+is missing. ``draw`` derives the hole of a picture from its name, never from its neighbours in a batch.
 """
 
 import math
@@ -46,14 +46,14 @@ def random(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def pattern(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """Irregular blobs over a quarter of the pixels, in the manner of context encoders (arXiv 1604.07379)."""
+    """Irregular blobs over a quarter of the pixels, as for context encoders (Pathak et al. 2016, arXiv 1604.07379)."""
     cells = torch.randn(1, 1, 7, 7, generator=generator)
     smooth = interpolate(cells, size=(height, width), mode="bicubic", align_corners=False)
     return _largest(smooth[0, 0], 0.25)
 
 
 def box(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """A rectangle anywhere, each side between a quarter and 60 % of the picture's."""
+    """A rectangle anywhere; each side is 25 to 60 % of the picture's."""
     tall = _integer(generator, math.ceil(height / 4), max(math.ceil(height / 4), height * 3 // 5))
     wide = _integer(generator, math.ceil(width / 4), max(math.ceil(width / 4), width * 3 // 5))
     top, begin = _integer(generator, 0, height - tall), _integer(generator, 0, width - wide)
@@ -61,7 +61,7 @@ def box(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def freeform(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """One to four brush strokes that turn as they go (Yu et al. 2019, arXiv 1806.03589, algorithm 1)."""
+    """One to four winding brush strokes (Yu et al. 2019, arXiv 1806.03589, algorithm 1)."""
     canvas = Image.new("1", (width, height))
     pen, size = ImageDraw.Draw(canvas), min(height, width)
     for _ in range(_integer(generator, 1, 4)):
@@ -83,7 +83,7 @@ KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (center, half, left, r
 
 
 def draw(kind: Kind, names: Iterable[str], height: int, width: int, seed: int = 0) -> torch.Tensor:
-    """One hole for each picture, a function of (seed, kind, name) alone.
+    """One hole for each picture, determined by (seed, kind, name).
 
     Returns:
         bool (N, 1, height, width).
@@ -99,14 +99,13 @@ def _rectangle(height: int, width: int, top: int, begin: int, bottom: int, end: 
 
 
 def _largest(values: torch.Tensor, share: float) -> torch.Tensor:
-    """Marks exactly the ``share`` of the pixels where ``values`` (H, W) are largest."""
+    """True at exactly the ``share`` of the pixels where ``values`` (H, W) are largest."""
     hole = torch.zeros(values.numel(), dtype=torch.bool)
     hole[values.flatten().argsort(descending=True, stable=True)[: round(share * values.numel())]] = True
     return hole.view(1, *values.shape)
 
 
 def _integer(generator: torch.Generator, low: int, high: int) -> int:
-    """Uniform among ``low`` to ``high``, both included."""
     return int(torch.randint(low, high + 1, (), generator=generator))
 
 

@@ -1,4 +1,4 @@
-"""Pictures as people have them: of any format, size and orientation, with transparency and colour profile."""
+"""Photos of any format, size and orientation, with transparency, colour profile and EXIF data."""
 
 import hashlib
 import warnings
@@ -17,13 +17,13 @@ from ganfill.errors import UserError
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture as people have it, turned upright.
+    """A picture turned upright.
 
     Attributes:
         pixels: uint8 (H, W, 3).
         alpha: uint8 (H, W), or None for a picture without transparency.
-        profile: its ICC profile, to be kept.
-        exif: its EXIF data, to be kept, less the orientation that is applied.
+        profile: ICC profile, or None.
+        exif: EXIF data without the orientation, or None.
     """
 
     pixels: np.ndarray
@@ -33,14 +33,14 @@ class Photo:
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
-        """Takes any Pillow picture; the EXIF orientation is applied, an animation gives its first frame."""
+        """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
         profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P", "PA") else None
         upright = ImageOps.exif_transpose(picture)
         exif = _exif(upright)
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
-        if upright.mode.startswith("I"):  # Pillow clips 16 bits to 8 instead of scaling them
-            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) / 257).round().astype(np.uint8))
+        if upright.mode.startswith("I"):
+            upright = scale_to_8_bits(upright)
         if not upright.has_transparency_data:
             return cls(np.array(upright.convert("RGB")), None, profile, exif)
         rgba = np.array(upright.convert("RGBA"))
@@ -51,28 +51,28 @@ class Photo:
         """Reads a file.
 
         Raises:
-            UserError: it is no picture, damaged, of floating-point pixels, or larger than Pillow deems safe.
+            UserError: the file is not a picture, is damaged, has floating-point pixels, or exceeds Pillow's size limit.
         """
         with opened(path, str(path)) as picture:
             return cls.of(picture)
 
     @property
     def digest(self) -> str:
-        """The name of a picture that has no other: SHA-256 of its pixels, 64 hex digits."""
+        """SHA-256 of the pixels, 64 hex digits; the name of a picture without a file name."""
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
 
 @contextmanager
 def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
-    """A picture file whose pixels are yet to be decoded, which the block may do.
+    """Opens a picture file; errors of decoding inside the block are converted as well.
 
     Args:
         file: path or open file.
         name: for the message.
-        formats: that are known, in Pillow's words; all of Pillow's unless given.
+        formats: accepted formats, by Pillow's names; all by default.
 
     Raises:
-        UserError: it is no picture, damaged, or larger than Pillow deems safe, be it found out in the block.
+        UserError: the file is not a picture, is damaged, or exceeds Pillow's size limit.
     """
     try:
         with warnings.catch_warnings():
@@ -84,8 +84,13 @@ def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = N
         raise UserError(f"{name} cannot be read ({reason}): replace it or leave it out") from error
 
 
+def scale_to_8_bits(picture: Image.Image) -> Image.Image:
+    """Scales 16-bit grey to 8 bits, which Pillow's own conversion would clip."""
+    return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
+
+
 def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarray:
-    """Gives a finished picture the transparency of its photo, but for the hole: uint8 (H, W, 4), or 3 if all is opaque."""
+    """Adds the photo's transparency outside the hole: uint8 (H, W, 4), or (H, W, 3) if everything is opaque."""
     if photo.alpha is None:
         return picture
     alpha = np.where(hole, np.uint8(255), photo.alpha)
@@ -93,7 +98,7 @@ def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarra
 
 
 def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
-    """A finished picture as the content of a PNG file, with the transparency, colour profile and EXIF data of its photo."""
+    """The content of a PNG file of a finished picture, with its photo's transparency, colour profile and EXIF data."""
     file = BytesIO()
     image = Image.fromarray(with_alpha(picture, photo, hole))
     image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif)
@@ -101,25 +106,24 @@ def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
 
 
 def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Gives a hole another size; each pixel takes the value of the one its centre falls into."""
+    """Resizes a hole; each pixel takes the value of the pixel that its center falls into."""
     rows, columns = (bins(length, small) for length, small in zip((height, width), hole.shape, strict=True))
     return hole[rows[:, None], columns[None, :]]
 
 
 def has_picture_suffix(path: Path) -> bool:
-    """True if the file's name ends like those of a format that can be read."""
+    """True if the suffix belongs to a picture format that Pillow reads."""
     return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
 
 
 def bins(length: int, resolution: int) -> np.ndarray:
-    """For each of ``length`` pixels, the one of ``resolution`` pixels that its centre falls into."""
+    """For each of ``length`` pixels, the index of the one of ``resolution`` pixels that its center falls into."""
     return ((2 * np.arange(length) + 1) * resolution) // (2 * length)
 
 
 def _exif(picture: Image.Image) -> bytes | None:
-    """The EXIF data of an upright picture, if it has any that can be written."""
     exif = picture.getexif()
     try:
         return exif.tobytes() if exif else None
-    except Exception:  # entries of types that their tags do not have; the picture is worth more than they are
+    except Exception:  # entries of the wrong type; the picture matters more
         return None

@@ -1,10 +1,10 @@
-"""The two forms of a picture: float32 NCHW in [-1, 1] inside, uint8 NHWC at the borders."""
+"""Conversion between the two forms of pictures: float32 NCHW in [-1, 1] for networks, uint8 NHWC for files."""
 
 import torch
 
 
 def to_float(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 (..., H, W, 3) -> float32 (..., 3, H, W) in [-1, 1]; a batch comes out in channels-last memory."""
+    """uint8 (..., H, W, 3) -> float32 (..., 3, H, W) in [-1, 1]; a batch has channels-last memory."""
     return pixels.movedim(-1, -3).float().div_(127.5).sub_(1)
 
 

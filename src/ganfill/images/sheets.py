@@ -1,4 +1,4 @@
-"""Figures made of pictures, with Pillow alone. Pictures are uint8 (H, W, 3) arrays; figures are Pillow pictures."""
+"""Contact sheets and picture files. Pictures are uint8 (H, W, 3) arrays; sheets are Pillow images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,23 +20,12 @@ def damaged(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.where(hole[..., None], np.uint8(MISSING), picture)
 
 
-def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), side: int = 192) -> Image.Image:
-    """Pictures side by side, each fitted into a square, with a caption above if given.
-
-    Args:
-        pictures: uint8 (H, W, 3), of any sizes.
-        captions: one for each picture, or none at all.
-        side: of the square, in pixels.
-    """
-    return grid([pictures], captions, side)
-
-
 def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), side: int = 128) -> Image.Image:
     """A contact sheet.
 
     Args:
         rows: pictures, uint8 (H, W, 3); rows may differ in length.
-        captions: of the columns, or none at all.
+        captions: of the columns, or none.
         side: of the square each picture is fitted into, in pixels.
     """
     columns = max((len(row) for row in rows), default=0)
@@ -57,33 +46,31 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), sid
 
 
 def captioned(rows: Sequence[tuple[str, Sequence[np.ndarray]]], side: int = 128) -> Image.Image:
-    """A contact sheet whose rows have a caption each, above them; a caption that is too long for the sheet is cut.
+    """A contact sheet with a caption above each row; captions that are wider than the sheet are cut.
 
     Args:
-        rows: caption and pictures, uint8 (H, W, 3), of each; a row may have no pictures.
+        rows: (caption, pictures) of each row; pictures are uint8 (H, W, 3) and may be none.
         side: of the square each picture is fitted into, in pixels.
     """
     font = ImageFont.load_default(13)
-    strips = [(caption, strip(pictures, side=side)) for caption, pictures in rows]
-    narrow = max((picture.width for _, picture in strips), default=0)
-    width = max(narrow, 8 * side)
-    heights = [
-        CAPTION + (picture.height if pictures else 0) for (_, pictures), (_, picture) in zip(rows, strips, strict=True)
-    ]
-    sheet = Image.new("RGB", (width, GAP + sum(heights)), PAPER)
+    strips = [grid([pictures], side=side) if pictures else None for _, pictures in rows]
+    width = max([8 * side, *(strip.width for strip in strips if strip)])
+    height = sum(CAPTION + (strip.height if strip else 0) for strip in strips)
+    sheet = Image.new("RGB", (width, GAP + height), PAPER)
     pen, top = ImageDraw.Draw(sheet), 0
-    for (caption, picture), height in zip(strips, heights, strict=True):
+    for (caption, _), strip in zip(rows, strips, strict=True):
         while pen.textlength(caption, font) > width - 2 * GAP:
             caption = f"{caption[:-2]}…"
         pen.text((GAP, top + CAPTION / 2), caption, INK, font, anchor="lm")
-        if height > CAPTION:
-            sheet.paste(picture, (0, top + CAPTION))
-        top += height
+        top += CAPTION
+        if strip:
+            sheet.paste(strip, (0, top))
+            top += strip.height
     return sheet
 
 
 def fit(picture: np.ndarray, side: int) -> Image.Image:
-    """The picture as large as a square allows; small ones are enlarged by whole pixels, so that what is seen is true."""
+    """The picture scaled to fit a square; small pictures are enlarged by whole pixels, without interpolation."""
     image = Image.fromarray(picture)
     longer = max(image.size)
     if longer <= side:
@@ -93,22 +80,22 @@ def fit(picture: np.ndarray, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def read(path: Path, told: str, problems: list[str]) -> Image.Image | None:
-    """The picture of a file in RGB; None if it cannot be read, about which ``problems`` gets a line that says ``told``."""
+def read(path: Path, label: str, problems: list[str]) -> Image.Image | None:
+    """The RGB picture of a file; if it cannot be read, None, and ``problems`` gets a line that names ``label``."""
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        problems.append(f"{told} is no readable picture: it is left out")
+        problems.append(f"{label} cannot be read as a picture: it is left out")
         return None
 
 
 def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> None:
-    """Writes a picture file whole or not at all; its directory is made if need be.
+    """Writes a picture file atomically; creates its directory.
 
     Args:
         picture: uint8 (H, W, 3), or a Pillow picture.
-        path: the suffix names the format.
+        path: its suffix selects the format.
         options: of Pillow's ``save``, such as ``icc_profile``.
     """
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
@@ -117,13 +104,13 @@ def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> No
 
 
 def save_gif(frames: Sequence[np.ndarray], path: Path, side: int = 256, milliseconds: int = 80) -> None:
-    """Writes an endless animation that rests on its last frame.
+    """Writes a looping animation that pauses on its last frame.
 
     Args:
-        frames: uint8 (H, W, 3), all of one size; at least one.
+        frames: at least one, uint8 (H, W, 3), all of one size.
         path: ends in ``.gif``.
         side: of the square each frame is fitted into.
-        milliseconds: each frame is shown; the last one twenty times as long.
+        milliseconds: duration of a frame; the last one is shown twenty times as long.
     """
     first, *others = (fit(frame, side) for frame in frames)
     durations = [milliseconds] * len(others) + [20 * milliseconds]

@@ -1,4 +1,4 @@
-"""Means over pictures, with intervals."""
+"""Means over pictures with bootstrap intervals."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,10 +13,10 @@ class Mean:
     """A mean over pictures.
 
     Attributes:
-        mean: of those pictures that have the figure; NaN if none has.
-        low: where its 95 % bootstrap interval begins; NaN for fewer than two pictures.
-        high: where it ends.
-        n: how many pictures have the figure.
+        mean: over the pictures that have a value; NaN if there are none.
+        low: lower end of the 95 % bootstrap interval; NaN for fewer than two pictures.
+        high: upper end.
+        n: number of pictures that have a value.
     """
 
     mean: float
@@ -26,9 +26,9 @@ class Mean:
 
 
 def mean(values: np.ndarray, seed: int = 0) -> Mean:
-    """The mean of a figure over pictures (N,), with its 95 % percentile bootstrap interval; NaN are left out.
+    """Mean of values (N,) with its 95 % percentile bootstrap interval; NaN values are left out.
 
-    Equal seeds and lengths draw the same pictures. For a comparison give the differences, picture by picture.
+    Equal seeds and lengths draw the same pictures. To compare two methods, pass the differences picture by picture.
     """
     values = values[~np.isnan(values)]
     if not len(values):
@@ -41,5 +41,5 @@ def mean(values: np.ndarray, seed: int = 0) -> Mean:
 
 @lru_cache(maxsize=2)
 def _draws(n: int, seed: int) -> np.ndarray:
-    """How often each of n pictures comes in each draw of n with replacement: float (DRAWS, n)."""
+    """Counts of each of n pictures in each draw of n with replacement: float (DRAWS, n)."""
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), DRAWS).astype(np.float64)

@@ -1,4 +1,4 @@
-"""When the game is lost: a generator that no longer learns, or draws ever the same, told from what was measured."""
+"""Signs of a failed training: a generator that no longer learns, or draws nearly the same picture from every z."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ import numpy as np
 
 IN_A_ROW = 5  # measurements that are averaged
 GAP = 5.0  # between real and fake logits
-GRADIENT = 1e-3  # norm of the generator's; healthy trainings of ours stay above 1, stalled ones below 1e-4
-DIVERSITY = 0.4  # relative to real pictures
+GRADIENT = 1e-3  # norm of the generator's gradient; above 1 in healthy trainings of ours, below 1e-4 in stalled ones
+MIN_DIVERSITY = 0.4  # relative to real pictures
 PATIENCE_KIMG = 20.0  # a healthy DCGAN passes 0.4 at 20 kimg
 RISING = 1.1
 GAME = ("logit_real", "logit_fake", "gradient_g")
 
 
 def has_stalled(game: Sequence[tuple[float, float, float]]) -> bool:
-    """Whether the generator is left without a gradient by a discriminator that is sure.
+    """Returns whether a confident discriminator leaves the generator without a gradient.
 
     Args:
         game: logit_real, logit_fake and gradient_g of the last measurements. Their mean gap, and the geometric mean of
@@ -29,7 +29,7 @@ def has_stalled(game: Sequence[tuple[float, float, float]]) -> bool:
 
 
 def lacks_diversity(diversity: Sequence[tuple[float, float]]) -> bool:
-    """Whether diversity has been low for 20 kimg without rising by a tenth.
+    """Returns whether diversity has been low for 20 kimg without rising by a tenth.
 
     Args:
         diversity: kimg and diversity relative to real pictures, of all measurements.
@@ -37,11 +37,11 @@ def lacks_diversity(diversity: Sequence[tuple[float, float]]) -> bool:
     kimg, now = diversity[-1]
     earlier = [(at, value) for at, value in diversity if at <= kimg - PATIENCE_KIMG]
     since = [value for at, value in diversity if at >= earlier[-1][0]] if earlier else []
-    return bool(since) and max(since) < DIVERSITY and now <= RISING * since[0]
+    return bool(since) and max(since) < MIN_DIVERSITY and now <= RISING * since[0]
 
 
-def tell_stalled(kimg: float, logit_real: float, logit_fake: float, gradient_g: float) -> str:
-    """What ``has_stalled`` means, and what helps, in one line."""
+def stall_warning(kimg: float, logit_real: float, logit_fake: float, gradient_g: float) -> str:
+    """Explains ``has_stalled`` and names remedies, in one line."""
     return (
         f"at {kimg:g} kimg the discriminator is sure of every fake (logits {logit_real:.3g} for real and "
         f"{logit_fake:.3g} for generated pictures) and the generator's gradient has vanished "
@@ -50,8 +50,8 @@ def tell_stalled(kimg: float, logit_real: float, logit_fake: float, gradient_g: 
     )
 
 
-def tell_alike(kimg: float, diversity: float) -> str:
-    """What ``lacks_diversity`` means, and what helps, in one line."""
+def diversity_warning(kimg: float, diversity: float) -> str:
+    """Explains ``lacks_diversity`` and names remedies, in one line."""
     return (
         f"at {kimg:g} kimg the generator draws much the same picture from every z (its pictures vary "
         f"{diversity:.2f} times as much as real ones): look at samples, and train in another out with "
@@ -60,19 +60,19 @@ def tell_alike(kimg: float, diversity: float) -> str:
     )
 
 
-def remarks(metrics: Mapping[str, np.ndarray], distances: Mapping[str, np.ndarray]) -> list[str]:
-    """What a training with these ``metrics.csv`` and ``distances.csv`` had to be warned of, each cause once."""
-    found = []
+def collapse_warnings(metrics: Mapping[str, np.ndarray], distances: Mapping[str, np.ndarray]) -> list[str]:
+    """Returns the warnings for a training with these ``metrics.csv`` and ``distances.csv``, each cause once."""
+    warnings = []
     if {"kimg", *GAME} <= metrics.keys():
         rows = np.stack([metrics[name] for name in ("kimg", *GAME)], axis=1)
         kimg, *game = rows[np.isfinite(rows).all(1)].T
-        told = [(float(real), float(fake), float(gradient)) for real, fake, gradient in zip(*game, strict=True)]
-        at = next((i for i in range(len(told)) if has_stalled(told[max(0, i + 1 - IN_A_ROW) : i + 1])), None)
-        if at is not None:
-            found.append(tell_stalled(kimg[at], *told[at]))
+        steps = [(float(real), float(fake), float(gradient)) for real, fake, gradient in zip(*game, strict=True)]
+        first = next((i for i in range(len(steps)) if has_stalled(steps[max(0, i + 1 - IN_A_ROW) : i + 1])), None)
+        if first is not None:
+            warnings.append(stall_warning(kimg[first], *steps[first]))
     pairs = zip(distances.get("kimg", ()), distances.get("diversity", ()), strict=False)
     diversity = [(float(kimg), float(value)) for kimg, value in pairs if math.isfinite(value)]
-    at = next((i for i in range(len(diversity)) if lacks_diversity(diversity[: i + 1])), None)
-    if at is not None:
-        found.append(tell_alike(*diversity[at]))
-    return found
+    first = next((i for i in range(len(diversity)) if lacks_diversity(diversity[: i + 1])), None)
+    if first is not None:
+        warnings.append(diversity_warning(*diversity[first]))
+    return warnings

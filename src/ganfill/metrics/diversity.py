@@ -1,4 +1,4 @@
-"""How much a set of pictures varies."""
+"""Diversity of a set of pictures."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ CHUNK = 64
 
 
 def spread(pictures: np.ndarray) -> float:
-    """The standard deviation over pictures uint8 (N, H, W, 3), in levels, averaged over pixels and channels."""
+    """Standard deviation over pictures uint8 (N, H, W, 3), in levels, averaged over pixels and channels."""
     total = np.zeros(pictures.shape[1:])
     squares = np.zeros(pictures.shape[1:])
     for start in range(0, len(pictures), CHUNK):

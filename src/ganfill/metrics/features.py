@@ -1,4 +1,4 @@
-"""Feature networks of the user's own: Python file, class and weights by path; and the features of pictures."""
+"""Feature networks that users bring as a Python file, a class and weights; and the extraction of features."""
 
 import hashlib
 import re
@@ -14,18 +14,20 @@ import torch
 from torch import nn
 
 from ganfill.errors import UserError
+from ganfill.metrics.feature_names import BUILT_IN, INCEPTION, PIXELS
 
-INCEPTION, PIXELS = "inception", "pixels"
+__all__ = ["INCEPTION", "PIXELS", "FeatureNetwork", "extract", "load_networks"]
+
 FORM = "NAME=FILE.py:CLASS:WEIGHTS"
 BATCH = 64
 
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """What pictures are compared by.
+    """A function from pictures to features, with a name.
 
     Attributes:
-        name: of letters, digits, ``_`` and ``-``; ``inception`` is kept for Inception with its published weights.
+        name: of letters, digits, ``_`` and ``-``; the names in ``feature_names.BUILT_IN`` are reserved.
         network: pictures uint8 (N, 3, H, W) -> features (N, F).
         digest: sha256 over weights and code.
     """
@@ -36,23 +38,23 @@ class FeatureNetwork:
 
     @property
     def distance_names(self) -> tuple[str, str]:
-        """What the Frechet and the kernel distance are called: FID and KID are Inception's alone."""
+        """Names of the Frechet and the kernel distance: FID and KID for Inception only."""
         return ("fid", "kid") if self.name == INCEPTION else (f"fd_{self.name}", f"kd_{self.name}")
 
 
 def load_networks(words: Sequence[str]) -> list[FeatureNetwork]:
-    """Loads local feature networks; their files are run, so give only files you trust.
+    """Loads local feature networks by executing their files, which must be trusted.
 
     Args:
         words: each ``NAME=FILE.py:CLASS:WEIGHTS``, where ``CLASS(WEIGHTS)`` maps uint8 (N, 3, H, W) to (N, F).
 
     Raises:
-        UserError: a word has another form, a name comes twice, a file or class is missing, or weights do not fit.
+        UserError: a word has another form, a name occurs twice, a file or class is missing, or weights do not fit.
     """
     networks = [_load(word) for word in words]
     names = [network.name for network in networks]
     if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"feature network {repeated[0]} is given twice: give each a name of its own")
+        raise UserError(f"feature network {repeated[0]} is given twice: use different names")
     return networks
 
 
@@ -62,11 +64,11 @@ def extract(
     device: torch.device | str,
     advance: Callable[[int], object] | None = None,
 ) -> np.ndarray:
-    """The features of pictures.
+    """Computes the features of pictures.
 
     Args:
-        network: is moved to ``device``.
-        pictures: uint8 (N, H, W, 3); may be a memmap, it is read by batches.
+        network: moved to ``device`` if it is a module.
+        pictures: uint8 (N, H, W, 3); a memmap is read in batches.
         device: where to compute.
         advance: called with the number of pictures of each batch.
 
@@ -74,7 +76,7 @@ def extract(
         float64 (N, F).
 
     Raises:
-        UserError: the network cannot take such pictures, or returns something else than finite (N, F).
+        UserError: the network fails on such pictures, or does not return finite (N, F).
     """
     compute = network.network.to(device) if isinstance(network.network, nn.Module) else network.network
     batches = []
@@ -86,7 +88,7 @@ def extract(
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(
                 f"feature network {network.name} fails on uint8 pictures {tuple(batch.shape)} ({_reason(error)}): "
-                "give one that takes them"
+                "give a network that accepts them"
             ) from error
         _check(features, network.name, len(batch))
         batches.append(features.double().cpu().numpy())
@@ -97,35 +99,35 @@ def extract(
 
 def _check(features: object, name: str, count: int) -> None:
     if not isinstance(features, torch.Tensor):
-        found = type(features).__name__
+        result = type(features).__name__
     elif features.ndim != 2 or len(features) != count:
-        found = str(tuple(features.shape))
+        result = str(tuple(features.shape))
     elif not features.isfinite().all():
-        found = "values that are not finite"
+        result = "values that are not finite"
     else:
         return
-    raise UserError(f"feature network {name} returns {found} for {count} pictures: it must return finite (N, F)")
+    raise UserError(f"feature network {name} returns {result} for {count} pictures: it must return finite (N, F)")
 
 
 def _load(word: str) -> FeatureNetwork:
     parts = re.fullmatch(r"([\w-]+)=(.+?\.py):([^\W\d]\w*):(.+)", word)
     if parts is None:
-        raise UserError(f"feature network {word!r} has not the form {FORM}")
+        raise UserError(f"feature network {word!r} does not have the form {FORM}")
     name, file, kind, weights = parts.groups()
-    if name in (INCEPTION, PIXELS):
-        raise UserError(f"feature network {word!r}: the name {name} is taken, give it another")
+    if name in BUILT_IN:
+        raise UserError(f"feature network {word!r}: the name {name} is reserved, use another")
     code = _read(file, name, "code")
     digest = hashlib.sha256(hashlib.sha256(code).digest() + hashlib.sha256(_read(weights, name, "weights")).digest())
-    # Networks are initialised at random before their weights are read: that must not move anyone's random numbers.
+    # Random initialisation before the weights are read must not change the global random state.
     with torch.random.fork_rng(devices=[]):
-        found: Any = getattr(_run(code, file, name), kind, None)
-        if not callable(found):
+        constructor: Any = getattr(_run(code, file, name), kind, None)
+        if not callable(constructor):
             raise UserError(f"feature network {name}: {file} has no class {kind}")
         try:
-            network: Any = found(weights)
-        except Exception as error:  # whatever a stranger's class raises is about these weights
+            network: Any = constructor(weights)
+        except Exception as error:  # user code can raise anything
             raise UserError(
-                f"feature network {name}: {kind} of {file} cannot be made with {weights} ({_reason(error)})"
+                f"feature network {name}: {kind} of {file} cannot be built with {weights} ({_reason(error)})"
             ) from error
     if isinstance(network, nn.Module):
         network.eval().requires_grad_(False)
@@ -142,10 +144,10 @@ def _read(path: str, name: str, what: str) -> bytes:
 
 
 def _run(code: bytes, file: str, name: str) -> ModuleType:
-    """The file's content as a module: what was hashed is what runs, and nothing is written beside it."""
+    """Executes the bytes that were hashed as a module, without writing a cache file."""
     module = ModuleType(f"ganfill_feature_network_{hashlib.sha256(code).hexdigest()}")
     module.__file__ = file
-    sys.modules[module.__name__] = module  # dataclasses look their module up
+    sys.modules[module.__name__] = module  # dataclasses need it there
     try:
         exec(compile(code, file, "exec"), module.__dict__)
     except Exception as error:
@@ -154,5 +156,4 @@ def _run(code: bytes, file: str, name: str) -> ModuleType:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what went wrong."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,7 +1,7 @@
-"""How close a finished picture is to the true one: in the hole's pixels alone, on uint8, one figure for each picture.
+"""Errors of finished pictures over the pixels of the hole, one value for each picture.
 
-Pictures are uint8 (N, H, W, 3), holes bool (N, H, W), True where a pixel was missing. A figure that a picture does not
-allow (nothing is missing, or nothing is known beside the hole) is NaN.
+Pictures are uint8 (N, H, W, 3), holes bool (N, H, W), True where a pixel was missing. A value that is undefined (nothing is
+missing, or nothing is known beside the hole) is NaN.
 """
 
 from itertools import combinations
@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 from skimage.metrics import structural_similarity
 
-EXACT = 1e-6  # a squared error that no 8-bit picture has: the PSNR of a hole filled without any error is 108 dB
+EXACT = 1e-6  # lower bound of squared errors: the PSNR of an exact completion is 108 dB
 
 
 def psnr(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def l1(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarray
 
 
 def ssim(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Structural similarity (Wang et al. 2004; 7 x 7 windows), its map averaged over the hole's pixels: (N,), up to 1."""
+    """Structural similarity (Wang et al. 2004; 7 x 7 windows), averaged over the hole's pixels: (N,), up to 1."""
     maps = [
         structural_similarity(true, picture, channel_axis=-1, data_range=255, full=True)[1]
         for picture, true in zip(finished, truth, strict=True)
@@ -34,10 +34,9 @@ def ssim(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarr
 
 
 def seam(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean absolute error of the gradients across the hole's edge in levels: (N,); NaN where the hole has no edge.
+    """Mean absolute error of the gradients across the hole's edge in levels: (N,); NaN if the hole has no edge.
 
-    A gradient is the difference of two neighbours, one missing and one known, compared with the same difference in the
-    true picture: a step that the true picture has too is no error.
+    Each difference between a missing and a known neighbour is compared with the same difference in the true picture.
     """
     errors = finished.astype(np.float64) - truth
     total, count = np.zeros(len(holes)), np.zeros(len(holes))
@@ -49,7 +48,7 @@ def seam(finished: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarr
 
 
 def diversity(answers: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Mean absolute difference of two answers over the hole's pixels, in levels, over all pairs: (N,).
+    """Mean absolute difference over all pairs of answers and the hole's pixels, in levels: (N,).
 
     Args:
         answers: uint8 (N, k, H, W, 3).
@@ -63,11 +62,11 @@ def rank_correlation(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """Spearman's correlation between the scores of a picture's answers and their true errors: (N,), -1 to 1.
 
     Args:
-        scores: (N, k), smaller is thought better.
+        scores: (N, k), smaller is expected to be better.
         errors: (N, k), smaller is better.
 
     Returns:
-        NaN where all scores or all errors of a picture are equal.
+        Correlations; NaN where all scores or all errors of a picture are equal.
     """
     a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (scores, errors))
     size = np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
@@ -75,20 +74,20 @@ def rank_correlation(scores: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 
 def first_beats_median(errors: np.ndarray) -> np.ndarray:
-    """1 where the first answer's error is below the median of all, 1/2 where it is equal, else 0: (N, k) -> (N,).
+    """Compares errors (N, k) of the first answers with the median: (N,), 1 where lower, 1/2 where equal, else 0.
 
-    Ranking by chance gives a half in the mean.
+    Random ranking gives a mean of 1/2.
     """
     median = np.median(errors, axis=1)
     return (errors[:, 0] < median) + 0.5 * (errors[:, 0] == median)
 
 
 def coverage(low: np.ndarray, high: np.ndarray, truth: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Share of the hole's values that lie in the interval from ``low`` to ``high``, both uint8 like ``truth``: (N,)."""
+    """Share of the hole's values in the interval from ``low`` to ``high``, inclusive, uint8 like ``truth``: (N,)."""
     return _over_holes(((low <= truth) & (truth <= high)).astype(np.float64), holes)
 
 
 def _over_holes(values: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Means of values (N, H, W, 3) over the hole's pixels, (N,); NaN where nothing is missing."""
+    """Means of values (N, H, W, 3) over the hole's pixels: (N,)."""
     total, count = (values.mean(3) * holes).sum((1, 2)), holes.sum((1, 2))
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,6 +1,6 @@
-"""LPIPS and Inception by torchmetrics, where their published weights are on this machine; nothing is ever downloaded.
+"""LPIPS and Inception from torchmetrics, if their published weights are on this machine; nothing is downloaded.
 
-What bears their names must be theirs: a weights file counts only if its SHA-256 begins as its published name says.
+A weights file is used only if its SHA-256 begins with the digits in its published name.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ import torch
 from ganfill.errors import UserError
 from ganfill.metrics.features import INCEPTION, FeatureNetwork
 
-ALEXNET_FILE = "alexnet-owt-7be5be79.pth"  # torchvision's
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's; pytorch-fid's has the same content
+ALEXNET_FILE = "alexnet-owt-7be5be79.pth"  # of torchvision
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # of torch-fidelity; that of pytorch-fid is equal
 BATCH = 64
 
 Lpips = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -25,20 +25,20 @@ Lpips = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Skipped:
-    """Why something is not computed."""
+    """Reason for a measurement that is not made."""
 
     reason: str
 
 
 def lpips(weights: str | None = None, device: torch.device | str = "cpu") -> Lpips | Skipped:
-    """LPIPS with AlexNet (Zhang et al. 2018, version 0.1), by torchmetrics, which carries its linear layers.
+    """LPIPS with AlexNet (Zhang et al. 2018, version 0.1), by torchmetrics, which includes its linear layers.
 
     Args:
-        weights: torchvision's ``alexnet-owt-7be5be79.pth``; None looks in the cache of torch's hub.
-        device: where to compute.
+        weights: torchvision's ``alexnet-owt-7be5be79.pth``; None: the one in the cache of torch's hub.
+        device: on which to compute.
 
     Returns:
-        A function of two sets of pictures, uint8 (N, H, W, 3), to distances (N,), float64; or why there is none.
+        A function of two sets of pictures, uint8 (N, H, W, 3), to distances (N,), float64; or ``Skipped``.
 
     Raises:
         UserError: ``weights`` is given and is not that file.
@@ -46,10 +46,10 @@ def lpips(weights: str | None = None, device: torch.device | str = "cpu") -> Lpi
     path = _find(weights, ALEXNET_FILE)
     if isinstance(path, Skipped):
         return path
-    from torchmetrics.functional.image.lpips import _NoTrainLpips  # not at the top: it takes seconds
+    from torchmetrics.functional.image.lpips import _NoTrainLpips  # slow to import
 
-    with torch.random.fork_rng(devices=[]):  # it is initialised at random first
-        network = _NoTrainLpips(net="alex", pnet_rand=True)  # else torchmetrics would download
+    with torch.random.fork_rng(devices=[]):  # random initialisation
+        network = _NoTrainLpips(net="alex", pnet_rand=True)  # prevents a download
     published = torch.load(path, map_location="cpu", weights_only=True)
     # net.slice2.3.weight is features.3.weight in torchvision
     names = {name: f"features.{name.partition('.')[2]}" for name in network.net.state_dict()}
@@ -58,26 +58,26 @@ def lpips(weights: str | None = None, device: torch.device | str = "cpu") -> Lpi
 
     def measure(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
         if pictures.shape != others.shape:
-            raise ValueError(f"pictures must be of one shape, not {pictures.shape} and {others.shape}")
-        found = [np.empty(0)]
+            raise ValueError(f"pictures must have equal shapes, got {pictures.shape} and {others.shape}")
+        parts = [np.empty(0)]
         for start in range(0, len(pictures), BATCH):
             pair = [_to_unit(part[start : start + BATCH], device) for part in (pictures, others)]
             with torch.no_grad():
-                found.append(network(*pair).flatten().double().cpu().numpy())
-        return np.concatenate(found)
+                parts.append(network(*pair).flatten().double().cpu().numpy())
+        return np.concatenate(parts)
 
     return measure
 
 
 def inception(weights: str | None = None) -> FeatureNetwork | Skipped:
-    """Inception as FID and KID are defined with (2,048 features, pictures scaled to 299 x 299), by torchmetrics.
+    """Inception as in FID and KID (2,048 features, pictures scaled to 299 x 299), by torchmetrics.
 
     Args:
-        weights: ``weights-inception-2015-12-05-6726825d.pth`` or ``pt_inception-2015-12-05-6726825d.pth``; None looks
-            in the cache of torch's hub.
+        weights: ``weights-inception-2015-12-05-6726825d.pth`` or ``pt_inception-2015-12-05-6726825d.pth``; None:
+            the one in the cache of torch's hub.
 
     Returns:
-        A feature network called ``inception``, or why there is none.
+        A feature network called ``inception``, or ``Skipped``.
 
     Raises:
         UserError: ``weights`` is given and is not that file.
@@ -96,17 +96,17 @@ def inception(weights: str | None = None) -> FeatureNetwork | Skipped:
 
 
 def _find(weights: str | None, published: str) -> Path | Skipped:
-    """The weights file that was given or, if none was, the one in the cache of torch's hub, checked."""
+    """Returns the given weights file, or the one in the cache of torch's hub, after checking its hash."""
     cached = weights is None
     path = Path(torch.hub.get_dir()) / "checkpoints" / published if cached else Path(weights)
-    called = f"{published} in the cache of torch's hub" if cached else weights  # a report need not show where that is
+    label = f"{published} in the cache of torch's hub" if cached else weights
     digits = Path(published).stem.rpartition("-")[2]
     try:
         if _sha256(path).startswith(digits):
             return path
-        reason = f"{called} is not the published {published} (its SHA-256 does not begin with {digits})"
+        reason = f"{label} is not the published {published} (its SHA-256 does not begin with {digits})"
     except OSError as error:
-        reason = f"{called} cannot be read ({error.strerror})"
+        reason = f"{label} cannot be read ({error.strerror})"
     if cached:
         return Skipped(f"{reason}; put it there or give its path, nothing is downloaded")
     raise UserError(f"{reason}: give the path of {published}")
@@ -118,5 +118,5 @@ def _sha256(path: Path) -> str:
 
 
 def _to_unit(pictures: np.ndarray, device: torch.device | str) -> torch.Tensor:
-    """uint8 (N, H, W, 3) -> float (N, 3, H, W) in [-1, 1]."""
+    """Converts uint8 (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(np.array(pictures)).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)

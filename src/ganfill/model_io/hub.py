@@ -1,7 +1,7 @@
-"""Hugging Face by name: models and data sets are fetched, folders are published (the extra ``hub``).
+"""Fetches models and data sets from Hugging Face, and publishes models there (the extra ``hub``).
 
-A name is ``hf://[datasets/]OWNER/NAME[@REVISION][/PATH]``. What was fetched once is in Hugging Face's own cache and is read
-from there when there is no network. Files alone are fetched; no code of a repository is ever run.
+Names have the form ``hf://[datasets/]OWNER/NAME[@REVISION][/PATH]``. Fetched files are in Hugging Face's own cache and are
+read from there without a network. No code of a repository is run.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.version import __version__
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Files of a data set, fetched.
+    """Fetched files of a data set.
 
     Attributes:
-        path: the folder that they are in, a part of Hugging Face's cache.
-        name: ``OWNER/NAME``, and the path below it that was asked for.
-        files: paths in ``path``, sorted, and what git calls their content, 40 hex digits.
+        path: their folder in Hugging Face's cache.
+        name: ``OWNER/NAME`` and the requested path below it.
+        files: sorted paths in ``path``, and the git hash of each, 40 hex digits.
     """
 
     path: Path
@@ -42,79 +42,79 @@ class Snapshot:
 
 
 def fetch_model(name: str) -> Path:
-    """The path of a model file, fetched if it is not in the cache.
+    """Returns the path of a model file; fetches it if it is not in the cache.
 
     Args:
-        name: ``hf://OWNER/NAME[@REVISION][/FILE]``; the file is ``model.safetensors`` if none is named.
+        name: ``hf://OWNER/NAME[@REVISION][/FILE]``; the default file is ``model.safetensors``.
 
     Raises:
-        UserError: there is no such repository, revision or file, it may not be read or is out of reach, or the extra is
-            not installed.
+        UserError: the repository, revision or file does not exist, is private or cannot be reached; or the extra is not
+            installed.
     """
-    with _told(name, before="not in the cache, and "):
+    with _user_errors(name, before="not in the cache, and "):
         from huggingface_hub.errors import RemoteEntryNotFoundError
 
-        place, api = _parse(name, "model"), _api()
-        file = place.path_in_repo or MODEL
-        revision = api.resolve_revision(place.id, revision=place.revision)
+        uri, api = _parse(name, "model"), _api()
+        file = uri.path_in_repo or MODEL
+        revision = api.resolve_revision(uri.id, revision=uri.revision)
         try:
-            return Path(api.hf_hub_download(place.id, file, revision=revision))
+            return Path(api.hf_hub_download(uri.id, file, revision=revision))
         except RemoteEntryNotFoundError:
-            paths = api.list_repo_files(place.id, revision=revision)
-            there = sorted(path for path in paths if path.endswith(".safetensors"))
-            known = f"name one of {', '.join(there)} after it" if there else "it holds no model file at all"
-            raise UserError(f"{name}: there is no {file} in it: {known}") from None
+            paths = api.list_repo_files(uri.id, revision=revision)
+            models = ", ".join(sorted(path for path in paths if path.endswith(".safetensors")))
+            remedy = f"append one of {models} to the name" if models else "it contains no model file"
+            raise UserError(f"{name}: there is no {file} in it: {remedy}") from None
 
 
 def fetch_data_set(name: str, choose: Callable[[Collection[str]], Sequence[str]]) -> Snapshot:
-    """Fetches files of a data set; those that are in the cache already are not fetched again.
+    """Fetches files of a data set that are not in the cache.
 
     Args:
         name: ``hf://datasets/OWNER/NAME[@REVISION][/PATH]``; the path is a folder or a file.
-        choose: from the paths at or below that path to those that are wanted, at least one.
+        choose: selects at least one of the paths at or below that path.
 
     Raises:
-        UserError: as for ``fetch_model``, or there is nothing at the path.
+        UserError: as for ``fetch_model``, or there is no file at the path.
     """
-    with _told(name, before="not in the cache, and "):
-        place, api = _parse(name, "dataset"), _api()
-        revision = api.resolve_revision(place.id, repo_type="dataset", revision=place.revision)
-        tree = _tree(api, place, revision)
-        inside = place.path_in_repo.rstrip("/")
-        found = {path: content for path, content in tree.items() if path == inside or path.startswith(_folder(inside))}
-        if not found:
+    with _user_errors(name, before="not in the cache, and "):
+        uri, api = _parse(name, "dataset"), _api()
+        revision = api.resolve_revision(uri.id, repo_type="dataset", revision=uri.revision)
+        tree = _tree(api, uri, revision)
+        inside = uri.path_in_repo.rstrip("/")
+        files = {path: content for path, content in tree.items() if path == inside or path.startswith(_folder(inside))}
+        if not files:
             top = ", ".join(sorted({path.partition("/")[0] for path in tree})[:SHOWN])
             raise UserError(f"{name}: there is no {inside or 'file'} in it, but {top or 'nothing'}")
-        wanted = sorted(choose(found))
-        # By their endings: a pattern for each of a hundred thousand pictures would take the client hours to match.
-        endings = {"" if path == inside else "*." + escape(path.rpartition(".")[2]) for path in wanted}
-        start = escape(inside) if inside in found else escape(_folder(inside))
+        wanted = sorted(choose(files))
+        # Patterns of suffixes, because the client takes hours to match a pattern for each of a hundred thousand pictures.
+        suffixes = {"" if path == inside else "*." + escape(path.rpartition(".")[2]) for path in wanted}
+        start = escape(inside) if inside in files else escape(_folder(inside))
         folder = api.snapshot_download(
-            place.id, repo_type="dataset", revision=revision, allow_patterns=sorted(start + end for end in endings)
+            uri.id, repo_type="dataset", revision=revision, allow_patterns=sorted(start + suffix for suffix in suffixes)
         )
-        return Snapshot(Path(folder), f"{place.id}/{inside}".rstrip("/"), {path: found[path] for path in wanted})
+        return Snapshot(Path(folder), f"{uri.id}/{inside}".rstrip("/"), {path: files[path] for path in wanted})
 
 
 def publish(folder: Path, files: Sequence[str], repo: str) -> str:
-    """Uploads files of a folder as one version of a model; the repository is made, for all to see, if it is not there.
+    """Uploads files of a folder as one version of a model; creates a public repository if there is none.
 
     Args:
-        folder: where the files are.
-        files: their names.
+        folder: the folder.
+        files: names of the files.
         repo: ``OWNER/NAME``.
 
     Returns:
-        The address of the version.
+        The URL of the version.
 
     Raises:
-        UserError: there is no token, it may not write there, or the upload failed.
+        UserError: there is no token with write access, or the upload failed.
     """
-    kept = f"{folder} is written, and the same command again goes on from there"
-    with _told(repo, more=f"; {kept}"):
+    kept = f"{folder} is written, and the same command continues from there"
+    with _user_errors(repo, more=f"; {kept}"):
         from huggingface_hub import get_token
 
         if get_token() is None:
-            raise UserError(f"repo={repo} needs a token that may write: hf auth login, or set HF_TOKEN; {kept}")
+            raise UserError(f"repo={repo} needs a token with write access: hf auth login, or set HF_TOKEN; {kept}")
         api = _api()
         api.create_repo(repo, exist_ok=True)
         message = f"Published by ganfill {__version__}"
@@ -124,11 +124,11 @@ def publish(folder: Path, files: Sequence[str], repo: str) -> str:
 
 
 def check_repository(repo: str) -> None:
-    """Raises ``UserError`` if ``repo`` is not ``OWNER/NAME`` as Hugging Face takes them, or the extra is not installed."""
-    with _told(f"repo={repo}"):
-        place = _parse(SCHEME + repo, "model")
-    if place.id != repo:
-        raise UserError(f"repo={repo} is no name of a model: write repo=OWNER/NAME")
+    """Raises ``UserError`` if ``repo`` is not a valid ``OWNER/NAME``, or the extra is not installed."""
+    with _user_errors(f"repo={repo}"):
+        uri = _parse(SCHEME + repo, "model")
+    if uri.id != repo:
+        raise UserError(f"repo={repo} is not a name of a model: write repo=OWNER/NAME")
 
 
 def _parse(name: str, kind: str) -> "HfUri":
@@ -136,12 +136,12 @@ def _parse(name: str, kind: str) -> "HfUri":
     from huggingface_hub.errors import HfUriError
 
     try:
-        place = parse_hf_uri(name)
+        uri = parse_hf_uri(name)
     except HfUriError as error:
-        raise UserError(f"{name} is no name of a {kind} ({_line(error.msg)}): write {FORMS[kind]}") from None
-    if place.type != kind:
-        raise UserError(f"{name} is a {place.type}, not a {kind}: write {FORMS[kind]}")
-    return place
+        raise UserError(f"{name} is not a name of a {kind} ({first_line(error.msg)}): write {FORMS[kind]}") from None
+    if uri.type != kind:
+        raise UserError(f"{name} is a {uri.type}, not a {kind}: write {FORMS[kind]}")
+    return uri
 
 
 def _api() -> "HfApi":
@@ -150,16 +150,16 @@ def _api() -> "HfApi":
     return HfApi(library_name="ganfill", library_version=__version__)
 
 
-def _tree(api: "HfApi", place: "HfUri", revision: "ResolvedRevision") -> dict[str, str]:
-    """The files of a data set and what git calls their content; from the cache if it was listed before."""
+def _tree(api: "HfApi", uri: "HfUri", revision: "ResolvedRevision") -> dict[str, str]:
+    """Returns the files of a data set and their git hashes; from the cache if they were listed before."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
     try:
-        entries = get_cached_repo_tree(place.id, repo_type="dataset", revision=revision)
+        entries = get_cached_repo_tree(uri.id, repo_type="dataset", revision=revision)
     except CachedRepoTreeNotFoundError:
-        entries = api.list_repo_tree(place.id, recursive=True, repo_type="dataset", revision=revision.resolved)
+        entries = api.list_repo_tree(uri.id, recursive=True, repo_type="dataset", revision=revision.resolved)
     return {entry.path: entry.blob_id for entry in entries if isinstance(entry, RepoFile)}
 
 
@@ -168,20 +168,20 @@ def _folder(path: str) -> str:
 
 
 @contextmanager
-def _told(name: str, *, before: str = "", more: str = "") -> Iterator[None]:
-    """Turns what can go wrong between here and the hub into a ``UserError`` of one line.
+def _user_errors(name: str, *, before: str = "", more: str = "") -> Iterator[None]:
+    """Converts errors of Hugging Face, the network and the disk to ``UserError``.
 
     Args:
-        name: what it is about.
-        before: what is said before that the hub cannot be reached.
-        more: what is added to any of them.
+        name: begins the message.
+        before: comes before the reason if the hub cannot be reached.
+        more: ends the message.
     """
     try:
         from huggingface_hub import utils
     except ImportError:
         raise UserError(f"{name} needs huggingface_hub: pip install 'ganfill[hub]'") from None
     log = utils.logging.get_logger()
-    handlers, log.handlers = log.handlers, []  # its warnings go to our log alone, once
+    handlers, log.handlers = log.handlers, []  # its warnings then appear once, in our log
     try:
         yield
     except UserError:
@@ -195,17 +195,17 @@ def _told(name: str, *, before: str = "", more: str = "") -> Iterator[None]:
 
 
 def _explain(error: BaseException, before: str) -> str | None:
-    """What went wrong and what to do, or None if it is no error of Hugging Face, the network or the disk."""
+    """Returns the reason and the remedy; None for errors that are not of Hugging Face, the network or the disk."""
     import httpx2
     from huggingface_hub import constants, errors
 
     known = {
-        errors.GatedRepoError: "it is gated: ask for access on its page there, then log in with hf auth login",
-        errors.RepositoryNotFoundError: "there is none, or it is private: check the name, or log in with hf auth login",
-        errors.RevisionNotFoundError: "it has no such revision: check what stands after the @",
-        errors.OfflineModeIsEnabled: f"{before}HF_HUB_OFFLINE forbids to go there: unset it and try again",
+        errors.GatedRepoError: "access is restricted: request it on the repository's page, then log in with hf auth login",
+        errors.RepositoryNotFoundError: "it does not exist or is private: check the name, or log in with hf auth login",
+        errors.RevisionNotFoundError: "it has no such revision: check the part after the @",
+        errors.OfflineModeIsEnabled: f"{before}HF_HUB_OFFLINE forbids to connect: unset it and try again",
     }
-    ordinary = isinstance(error, OSError | ValueError | RuntimeError)
+    expected = isinstance(error, OSError | ValueError | RuntimeError)
     if isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError | RuntimeError):
         error = error.__cause__ or error
     for kind, reason in known.items():
@@ -213,15 +213,10 @@ def _explain(error: BaseException, before: str) -> str | None:
             return reason
     if isinstance(error, errors.HfHubHTTPError):
         status, reason = error.response.status_code, error.server_message or error.response.reason_phrase
-        remedy = "log in with a token that may: hf auth login" if status in (401, 403) else "try again later"
-        return f"{constants.ENDPOINT} answers {status} ({_line(reason)}): {remedy}"
+        remedy = "log in with a token that has access: hf auth login" if status in (401, 403) else "try again later"
+        return f"{constants.ENDPOINT} answers {status} ({first_line(reason)}): {remedy}"
     if isinstance(error, httpx2.HTTPError):
-        return f"{before}{constants.ENDPOINT} is out of reach ({_line(error)}): try again when there is a network"
-    if ordinary:
-        return f"it failed ({_line(error)}): mend that and try again"
+        return f"{before}{constants.ENDPOINT} cannot be reached ({first_line(error)}): try again with a network"
+    if expected:
+        return f"it failed ({first_line(error)}): fix that and try again"
     return None
-
-
-def _line(error: object) -> str:
-    """The first line of a message; the name of its kind if it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""The folder of a model that can be published: its file, and a model card as Hugging Face reads them."""
+"""Folders of published models: the model file and a model card in Hugging Face's format."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ SUMMARY = "A generative adversarial network that fills holes in pictures, traine
 
 
 def write_folder(folder: Path, model: Path, text: str) -> list[str]:
-    """Writes ``model.safetensors`` and ``README.md``; and the licence, where a ``LICENSE-<model>.md`` is beside the model.
+    """Writes ``model.safetensors``, ``README.md`` and, if ``LICENSE-<model>.md`` is beside the model, the licence.
 
-    A ``README.md`` that is there beside the same model already is kept: somebody may have worked on it.
+    An existing ``README.md`` of the same model is kept, since the user may have edited it.
 
     Returns:
-        The names of the files that make up the folder; others that are in it are not among them.
+        The names of these files; other files in the folder are not included.
     """
     folder.mkdir(parents=True, exist_ok=True)
     same = (folder / MODEL).exists() and (folder / MODEL).read_bytes() == model.read_bytes()
     if not same:
-        _replace(folder / MODEL, model.read_bytes())
+        write_atomically(folder / MODEL, model.read_bytes())
     if not (same and (folder / CARD).exists()):
-        _replace(folder / CARD, text.encode())
+        write_atomically(folder / CARD, text)
     names = [MODEL, CARD]
     if (licence := _licence(model)) is not None:
         shutil.copyfile(licence, folder / licence.name)
@@ -38,18 +38,18 @@ def write_folder(folder: Path, model: Path, text: str) -> list[str]:
 def compose_card(
     repo: str, model: Path, card: Mapping[str, Any], facts: Mapping[str, str], terms: str, licence: str
 ) -> str:
-    """The text of ``README.md``.
+    """Returns the text of ``README.md``.
 
     Args:
-        repo: ``OWNER/NAME``, where it will be.
-        model: the file; if there is a text beside it, ``faces64.md`` for ``faces64.safetensors``, the card begins with it.
+        repo: ``OWNER/NAME`` on Hugging Face.
+        model: the model file; a text beside it (``faces64.md`` for ``faces64.safetensors``) begins the card.
         card: the model's own card.
-        facts: what else is told about the model, names and values.
-        terms: under which it may be used.
-        licence: what Hugging Face files the terms under, such as ``mit``; ``other`` for terms of one's own.
+        facts: names and values of further facts about the model.
+        terms: terms of use.
+        licence: Hugging Face's identifier of the terms, such as ``mit``; ``other`` for custom terms.
 
     Returns:
-        YAML between two lines of dashes, and Markdown.
+        Markdown after a YAML front matter.
     """
     family = card["generator"]["class"].split(".")[-2]
     front: dict[str, Any] = {
@@ -60,7 +60,7 @@ def compose_card(
     }
     if licence == "other":
         front["license_name"] = "own-terms"
-        front["license_link"] = found.name if (found := _licence(model)) else CARD
+        front["license_link"] = path.name if (path := _licence(model)) else CARD
     about = model.with_suffix(".md")
     opening = about.read_text("utf-8").strip() if about.exists() else f"# {repo.partition('/')[2]}\n\n{SUMMARY}"
     parts = [
@@ -75,12 +75,12 @@ def compose_card(
 
 
 def _measured(card: Mapping[str, Any]) -> list[str]:
-    """What was measured at the end of the training of the networks, and of the encoder; nothing if nothing was."""
-    found = {"the networks": card.get("metrics"), "the encoder": card.get("encoder", {}).get("metrics")}
+    """Returns the section of the final measurements of the networks and of the encoder; empty without measurements."""
+    measured = {"the networks": card.get("metrics"), "the encoder": card.get("encoder", {}).get("metrics")}
     tables = [
         f"At {metrics['kimg']:g} thousand images of the training of {who}:\n\n"
         + _table({name: f"{value:g}" for name, value in metrics.items() if name != "kimg"})
-        for who, metrics in found.items()
+        for who, metrics in measured.items()
         if metrics
     ]
     return ["\n\n".join(["## What was measured", *tables])] if tables else []
@@ -94,14 +94,10 @@ def _use(repo: str) -> str:
 
 
 def _table(rows: Mapping[str, str]) -> str:
-    cells = [f"| {name} | {value} |" for name, value in ((n, v.replace("|", "\\|")) for n, v in rows.items())]
-    return "\n".join(["| | |", "|---|---|", *cells])
+    cells = [(name, value.replace("|", "\\|")) for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells)])
 
 
 def _licence(model: Path) -> Path | None:
     path = model.with_name(f"LICENSE-{model.stem}.md")
     return path if path.exists() else None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    write_atomically(path, content)

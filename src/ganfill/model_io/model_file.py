@@ -1,9 +1,9 @@
-"""The model file: one ``.safetensors`` with all that a completion needs, the only thing that crosses from training.
+"""Model files: one ``.safetensors`` with everything that completion needs.
 
 Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
-where one was trained, ``encoder.*``. The JSON card in its header names the architectures and their arguments, the latent
-prior, resolution and provenance, and carries a SHA-256 over itself and every tensor. Loading builds classes of
-``ganfill.models``, and of packages that the user has let in (``ganfill.plugins``), and runs nothing else.
+if one was trained, ``encoder.*``. The header contains a JSON card (architectures with their arguments, latent prior,
+resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes of ``ganfill.models`` and of
+packages that the user has allowed (``ganfill.plugins``).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from ganfill import plugins
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
@@ -32,12 +32,12 @@ def save(path: Path, model: Model, half: bool = False) -> str:
     """Writes ``model`` to ``path``, replacing it as a whole.
 
     Args:
-        path: where to.
-        model: what.
-        half: kernels in float16, half the size; batch norms stay in float32. Loaded, all are float32 again.
+        path: the file.
+        model: the model.
+        half: store convolution kernels in float16, which halves the file; ``load`` converts them to float32 again.
 
     Returns:
-        The digest of what was written.
+        The digest of the content, 64 hex digits.
     """
     networks = {part: network for part in NETWORKS if (network := getattr(model, part)) is not None}
     tensors = {
@@ -49,17 +49,17 @@ def save(path: Path, model: Model, half: bool = False) -> str:
         for name, value in tensors.items()
     }
     digest = _digest(model.card, tensors)
-    # One entry, because safetensors writes several in no fixed order.
+    # One entry, because safetensors writes several in varying order.
     header = {"format": FORMAT, "card": model.card, "sha256": digest}
     write_atomically(path, serialize(tensors, {"ganfill": json.dumps(header)}))
     return digest
 
 
 def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
-    """Loads a model file; or a model by its name: in the package (``faces64``) or on Hugging Face (``hf://OWNER/NAME``).
+    """Loads a model file, a packaged model (``faces64``) or a model on Hugging Face (``hf://OWNER/NAME``).
 
     Raises:
-        UserError: there is no such file, or it is truncated, foreign, or not as it was written.
+        UserError: there is no such file, or it is truncated, modified or of another format.
     """
     path = locate(name)
     try:
@@ -67,7 +67,7 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
             header = _header(path, file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is no model file or is cut short ({error}): export or download it again") from None
+        raise UserError(f"{path} is not a model file or is truncated ({error}): export or download it again") from None
     if _digest(header["card"], tensors) != header["sha256"]:
         raise UserError(f"{path} was changed after it was written (its SHA-256 differs): export or download it again")
     try:
@@ -75,18 +75,17 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} does not fit this version of ganfill ({reason}): export it again") from None
+        raise UserError(f"{path} does not fit this version of ganfill ({first_line(error)}): export it again") from None
 
 
 def locate(name: str | Path) -> Path:
-    """The path of a model file, of a packaged model given by name, or of one on Hugging Face, see ``ganfill.model_io.hub``.
+    """Returns the path of a model file, of a packaged model, or of a model on Hugging Face (see ``ganfill.model_io.hub``).
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such model.
     """
     if str(name).startswith("hf://"):
-        from ganfill.model_io import hub  # a whole HTTP client, and an extra
+        from ganfill.model_io import hub  # needs huggingface_hub, which is optional
 
         return hub.fetch_model(str(name))
     path = Path(name)
@@ -105,9 +104,9 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         if header["format"] == FORMAT and isinstance(header["card"], dict) and header["sha256"]:
             return header
     except (KeyError, ValueError, TypeError):
-        pass  # told below
+        pass
     raise UserError(
-        f"{path} is a safetensors file, but not a model of this version of ganfill ({FORMAT}): "
+        f"{path} is a safetensors file, but not a model file of this version of ganfill ({FORMAT}): "
         "make one with ganfill export run=DIR out=FILE"
     )
 
@@ -133,28 +132,28 @@ def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, 
 
 
 def build_part(part: dict[str, Any], kinds: type | tuple[type, ...]) -> Any:
-    """An object of the class that ``part`` names, with its arguments.
+    """Builds an object of the class that ``part`` names, with its arguments.
 
-    Nothing is ever imported or called on a file's word but ``ganfill.models`` and what the user has let in.
+    Imports only ``ganfill.models`` and packages that the user has allowed.
 
     Raises:
-        UserError: the class lies elsewhere, or in a package that cannot be imported.
-        ValueError: it is not of ``kinds``.
+        UserError: the class is elsewhere, or its package cannot be imported.
+        ValueError: the class is not one of ``kinds``.
     """
     module, _, name = part["class"].rpartition(".")
-    ours = module.startswith("ganfill.models.")
-    if not (ours or plugins.let_in(part["class"])):
+    built_in = module.startswith("ganfill.models.")
+    if not (built_in or plugins.is_allowed(part["class"])):
         remedy = plugins.remedy(part["class"])
-        raise UserError(f"it names {part['class']}, which is no class of ganfill.models: {remedy}")
+        raise UserError(f"it names {part['class']}, which is not a class of ganfill.models: {remedy}")
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        kind = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
-        if ours:
+        if built_in:
             raise
         raise UserError(f"it needs {module} ({error}): install it, or put its folder on PYTHONPATH") from None
-    if not (isinstance(found, type) and issubclass(found, kinds)):
+    if not (isinstance(kind, type) and issubclass(kind, kinds)):
         raise ValueError(f"it names {part['class']}, which is not of the right kind")
-    return found(**part["arguments"])
+    return kind(**part["arguments"])
 
 
 def _digest(card: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:

@@ -1,4 +1,4 @@
-"""A generator as an ONNX file, for programs without torch."""
+"""Exports generators to ONNX files, for programs without torch."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,14 +15,14 @@ TOLERANCE = 1e-3
 
 
 def save_onnx(path: Path, model: Model) -> float:
-    """Writes the generator, z (N, d) -> images (N, 3, R, R) in [-1, 1] with any N, and runs it once with onnxruntime.
+    """Writes the generator, z (N, d) -> images (N, 3, R, R) in [-1, 1] for any N, and verifies it with onnxruntime.
 
     Returns:
-        The largest difference to torch over four pictures, at most ``TOLERANCE``.
+        The largest difference from torch over four pictures, at most ``TOLERANCE``.
 
     Raises:
-        UserError: the packages of the extra ``onnx`` are missing.
-        RuntimeError: onnxruntime and torch disagree; nothing is left at ``path``.
+        UserError: packages of the extra ``onnx`` are missing.
+        RuntimeError: onnxruntime and torch differ by more; no file is written.
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
     if missing:
@@ -49,8 +49,8 @@ def save_onnx(path: Path, model: Model) -> float:
         with torch.no_grad():
             expected = generator(z).numpy()
         session = onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"])
-        found = np.asarray(session.run(["images"], {"z": z.numpy()})[0])
-        difference = float(np.abs(found - expected).max())
+        images = np.asarray(session.run(["images"], {"z": z.numpy()})[0])
+        difference = float(np.abs(images - expected).max())
         if not difference <= TOLERANCE:
             raise RuntimeError(f"onnxruntime differs from torch by {difference:.2g}: please report this as a bug")
 

@@ -1,29 +1,28 @@
 """DCGAN as in PyTorch's example (Radford, Metz, Chintala 2016, arXiv 1511.06434).
 
-The example, and so this file, differs from the paper: 4x4 kernels instead of 5x5, half the widths (512 instead of 1024
+Like the example, this file differs from the paper: 4x4 kernels instead of 5x5, half the widths (512 instead of 1024
 channels at 4x4), z ~ N(0, I) instead of U(-1, 1), a 4x4 convolution instead of a fully connected layer at either end,
 and batch norm scales drawn from N(1, 0.02). The discriminator returns logits; the losses take the sigmoid.
 """
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import nn
+
+from ganfill.models.layers import Staged, StagedDiscriminator, log2_of
 
 MAX_WIDTH = 512
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
     """Channels at 4x4, 8x8, ... resolution/2: ``width`` at the largest, doubling towards 4x4, at most ``MAX_WIDTH``."""
-    stages = int(math.log2(resolution)) - 2
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+    stages = log2_of(resolution) - 2
     return [min(width << (stages - 1 - i), max(width, MAX_WIDTH)) for i in range(stages)]
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights of convolutions ~ N(0, 0.02), scales of batch norms ~ N(1, 0.02), their shifts 0 (section 4)."""
+    """Draws convolution weights from N(0, 0.02) and batch norm scales from N(1, 0.02); shifts are 0 (section 4)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -31,7 +30,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
 
     Args:
@@ -56,34 +55,15 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(c_in, c_out, 4, stride, padding, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()
         )
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Returns pictures (N, 3, resolution, resolution) in [-1, 1]."""
-        return self.forward_from(self.forward_until(z, 1), 1)
-
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one.
-
-        Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise what this gave for that stage.
-            stage: the number of stages to go through in all.
-            since: the number of stages gone through.
-
-        Returns:
-            (N, C, 2^(stage + 1), 2^(stage + 1)), or z as (N, latent_dim, 1, 1) for stage 0.
-        """
-        if since == 0:
-            features = features.flatten(1)[:, :, None, None]
-        return self.stages[since:stage](features)
-
-    def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Pictures from what ``forward_until`` gave for that stage."""
-        return self.to_rgb(self.stages[stage:](features))
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features of a stage, see ``Staged``; stage 0 is z as (N, latent_dim, 1, 1)."""
+        return super().forward_until(z.flatten(1)[:, :, None, None], stage)
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
-    Its batch norms couple the pictures of a training batch; evaluated, they use their running statistics.
+    In training, batch norm couples the pictures of a batch; in evaluation it uses running statistics.
 
     Args:
         resolution: 32, 64, 128 or 256.
@@ -103,11 +83,3 @@ class Discriminator(nn.Module):
     @staticmethod
     def _stage(c_in: int, c_out: int) -> nn.Sequential:
         return nn.Sequential(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=False), nn.BatchNorm2d(c_out), nn.LeakyReLU(0.2))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images)).flatten()
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last layer judges by: (N, C, 4, 4)."""
-        return self.stages(images)

@@ -1,26 +1,25 @@
-"""A DCGAN whose discriminator judges every picture by itself: no batch norm, spectral norm by option.
+"""DCGAN with a discriminator that treats each picture independently: no batch norm, optional spectral norm.
 
-The generator is that of ``ganfill.models.dcgan``. Without batch norm in the discriminator, gradient penalties mean what
-their papers say, and a search can ask it about one picture. Biases take the place of batch norm's shifts.
+The generator is that of ``ganfill.models.dcgan``. Without batch norm in the discriminator, gradient penalties match
+their papers, and a search can evaluate a single picture. Biases replace batch norm's shifts.
 """
 
 from itertools import pairwise
 
-import torch
 from torch import nn
 
 from ganfill.models.dcgan import stage_widths
-from ganfill.models.layers import SpectralConv2d
+from ganfill.models.layers import SpectralConv2d, StagedDiscriminator
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
     Args:
         resolution: 32, 64, 128 or 256.
         width: channels of the first stage; they double towards 4x4, up to 512.
-        spectral: divide every kernel by its largest singular value (Miyato et al. 2018, arXiv 1802.05957), followed by
-            one power iteration a pass while training (``ganfill.models.layers.SpectralConv2d``).
+        spectral: divide every kernel by its largest singular value (Miyato et al. 2018, arXiv 1802.05957); see
+            ``ganfill.models.layers.SpectralConv2d``.
     """
 
     def __init__(self, resolution: int = 64, width: int = 64, spectral: bool = False) -> None:
@@ -35,14 +34,6 @@ class Discriminator(nn.Module):
         self.to_logit = convolution(widths[-1], 1, 4)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                # Nothing normalises what passes, so its variance has to be kept from the start (He et al. 2015).
+                # Nothing normalises the activations, so initialisation must keep their variance (He et al. 2015).
                 nn.init.kaiming_normal_(module.weight, 0.2)
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images)).flatten()
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last layer judges by: (N, C, 4, 4)."""
-        return self.stages(images)

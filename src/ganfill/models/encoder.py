@@ -1,6 +1,7 @@
-"""A network that guesses the latent vector of a damaged picture at one glance, for a search to begin with.
+"""Encoder: predicts the latent vector of a damaged picture in one pass, as the start of a search.
 
-It sees the known pixels and which they are, as in Lahiri et al. 2020 (arXiv 1908.05861, "prior guided GAN inpainting").
+Its input is the known pixels and the mask of known pixels, as in Lahiri et al. 2020 (arXiv 1908.05861,
+"prior guided GAN inpainting").
 """
 
 import math
@@ -13,7 +14,7 @@ from ganfill.models.dcgan import stage_widths
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions whose result is added to what they saw."""
+    """Two 3x3 convolutions with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -46,12 +47,12 @@ class Encoder(nn.Module):
             if 0 < i < len(widths) - 2:
                 stages.append(Residual(c_next))
         self.stages = nn.Sequential(*stages)
-        # A convolution over all of the 4x4 rather than a linear layer, so that files can hold it in 16 bits.
+        # A 4x4 convolution rather than a linear layer, because model files store convolutions in 16 bits.
         self.to_latent = nn.Conv2d(widths[-1], latent_dim, 4)
         nn.init.normal_(self.to_latent.weight, 0, 1 / math.sqrt(16 * widths[-1]))
 
     def forward(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """Guesses latent vectors.
+        """Predicts latent vectors.
 
         Args:
             image: (N, 3, R, R) in [-1, 1], 0 in the hole.

@@ -1,8 +1,8 @@
-"""Layers that several architectures share: spectral norm, and convolutions and filters that change the resolution.
+"""Layers shared by architectures: spectral norm, and convolutions and filters that change the resolution.
 
-A 3x3 convolution of a picture enlarged twice by repetition equals one transposed 4x4 convolution of the picture itself,
-and a 3x3 convolution whose result is averaged over 2x2 equals one 4x4 convolution with stride 2 (Karras et al. 2018,
-arXiv 1710.10196, appendix A). Either takes 4 multiplications where the plain form takes 9.
+A 3x3 convolution after nearest-neighbour upsampling by 2 equals one transposed 4x4 convolution, and a 3x3 convolution
+before 2x2 averaging equals one 4x4 convolution with stride 2 (Karras et al. 2018, arXiv 1710.10196, appendix A). Both
+need 4 multiplications where the plain form needs 9.
 """
 
 import torch
@@ -11,13 +11,13 @@ from torch.nn import functional
 
 
 def widening(gain: float) -> torch.Tensor:
-    """The matrix (16, 9) that convolves a 3x3 kernel with a 2x2 box, 4x4 in all, whose four entries sum to ``gain``."""
+    """Returns the matrix (16, 9) that convolves a 3x3 kernel with a 2x2 box of sum ``gain``, into a 4x4 kernel."""
     line = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
     return torch.kron(line, line) * (gain / 4)
 
 
 def widen(kernel: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    """Kernels (A, B, 4, 4) of kernels (A, B, 3, 3) and a ``widening``; gives and prefers channels-last memory."""
+    """Applies a ``widening`` to kernels (A, B, 3, 3): returns (A, B, 4, 4) in channels-last memory."""
     a, b = kernel.shape[:2]
     taps = kernel.permute(0, 2, 3, 1).reshape(a, 9, b)
     return torch.bmm(matrix.expand(a, 16, 9), taps).view(a, 4, 4, b).permute(0, 3, 1, 2)
@@ -26,18 +26,17 @@ def widen(kernel: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
 def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> torch.Tensor:
     """Divides a weight by an estimate of its largest singular value (Miyato et al. 2018, arXiv 1802.05957, algorithm 1).
 
-    The matrix has one row for each output. A step of power iteration begins at ``u`` and, when ``training``, leaves
-    there where it came to; otherwise ``u`` stays, and equal weights give equal results. Always float32: two
-    matrix-vector products, nothing beside the convolution itself.
+    The matrix has one row for each output. One step of power iteration starts from ``u``; in training it also updates
+    ``u``. It always runs in float32: two matrix-vector products, a negligible cost beside the convolution.
 
     Args:
         weight: (out, ...), of any memory format.
-        u: (out,) of length 1, the first left singular vector as far as it is known.
-        training: whether to keep the vector.
+        u: (out,) of length 1, the current estimate of the first left singular vector.
+        training: updates ``u``.
     """
-    # Autocast takes these products in bfloat16 on CUDA; meta tensors know no autocast.
+    # Autocast would run these products in bfloat16 on CUDA. Meta tensors have no autocast.
     with torch.autocast("cuda" if weight.is_cuda else "cpu", enabled=False):
-        # Singular values do not mind the order of columns: this one copies nothing in channels-last memory.
+        # The order of columns does not change singular values; this one needs no copy in channels-last memory.
         matrix = weight.movedim(1, -1).flatten(1)
         with torch.no_grad():
             v = functional.normalize(torch.mv(matrix.T, u), dim=0)
@@ -49,16 +48,16 @@ def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> tor
 
 
 def first_vector(outputs: int) -> torch.Tensor:
-    """Where power iteration begins: a random direction."""
+    """Returns a random direction, the start of power iteration."""
     return functional.normalize(torch.randn(outputs), dim=0)
 
 
 class SpectralConv2d(nn.Conv2d):
     """A convolution with spectral norm; its state is ``u``.
 
-    Not ``torch.nn.utils.parametrizations.spectral_norm``, which copies kernels in channels-last memory (four times as
-    slow), takes three products for two, and cannot be pickled. Every forward pass in training mode takes one step of
-    power iteration, so the two or three passes of a discriminator's step take two or three.
+    ``torch.nn.utils.parametrizations.spectral_norm`` copies kernels in channels-last memory (four times as slow), needs
+    three products instead of two, and cannot be pickled. Every forward pass in training mode takes one step of power
+    iteration.
     """
 
     u: torch.Tensor
@@ -68,12 +67,12 @@ class SpectralConv2d(nn.Conv2d):
         self.register_buffer("u", first_vector(c_out))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """As ``nn.Conv2d``."""
+        """(N, c_in, H, W) -> (N, c_out, H', W'), as ``nn.Conv2d``."""
         return self._conv_forward(input, divide_by_norm(self.weight, self.u, self.training), self.bias)
 
 
 class SpectralDownConv2d(SpectralConv2d):
-    """A 3x3 convolution with spectral norm, then the average of 2x2 pixels, in one; the kernel is kept as 3x3."""
+    """A 3x3 convolution with spectral norm merged with 2x2 averaging; the parameter is the 3x3 kernel."""
 
     widening: torch.Tensor
 
@@ -88,7 +87,7 @@ class SpectralDownConv2d(SpectralConv2d):
 
 
 class SpectralLogit(nn.Linear):
-    """Features (N, C) -> logits (N,) in float32, also under autocast; with spectral norm."""
+    """Features (N, C) -> logits (N,), with spectral norm, always in float32."""
 
     u: torch.Tensor
 
@@ -102,9 +101,9 @@ class SpectralLogit(nn.Linear):
 
 
 class UpConv2d(nn.ConvTranspose2d):
-    """Repeats every pixel 2x2, then a 3x3 convolution, in one.
+    """Nearest-neighbour upsampling by 2 merged with a 3x3 convolution.
 
-    The kernel is kept as a transposed convolution keeps it: (c_in, c_out, 3, 3), mirrored in both directions.
+    The parameter is stored as in a transposed convolution: (c_in, c_out, 3, 3), mirrored in both directions.
     """
 
     widening: torch.Tensor
@@ -119,14 +118,14 @@ class UpConv2d(nn.ConvTranspose2d):
 
 
 class Resample(nn.Module):
-    """Halves or doubles square features through the filter [1, 2, 1], itself a linear map of rows and of columns.
+    """Halves or doubles square features with the filter [1, 3, 3, 1] (Karras et al. 2020, arXiv 1912.04958).
 
-    With the 2x2 box of halving and doubling the filter is [1, 3, 3, 1] (Karras et al. 2020, arXiv 1912.04958); beyond
-    the border all is 0. Two products with a matrix take a sixth of a depthwise convolution's time in bfloat16 on a CPU.
+    Pixels beyond the border are 0. The filter is a linear map of rows and of columns: two matrix products, which take a
+    sixth of a depthwise convolution's time in bfloat16 on a CPU.
 
     Args:
-        size: H and W of what comes in.
-        up: doubles instead of halving.
+        size: height and width of the input.
+        up: doubles the size instead of halving it.
     """
 
     matrix: torch.Tensor
@@ -150,7 +149,7 @@ class Resample(nn.Module):
 
 
 class Staged(nn.Module):
-    """A generator made of ``stages``, each twice as large as the one before but for the first at 4x4, and ``to_rgb``."""
+    """A generator of ``stages``, the first at 4x4 and each later one twice as large, followed by ``to_rgb``."""
 
     stages: nn.Sequential
     to_rgb: nn.Module
@@ -159,10 +158,32 @@ class Staged(nn.Module):
         """Maps z (N, latent_dim) to pictures (N, 3, resolution, resolution)."""
         return self.forward_from(self.forward_until(z, 1), 1)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from one stage to a later one, see ``ganfill.models.dcgan``; stage 0 is z, stage 1 at 4x4."""
-        return self.stages[since:stage](features)
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns the features after the first ``stage`` stages: (N, C, 2^(stage + 1), 2^(stage + 1)), or z for stage 0."""
+        return self.stages[:stage](z)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Pictures from what ``forward_until`` gave for that stage."""
+        """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
         return self.to_rgb(self.stages[stage:](features))
+
+
+class StagedDiscriminator(nn.Module):
+    """A discriminator of ``stages``, the last of which ends at 4x4, followed by ``to_logit``."""
+
+    stages: nn.Sequential
+    to_logit: nn.Module
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns logits (N,)."""
+        return self.to_logit(self.features(images)).flatten()
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns the input of the last layer, (N, C, 4, 4)."""
+        return self.stages(images)
+
+
+def log2_of(resolution: int) -> int:
+    """Returns 5, 6, 7 or 8; raises ``ValueError`` if the resolution is not 32, 64, 128 or 256."""
+    if resolution not in (32, 64, 128, 256):
+        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    return resolution.bit_length() - 1

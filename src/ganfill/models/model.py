@@ -10,19 +10,19 @@ from torch import nn
 from ganfill.models.latent import Normal, Uniform
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A trained GAN, ready for completion: networks in eval mode, their parameters frozen.
 
     Attributes:
         generator: z (N, d) -> pictures (N, 3, R, R) in [-1, 1].
         discriminator: pictures -> logits (N,).
-        latent: what z was drawn from in training.
+        latent: the prior of z in training.
         resolution: R.
-        logit_centre: the mean logit of real pictures at the end of training, the zero of a prior term.
+        logit_centre: mean logit of real pictures at the end of training, the zero of a prior term.
         mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
-        encoder: known pixels and which they are -> z, see ``ganfill.models.encoder``; None if none was trained.
-        card: architecture, latent and provenance as plain values.
+        encoder: known pixels and their mask -> z, see ``ganfill.models.encoder``; None without one.
+        card: architecture, prior and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """
 
@@ -36,8 +36,13 @@ class Model:
     digest: str = ""
     encoder: nn.Module | None = None
 
+    def __repr__(self) -> str:
+        family = type(self.generator).__module__.rpartition(".")[2]
+        encoder = "encoder, " if self.encoder is not None else ""
+        return f"Model({family}, resolution={self.resolution}, latent={self.latent}, {encoder}{self.device})"
+
     def to(self, device: torch.device | str) -> Self:
-        """A copy of the model on ``device``; this one stays where it is."""
+        """Returns a copy of the model on ``device``; this model stays where it is."""
         return replace(
             self,
             generator=copy.deepcopy(self.generator).to(device),
@@ -48,5 +53,5 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """Device of the networks."""
         return next(self.generator.parameters()).device

@@ -1,7 +1,7 @@
-"""The layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958): equalized learning rates, modulation, smooth resampling.
+"""Layers of StyleGAN2 (Karras et al. 2020, arXiv 1912.04958): equalized learning rates, modulation, smooth resampling.
 
-Leaky ReLU has slope 0.2 and a gain of sqrt(2) that keeps the variance. Since ``a leaky(x) = leaky(a x)`` for a > 0, every
-gain of an activation is folded into the weights before it, where it costs nothing.
+Leaky ReLU has slope 0.2 and a gain of sqrt(2), which keeps the variance. Because ``a leaky(x) = leaky(a x)`` for a > 0,
+the gain is folded into the weights before the activation, where it costs nothing.
 """
 
 import math
@@ -15,21 +15,21 @@ GAIN = math.sqrt(2)
 
 
 def leaky(x: torch.Tensor) -> torch.Tensor:
-    """Leaky ReLU of slope 0.2, in place."""
+    """Applies leaky ReLU with slope 0.2 in place."""
     return leaky_relu(x, 0.2, inplace=True)
 
 
 def exact(x: torch.Tensor) -> AbstractContextManager:
-    """A context on the device of ``x`` in which nothing is cast to a lower precision."""
+    """Returns a context that switches autocast off on the device of ``x``."""
     device = x.device.type
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 class Smooth(nn.Module):
-    """The low-pass filter [1, 3, 3, 1] in both directions, channel by channel, zeros beyond the border.
+    """The low-pass filter [1, 3, 3, 1] in both directions, for each channel; pixels beyond the border are 0.
 
     Args:
-        gain: what a constant picture is multiplied by.
+        gain: factor of a constant picture.
         padding: zeros added on each side.
     """
 
@@ -43,11 +43,11 @@ class Smooth(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> (N, C, H + 2 padding - 3, W + 2 padding - 3)."""
-        # Stride 1 even where every second pixel is dropped: strided and channel by channel, CPUs go back 10 times slower.
+        # Stride 1, although every second pixel is dropped: a strided depthwise backward pass is 10 times slower on CPUs.
         return conv2d(x, self.kernel.expand(x.shape[1], 1, 4, 4), padding=self.padding, groups=x.shape[1])
 
     def upsample(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) -> (N, C, 2 H, 2 W): zeros put between the pixels, then filtered; for this, ``gain`` is 4."""
+        """(N, C, H, W) -> (N, C, 2 H, 2 W): inserts zeros between pixels, then filters; needs ``gain=4``."""
         kernel = self.kernel.expand(x.shape[1], 1, 4, 4)
         return conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
 
@@ -55,14 +55,14 @@ class Smooth(nn.Module):
 class Dense(nn.Module):
     """A fully connected layer with equalized learning rate (Karras et al. 2018, arXiv 1710.10196, section 4.1).
 
-    Weights are kept with unit variance and scaled when used, so that Adam moves all layers at one relative rate.
+    Weights are stored with unit variance and scaled when used, so that Adam changes all layers at the same relative rate.
 
     Args:
-        c_in: values in.
-        c_out: values out.
-        bias: its first value.
+        c_in: input size.
+        c_out: output size.
+        bias: initial bias.
         gain: of the output.
-        rate: how fast this layer learns, relative to the others.
+        rate: learning rate relative to other layers.
     """
 
     def __init__(self, c_in: int, c_out: int, bias: float = 0.0, gain: float = 1.0, rate: float = 1.0) -> None:
@@ -80,13 +80,13 @@ class Convolution(nn.Module):
     """A convolution with equalized learning rate.
 
     Args:
-        c_in: channels in.
-        c_out: channels out.
-        kernel: its side.
+        c_in: input channels.
+        c_out: output channels.
+        kernel: kernel size.
         gain: of the output.
-        bias: adds one.
+        bias: adds a bias.
         down: halves the size: a low-pass filter, then a convolution of stride 2.
-        padding: zeros on each side; keeps the size unless given.
+        padding: zeros added on each side; the default keeps the size.
     """
 
     def __init__(
@@ -114,16 +114,15 @@ class Convolution(nn.Module):
 
 
 class ModulatedConvolution(nn.Module):
-    """A convolution whose weights are scaled by a style of each picture, then normalised (equations 1 and 3).
+    """A convolution whose weights are scaled by each picture's style, then normalised (equations 1 and 3).
 
-    Weights ``w' = s_i w_ijk`` and ``w'' = w' / sqrt(sum_ik w'^2 + eps)`` of each picture's own would need a convolution with
-    as many groups as pictures. Scaling the channels of what goes in by s and of what comes out by the root is the same
-    thing, with weights that all pictures share.
+    Separate weights ``w' = s_i w_ijk`` and ``w'' = w' / sqrt(sum_ik w'^2 + eps)`` for each picture would need a grouped
+    convolution. Scaling the input channels by s and the output channels by the root is equivalent and shares the weights.
 
     Args:
-        c_in: channels in.
-        c_out: channels out.
-        kernel: its side, odd.
+        c_in: input channels.
+        c_out: output channels.
+        kernel: kernel size, odd.
         w_dim: dimension of w.
         up: doubles the size: a transposed convolution of stride 2, then a low-pass filter.
     """
@@ -144,7 +143,7 @@ class ModulatedConvolution(nn.Module):
         return scales[:, :, None, None], GAIN * (norms + 1e-8).rsqrt()[:, :, None, None]
 
     def forward(self, x: torch.Tensor, style: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """(N, c_in, H, W) and what ``style`` gave -> activations (N, c_out, H, W), or twice the size."""
+        """(N, c_in, H, W) and the result of ``style`` -> activations (N, c_out, H, W), or twice the size."""
         before, after = style
         x = x * before.to(x.dtype)
         if self.smooth is None:
@@ -170,5 +169,5 @@ class ToRGB(nn.Module):
         return self.affine(w)[:, :, None, None] * self.scale
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        """(N, c_in, H, W) and what ``style`` gave -> (N, 3, H, W) in the precision of the weights."""
+        """(N, c_in, H, W) and the result of ``style`` -> (N, 3, H, W) in the precision of the weights."""
         return conv2d(x * style.to(x.dtype), self.weight, self.bias).to(self.weight.dtype)

@@ -1,7 +1,7 @@
-"""R3GAN (Huang et al. 2024, arXiv 2501.05441, section 4): grouped residual blocks, no norm, no noise, no style.
+"""R3GAN (Huang et al. 2024, arXiv 2501.05441, section 4): grouped residual blocks without normalisation, noise or style.
 
-With 64 pixels, z of 64 numbers and a width of 768 these are the networks of the paper's FFHQ-64 (22.4 million
-parameters each). Its loss is ``relativistic`` with ``r1_r2`` in every step.
+With 64 pixels, latent dimension 64 and width 768, these are the paper's FFHQ-64 networks (22.4 million parameters
+each). The paper trains them with the loss ``relativistic`` and ``r1_r2`` in every step.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ganfill.models.layers import Resample, Staged
+from ganfill.models.layers import Resample, Staged, StagedDiscriminator, log2_of
 
 GROUP = 16  # channels of a group of the 3x3 convolutions
 EXPANSION = 2  # of the channels between the 1x1 convolutions of a block
@@ -19,17 +19,15 @@ GAIN = math.sqrt(2 / (1 + 0.2**2))  # keeps the variance through LeakyReLU(0.2) 
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
-    """Channels at 4x4, 8x8, ... resolution: ``width`` up to 32x32, from there on half as many at each doubling.
+    """Channels at 4x4, 8x8, ... resolution: ``width`` up to 32x32, then half as many at each doubling.
 
     Raises:
-        ValueError: of either argument.
+        ValueError: an argument is out of range.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
-    stages = int(math.log2(resolution)) - 1
+    stages = log2_of(resolution) - 1
     unit = GROUP // EXPANSION << (stages - 4)
     if width < unit or width % unit:
-        raise ValueError(f"width must be a multiple of {unit} for {resolution} pixels, not {width}")
+        raise ValueError(f"width must be a multiple of {unit} for {resolution} pixels, got {width}")
     return [width >> max(i - 3, 0) for i in range(stages)]
 
 
@@ -45,11 +43,11 @@ def convolution(
 
 
 class Block(nn.Module):
-    """Features plus 1x1, grouped 3x3 and 1x1 convolutions of them; at the start the latter are 0 (section 4.2).
+    """A residual block of 1x1, grouped 3x3 and 1x1 convolutions; the last one starts at 0 (section 4.2).
 
     Args:
-        width: channels, of what comes in and goes out.
-        depth: blocks of the network in all, whose variance adds up (Zhang et al. 2019, arXiv 1901.09321).
+        width: input and output channels.
+        depth: total number of blocks in the network, which scales the weights (Zhang et al. 2019, arXiv 1901.09321).
     """
 
     def __init__(self, width: int, depth: int) -> None:
@@ -66,7 +64,7 @@ class Block(nn.Module):
 
 
 class Start(nn.Module):
-    """z (N, latent_dim) -> a learned picture of 4x4 for each channel, times a linear map of z: (N, width, 4, 4)."""
+    """z (N, latent_dim) -> features (N, width, 4, 4): a learned 4x4 basis for each channel, scaled by a linear map of z."""
 
     def __init__(self, latent_dim: int, width: int) -> None:
         super().__init__()
@@ -80,10 +78,7 @@ class Start(nn.Module):
 
 
 class End(nn.Module):
-    """Features (N, width, 4, 4) -> their products with a learned 4x4 for each channel, summed with weights: (N,).
-
-    A depthwise 4x4 convolution and a linear layer, in float32 also under autocast.
-    """
+    """Features (N, width, 4, 4) -> logits (N,): a depthwise 4x4 convolution and a linear layer, always in float32."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -102,7 +97,7 @@ class Generator(Staged):
         resolution: 32, 64, 128 or 256.
         latent_dim: dimension of z.
         width: channels up to 32x32, a multiple of 8, 16, 32 or 64 for 32, 64, 128 or 256 pixels.
-        blocks: residual blocks of a stage.
+        blocks: residual blocks in each stage.
     """
 
     def __init__(self, resolution: int = 64, latent_dim: int = 64, width: int = 768, blocks: int = 2) -> None:
@@ -122,13 +117,13 @@ class Generator(Staged):
         self.to_rgb = convolution(widths[-1], 3)
 
 
-class Discriminator(nn.Module):
-    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), of which only differences count.
+class Discriminator(StagedDiscriminator):
+    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), which are meaningful only as differences.
 
     Args:
         resolution: 32, 64, 128 or 256.
-        width: channels at 32x32 and below, as of the generator.
-        blocks: residual blocks of a stage.
+        width: channels at 32x32 and below, as in the generator.
+        blocks: residual blocks in each stage.
     """
 
     def __init__(self, resolution: int = 64, width: int = 768, blocks: int = 2) -> None:
@@ -148,10 +143,6 @@ class Discriminator(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.to_logit = End(width)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Returns logits (N,)."""
-        return self.to_logit(self.features(images))
-
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last layer judges by: (N, width, 4, 4)."""
+        """Returns the last layer's input (N, width, 4, 4)."""
         return self.stages(self.from_rgb(images))

@@ -1,8 +1,8 @@
-"""The residual networks of SNGAN (Miyato et al. 2018, arXiv 1802.05957, table 5), spectral norm in the discriminator.
+"""Residual networks of SNGAN (Miyato et al. 2018, arXiv 1802.05957, table 5), with spectral norm in the discriminator.
 
-Their pictures are 128 pixels wide; one stage less makes 64, with the widths that are usual there (1024 to 64). The maps
-and numbers of parameters are the paper's, in fewer multiplications: a 1x1 convolution and a change of resolution change
-places, 3x3 convolutions and a change of resolution are one (see ``layers``).
+The paper's networks are for 128 pixels; 64 pixels take one stage less, with the usual widths (1024 to 64). Functions and
+parameter counts are the paper's, with fewer multiplications: a 1x1 convolution runs at the smaller resolution, and a 3x3
+convolution is merged with the change of resolution (see ``layers``).
 """
 
 import math
@@ -13,25 +13,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, Staged, UpConv2d
+from ganfill.models.layers import SpectralConv2d, SpectralDownConv2d, SpectralLogit, Staged, UpConv2d, log2_of
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
     """Channels at 4x4, 8x8, ... resolution: ``width``/16 at the largest, doubling towards 4x4, at most ``width``.
 
     Raises:
-        ValueError: of either argument.
+        ValueError: an argument is out of range.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+    stages = log2_of(resolution) - 1
     if width < 16 or width % 16:
-        raise ValueError(f"width must be a multiple of 16, not {width}")
-    stages = int(math.log2(resolution)) - 1
+        raise ValueError(f"width must be a multiple of 16, got {width}")
     return [min((width // 16) << (stages - 1 - i), width) for i in range(stages)]
 
 
 def initialise(layers: Iterable[nn.Module], gain: float = 1.0) -> None:
-    """Weights uniform as in Glorot and Bengio 2010, eq. 16, times ``gain``; biases 0."""
+    """Draws weights as in Glorot and Bengio 2010, equation 16, times ``gain``; biases are 0."""
     for layer in layers:
         assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
         assert layer.bias is not None
@@ -46,7 +44,7 @@ class Start(nn.Linear):
         super().__init__(latent_dim, 16 * width)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Its outputs are in the order of channels-last memory, which takes no copy."""
+        """Returns features in channels-last memory, without a copy."""
         return super().forward(input).view(len(input), 4, 4, -1).permute(0, 3, 1, 2)
 
 
@@ -69,13 +67,13 @@ class Up(nn.Module):
 
 
 class Down(nn.Module):
-    """A residual block (N, c_in, H, W) -> (N, c_out, H/2, W/2), or of the same size without ``halve``.
+    """A residual block (N, c_in, H, W) -> (N, c_out, H/2, W/2), or (N, c_out, H, W) without ``halve``.
 
     Args:
-        c_in: channels that come in.
-        c_out: channels that go out.
-        halve: whether pixels are averaged 2x2.
-        first: it sees pictures, which no ReLU must cut.
+        c_in: input channels.
+        c_out: output channels.
+        halve: averages 2x2 pixels.
+        first: the input is a picture, so no ReLU comes first.
     """
 
     def __init__(self, c_in: int, c_out: int, halve: bool = True, first: bool = False) -> None:
@@ -89,7 +87,7 @@ class Down(nn.Module):
         initialise([self.shortcut])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Returns features of half the size, or of the same."""
+        """Returns features of half the size, or of the same size."""
         residual = self.out(functional.relu_(self.into(features if self.first else functional.relu(features))))
         return residual + self.shortcut(functional.avg_pool2d(features, 2) if self.halve else features)
 
@@ -100,7 +98,7 @@ class Generator(Staged):
     Args:
         resolution: 32, 64, 128 or 256.
         latent_dim: dimension of z.
-        width: channels at 4x4, a multiple of 16; they halve towards the last stage, which has a sixteenth of them.
+        width: channels at 4x4, a multiple of 16; they halve towards the last stage, which has ``width``/16.
     """
 
     def __init__(self, resolution: int = 64, latent_dim: int = 128, width: int = 1024) -> None:
@@ -118,7 +116,7 @@ class Discriminator(nn.Module):
 
     Args:
         resolution: 32, 64, 128 or 256.
-        width: channels at 4x4, a multiple of 16; the first stage has a sixteenth of them.
+        width: channels at 4x4, a multiple of 16; the first stage has ``width``/16.
     """
 
     def __init__(self, resolution: int = 64, width: int = 1024) -> None:
@@ -138,5 +136,5 @@ class Discriminator(nn.Module):
         return self.to_logit(self.features(images).sum((2, 3), dtype=torch.float32))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last layer judges by the sum of: (N, width, 4, 4)."""
+        """Returns features (N, width, 4, 4); the last layer takes their sum over pixels."""
         return functional.relu(self.stages(images))

@@ -1,8 +1,8 @@
-"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) in the configuration that StyleGAN2-ADA gives small pictures.
+"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) in the StyleGAN2-ADA configuration for small pictures.
 
-As there (arXiv 2006.06676): two mapping layers, a generator with skip connections to RGB, a residual discriminator. Left
-out, because a completion needs a generator that gives one picture for one z and a discriminator that judges each picture
-by itself: noise inputs, style mixing, and the standard deviation across a batch. Without path-length regularisation too.
+As in arXiv 2006.06676: two mapping layers, a generator with skip connections to RGB, a residual discriminator. Completion
+needs one picture for each z and a discriminator that treats pictures independently, so noise inputs, style mixing and the
+minibatch standard deviation are left out. There is no path-length regularisation.
 """
 
 import math
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganfill.models.layers import log2_of
 from ganfill.models.modulated import GAIN, Convolution, Dense, ModulatedConvolution, Smooth, ToRGB, exact, leaky
 
 MAPPING_LAYERS = 2
@@ -25,15 +26,14 @@ def stage_widths(resolution: int, width: int, base: int) -> list[int]:
     Raises:
         ValueError: ``resolution`` is not 32, 64, 128 or 256, or there would be a stage without channels.
     """
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, not {resolution}")
+    levels = log2_of(resolution)
     if width < 1 or base < resolution:
         raise ValueError(f"width={width} base={base} leave no channels: give width from 1 and base from {resolution}")
-    return [min(base >> level, width) for level in range(2, int(math.log2(resolution)) + 1)]
+    return [min(base >> level, width) for level in range(2, levels + 1)]
 
 
 class Block(nn.Module):
-    """One resolution of the generator: its convolutions, the first doubling the size, and its share of the picture."""
+    """One resolution of the generator: convolutions, the first of which doubles the size, and a contribution to RGB."""
 
     def __init__(self, c_in: int, c_out: int, w_dim: int, up: bool) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Block(nn.Module):
         self.to_rgb = ToRGB(c_out, w_dim)
 
     def styles(self, ws: Sequence[torch.Tensor]) -> list[Any]:
-        """The styles of its layers from the next ws (N, w_dim); the last layer's serves the next block again."""
+        """Returns the styles of the block's layers from ws (N, w_dim); the next block uses the last w again."""
         layers: list[Any] = [*self.convolutions, self.to_rgb]
         return [layer.style(w) for layer, w in zip(layers, ws, strict=False)]
 
@@ -56,14 +56,14 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in about [-1, 1].
 
-    Only the direction of z counts, since it is normalised. Level 1 is W+: a w for every layer, (N, layers, w_dim), where
-    a block's RGB layer and the next block's first convolution share one, so that there are 2 log2(resolution) - 2.
+    z is normalised, so only its direction counts. Stage 1 is W+, (N, layers, w_dim): one w for each layer, where a
+    block's RGB layer and the next block's first convolution share one; layers = 2 log2(resolution) - 2.
 
     Args:
         resolution: 32, 64, 128 or 256.
         latent_dim: dimension of z.
-        width: channels at most.
-        base: channels times the side of a stage, where that is less than ``width``.
+        width: maximum number of channels.
+        base: a stage of side s has ``base``/s channels, at most ``width``.
         w_dim: dimension of w.
     """
 
@@ -84,47 +84,46 @@ class Generator(nn.Module):
         """Returns pictures (N, 3, resolution, resolution); nothing keeps them inside [-1, 1] but the training."""
         return self.forward_from(z, 0)
 
-    def forward_until(self, features: torch.Tensor, stage: int, since: int = 0) -> torch.Tensor:
-        """Goes on from z to W+.
+    def forward_until(self, z: torch.Tensor, stage: int) -> torch.Tensor:
+        """Returns z (N, latent_dim) for stage 0, ws (N, layers, w_dim) for stage 1.
 
-        Args:
-            features: z (N, latent_dim) if ``since`` is 0, otherwise ws (N, layers, w_dim).
-            stage: 0 for z, 1 for W+.
-            since: the stage of ``features``.
-
-        Returns:
-            z, or ws with the same w for every layer, in the precision of the weights whatever autocast says.
+        The w of every layer is the same, and has the precision of the weights even under autocast.
 
         Raises:
             ValueError: there is no such stage.
         """
-        if not {stage, since} <= {0, 1}:
-            raise ValueError(f"StyleGAN2 has stages 0 (z) and 1 (a w for every layer), got {max(stage, since)}: use 1")
-        if stage <= since:
-            return features
-        with exact(features):
-            z = features.to(self.constant.dtype)
+        _check_stage(stage)
+        if stage == 0:
+            return z
+        with exact(z):
+            z = z.to(self.constant.dtype)
             w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
             for layer in self.mapping:
                 w = leaky(layer(w))
         return w[:, None].expand(-1, self.layers, -1)
 
     def forward_from(self, features: torch.Tensor, stage: int) -> torch.Tensor:
-        """Pictures from what ``forward_until`` gave for that stage."""
-        ws = self.forward_until(features, 1, since=stage).to(self.constant.dtype).unbind(1)
+        """Returns pictures from the features that ``forward_until`` returned for ``stage``."""
+        _check_stage(stage)
+        ws = (features if stage else self.forward_until(features, 1)).to(self.constant.dtype).unbind(1)
         blocks: list[Any] = list(self.blocks)
-        with exact(features):  # styles cost little, and each of them decides over a whole channel
+        with exact(features):  # styles are cheap, and each scales a whole channel
             styles = [block.styles(ws[max(2 * i - 1, 0) :]) for i, block in enumerate(blocks)]
         x, image = blocks[0](self.constant.expand(len(features), -1, -1, -1), styles[0])
         for block, style in zip(blocks[1:], styles[1:], strict=True):
             x, rgb = block(x, style)
-            with exact(rgb):  # the sum is the picture, where rounding would show
+            with exact(rgb):  # rounding of the sum would be visible in the picture
                 image = self.smooth.upsample(image) + rgb
         return image
 
 
+def _check_stage(stage: int) -> None:
+    if stage not in (0, 1):
+        raise ValueError(f"StyleGAN2 has stages 0 (z) and 1 (a w for every layer), got {stage}: use 1")
+
+
 class ResidualBlock(nn.Module):
-    """Two convolutions, the second of which halves the size, beside a 1x1 convolution; halved in variance."""
+    """Two 3x3 convolutions, the second of which halves the size, plus a 1x1 skip convolution, scaled to unit variance."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
@@ -143,12 +142,12 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), each by itself.
+    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), independently.
 
     Args:
         resolution: 32, 64, 128 or 256.
-        width: channels at most.
-        base: channels times the side of a stage, where that is less than ``width``.
+        width: maximum number of channels.
+        base: a stage of side s has ``base``/s channels, at most ``width``.
     """
 
     def __init__(self, resolution: int = 64, width: int = 512, base: int = 16384) -> None:
@@ -158,7 +157,7 @@ class Discriminator(nn.Module):
         self.from_rgb = Convolution(3, widths[0], 1)
         self.blocks = nn.Sequential(*(ResidualBlock(c, c_next) for c, c_next in pairwise(widths)))
         self.convolution = Convolution(widths[-1], widths[-1], 3)
-        # A convolution over all of the 4x4 rather than a dense layer, so that files can hold it in 16 bits.
+        # A 4x4 convolution rather than a dense layer, because model files store convolutions in 16 bits.
         self.dense = Convolution(widths[-1], widths[-1], 4, padding=0)
         self.to_logit = Dense(widths[-1], 1)
 
@@ -169,5 +168,5 @@ class Discriminator(nn.Module):
             return self.to_logit(x.to(self.to_logit.weight.dtype))[:, 0]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """What the last two layers judge by: (N, C, 4, 4)."""
+        """Returns the input (N, C, 4, 4) of the last two layers."""
         return leaky(self.convolution(self.blocks(leaky(self.from_rgb(images)))))

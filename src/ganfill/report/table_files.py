@@ -8,27 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ganfill.files import write_atomically
+from ganfill.report.table_format import TableCell, format_column
 
-# Columns of a table that come after the figures.
-LAST = ("answers", "model", "seed", "device", "machine", "threads", "torch", "cell")
-
+LAST = ("answers", "model", "seed", "device", "machine", "threads", "torch", "cell")  # columns that follow all others
 
 Row = dict[str, Any]
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """The columns of rows that need not all have the same: in the order in which they first come, ``LAST`` last."""
+    """Returns the union of the rows' columns in order of first appearance, those of ``LAST`` at the end."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [name for name in names if name not in LAST] + [name for name in LAST if name in names]
 
 
 def write_csv(path: Path, rows: Sequence[Row], names: Sequence[str] | None = None) -> None:
-    """Writes a table as a whole, numbers with six significant digits; what a row has not, or is NaN, is an empty cell.
+    """Writes a table, numbers with six significant digits; missing values and NaN are empty cells.
 
     Args:
         path: of the file.
         rows: of the table.
-        names: of the columns to write; those of ``columns`` if not given.
+        names: of the columns to write; default: ``columns(rows)``.
     """
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, names or columns(rows), restval="", extrasaction="ignore", lineterminator="\n")
@@ -37,16 +36,18 @@ def write_csv(path: Path, rows: Sequence[Row], names: Sequence[str] | None = Non
     write_atomically(path, file.getvalue())
 
 
-def markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> str:
-    """A table for people, with intervals behind their means.
+def markdown(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Formats a table as on a page, with intervals and deviations behind their means.
 
     Args:
         rows: of the table.
-        shown: columns to show; ``X_low`` and ``X_high`` of a row, or its deviation ``X_sd``, are put behind ``X``.
+        names: of the columns to show.
     """
-    lines = ["| " + " | ".join(shown) + " |", "|" + "---|" * len(shown)]
-    lines += ["| " + " | ".join(_text(row, name) for name in shown) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    columns = [format_column(name, rows) for name in names]
+    lines = [" | ".join(names), "---|" * len(names)]
+    lines += [" | ".join(map(_text, cells)) for cells in zip(*columns, strict=True)]
+    header, rule, *body = lines
+    return "\n".join([f"| {header} |", f"|{rule}", *(f"| {line} |" for line in body)]) + "\n"
 
 
 def _exact(value: Any) -> Any:
@@ -55,17 +56,6 @@ def _exact(value: Any) -> Any:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
-    shown, low, high, deviation = (_short(row.get(f"{name}{end}")) for end in ("", "_low", "_high", "_sd"))
-    if deviation:
-        return f"{shown} ± {deviation}"
-    return f"{shown} ({low} to {high})" if low and high else shown
-
-
-def _short(value: Any) -> str:
-    """Three or four digits of a number; texts as they are; nothing for None and NaN."""
-    if not isinstance(value, float):
-        return "" if value is None else str(value).replace("|", "\\|")
-    if math.isnan(value):
-        return ""
-    return f"{value:.2f}" if 1 <= abs(value) < 1000 else f"{value:.3g}"
+def _text(cell: TableCell) -> str:
+    interval = cell.interval if cell.interval.startswith("±") else f"({cell.interval})"
+    return cell.text.replace("|", "\\|") + (f" {interval}" if cell.interval else "")

@@ -1,4 +1,4 @@
-"""How a table of measurements is worded for people: headings, numbers, intervals, which way is better, which is best."""
+"""Numbers and headings as people read them: units, decimals, intervals, which direction is better, best values."""
 
 import math
 import re
@@ -14,7 +14,7 @@ LOWER = {"l1", "seam", "lpips", "fid", "kid", "fd", "kd"}
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's head: its name, what stands there, its unit or "", and 1 (more is better), -1 (less is) or 0 (neither)."""
+    """Heading of a column: its name, label and unit, and 1 if higher is better, -1 if lower is, 0 if neither."""
 
     column: str
     label: str
@@ -24,7 +24,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class TableCell:
-    """What is shown in a table's cell, its interval or "", by what it is sorted, and whether it is its group's best."""
+    """Text and interval of a table's cell, its value for sorting, and whether it is the best of its group."""
 
     text: str
     interval: str = ""
@@ -33,9 +33,9 @@ class TableCell:
 
 
 def heading(column: str) -> Heading:
-    """The head of a column, such as "PSNR" in dB for ``psnr`` or "FD-face" for ``fd_face``.
+    """Returns the heading of a column, such as "PSNR" in dB for ``psnr`` or "FD-face" for ``fd_face``.
 
-    Floors, and when the best was reached (``fd_face_best_at``), are no contest.
+    Floors, and the time of the best value (``fd_face_best_at``), have no better direction.
     """
     words = set(column.split("_"))
     better = 0 if {"floor", "at"} & words else 1 if words & HIGHER else -1 if words & LOWER else 0
@@ -50,48 +50,51 @@ def heading(column: str) -> Heading:
 
 
 def number(value: object) -> float | None:
-    """The value as a float if it is a finite number, else None: bools, texts, NaN and what is missing are none."""
+    """Converts a finite number to float; returns None for bools, texts, NaN and missing values."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return None
     converted = float(value)  # pyright: ignore[reportArgumentType]
     return converted if math.isfinite(converted) else None
 
 
-def shown(columns: Sequence[str]) -> list[str]:
-    """The columns that get a place of their own: ``psnr_low`` and ``psnr_high``, or ``psnr_sd``, stand beneath ``psnr``."""
-    small = {f"{name}_sd" for name in columns}
+def main_columns(columns: Sequence[str]) -> list[str]:
+    """Drops columns that are shown as the interval of another: ``psnr_low`` and ``psnr_high``, or ``psnr_sd``."""
+    intervals = {f"{name}_sd" for name in columns}
     for name in columns:
-        ends = {f"{name}_low", f"{name}_high"}
-        small |= ends if ends <= set(columns) else set()
-    return [name for name in columns if name not in small]
+        bounds = {f"{name}_low", f"{name}_high"}
+        intervals |= bounds if bounds <= set(columns) else set()
+    return [name for name in columns if name not in intervals]
 
 
-def cells(column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[object]) -> list[TableCell]:
-    """A column's cells, row by row.
+def format_column(
+    column: str, rows: Sequence[Mapping[str, object]], groups: Sequence[object] | None = None
+) -> list[TableCell]:
+    """Formats the cells of a column.
 
     Args:
         column: its name; a row may lack it.
         rows: of the table, with ``COLUMN_low`` and ``COLUMN_high`` if there is an interval, or ``COLUMN_sd``.
-        groups: for each row, whom it competes with for the best value; None for no one.
+        groups: for each row, the group within which the best value is marked; None marks none.
     """
     values = [number(row.get(column)) for row in rows]
+    groups = groups or [None] * len(rows)
     places = decimals(value for value in values if value is not None)
     write = plain_time if "seconds" in column.split("_") else partial(digits, places=places)
     best = {group: write(value) for group, value in _best(values, groups, heading(column).better).items()}
-    made = []
+    cells = []
     for row, value, group in zip(rows, values, groups, strict=True):
         if value is None:
-            made.append(TableCell(_words(row.get(column))))
+            cells.append(TableCell(_words(row.get(column))))
             continue
-        low, high, deviation = (number(row.get(f"{column}_{end}")) for end in ("low", "high", "sd"))
+        low, high, deviation = (number(row.get(f"{column}_{suffix}")) for suffix in ("low", "high", "sd"))
         interval = "" if deviation is None else f"± {digits(deviation, None)}"
         interval = interval if low is None or high is None else f"{write(low)} to {write(high)}"
-        made.append(TableCell(write(value), interval, value, group in best and write(value) == best[group]))
-    return made
+        cells.append(TableCell(write(value), interval, value, group in best and write(value) == best[group]))
+    return cells
 
 
 def decimals(values: Iterable[float]) -> int | None:
-    """Decimal places that suit a whole column; None where it spans so much that each value needs its own."""
+    """Returns the decimal places for a whole column; None if it spans too many magnitudes for one choice."""
     sizes = [abs(float(value)) for value in values if value]
     if all(size.is_integer() for size in sizes):
         return 0
@@ -105,14 +108,14 @@ def decimals(values: Iterable[float]) -> int | None:
 
 
 def digits(value: float, places: int | None) -> str:
-    """The value with so many decimal places, or where None with three significant digits and no exponent."""
+    """Formats a value with ``places`` decimals; None: with three significant digits and no exponent."""
     if places is None:
         places = min(12, max(0, 2 - math.floor(math.log10(abs(value))))) if value else 0
     return f"{value:,.{places}f}".replace("-", "−")
 
 
 def plain_time(seconds: float) -> str:
-    """A time in the unit that suits it, with three significant digits at most: "20 ms", "1.5 s", "2,000 s"."""
+    """Formats a time in a suitable unit with up to three significant digits: "20 ms", "1.5 s", "2,000 s"."""
     for size, unit in ((1e-6, "µs"), (1e-3, "ms")):
         if 0 < seconds < 999.5 * size:
             return f"{float(f'{seconds / size:.3g}'):g} {unit}"
@@ -120,7 +123,7 @@ def plain_time(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people tell it: "20 s", "2 min 30 s", "2 h 5 min"; shorter ones as ``plain_time``."""
+    """Formats a time as "20 s", "2 min 30 s" or "2 h 5 min"; times below a minute as ``plain_time``."""
     minutes, rest = divmod(round(seconds), 60)
     if seconds < 60:
         return plain_time(seconds)
@@ -140,10 +143,10 @@ def _words(value: object) -> str:
 
 
 def _best(values: Sequence[float | None], groups: Sequence[object], better: int) -> dict[object, float]:
-    """For each group with two values or more that differ, the best."""
-    found: dict[object, float] = {}
+    """Returns the best value of each group that has at least two different values."""
+    best: dict[object, float] = {}
     for group in set(groups) - {None} if better else ():
-        rivals = {value for value, its in zip(values, groups, strict=True) if its == group and value is not None}
-        if len(rivals) > 1:
-            found[group] = max(rivals, key=lambda value: better * value)
-    return found
+        members = {value for value, other in zip(values, groups, strict=True) if other == group and value is not None}
+        if len(members) > 1:
+            best[group] = max(members, key=lambda value: better * value)
+    return best

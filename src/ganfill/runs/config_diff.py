@@ -1,66 +1,68 @@
-"""In which settings configurations differ, under names that people read."""
+"""Settings in which the configurations of trainings differ, under short names."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-# What makes no difference to a training, or, as kimg, has a column of its own.
-IGNORED = ("out", "logger", "device", "terms", "kimg")
-TARGET = "_target_"
-NONE = "none"  # a part, or a value, that is switched off
+IGNORED = ("out", "logger", "callbacks", "device", "terms", "kimg")  # they do not change a training; kimg has a column
+TARGET = "._target_"
+NONE = "none"
 
 
 def differences(configs: Sequence[Mapping[str, Any] | None]) -> list[dict[str, Any]]:
-    """The settings in which configurations differ, for each of them by their short names, in the same order.
+    """Returns the settings in which configurations differ, for each configuration.
 
-    A part's setting is its class: ``loss`` is "Hinge"; where the class says nothing (``Generator``) it is the module,
-    so that ``model`` is "dcgan". Settings that follow from a part's class, those that repeat another (``data.seed``
-    repeats ``seed``), and those that a configuration has not, are left out. What lies in the run directory, and
-    ``IGNORED``, is not looked at.
+    A part (a group with a ``_target_``) is named by its class or module, see ``part_name``. A setting that depends on
+    the class of its part alone is left out, and so is one that repeats another, such as ``data.seed`` beside ``seed``.
 
     Args:
-        configs: resolved, of one training each; None for what is not known, which gets no settings.
+        configs: resolved, of one training each; None for an unknown one, which has no settings.
     """
-    flat = [None if config is None else _flat(config) for config in configs]
-    known = [settings for settings in flat if settings is not None]
+    flat = [flatten(config or {}) for config in configs]
+    known = [settings for settings, config in zip(flat, configs, strict=True) if config is not None]
     keys = dict.fromkeys(key for settings in known for key in settings)
     columns = {key: [settings.get(key) for settings in known] for key in keys}
-    present = {key: [key in settings for settings in known] for key in keys}
-    varying = [key for key in keys if len({_mark(value) for value in columns[key]}) > 1]
-    columns |= {key: _class_names(key, columns[key]) for key in varying if _is_part(key)}
-    varying = [key for key in varying if _is_part(key) or not _follows(key, varying, columns)]
-    merged = _merge(varying, columns, present)
-    names = _names(merged)
-    order = sorted(merged, key=lambda key: (names[key] == "seed", varying.index(key)))
-    told: Iterator[dict[str, Any]] = iter(
-        [
-            {names[key]: _told(columns[key][index]) for key in order if _is_part(key) or present[key][index]}
-            for index in range(len(known))
-        ]
+    varying = {key: values for key, values in columns.items() if len({*map(_text, values)}) > 1}
+    varying |= {key: _part_names(key, values) for key, values in varying.items() if key.endswith(TARGET)}
+    varying = {key: values for key, values in varying.items() if not _follows(key, varying)}
+    names: dict[str, str] = {}
+    for key in sorted(varying, key=lambda key: key.count(".")):
+        original = next((other for other in names if _repeats(key, other, varying)), None)
+        if original is None:
+            names[key] = key.removesuffix(TARGET)
+        else:  # one name for both: the group of parts, the last word of other keys
+            names[original] = key.split(".")[0] if key.endswith(TARGET) else original.split(".")[-1]
+    order = sorted(names, key=lambda key: (key == "seed", list(varying).index(key)))
+    rows = iter(
+        {names[key]: _shown(varying[key][index]) for key in order if key in settings or key.endswith(TARGET)}
+        for index, settings in enumerate(known)
     )
-    return [{} if settings is None else next(told) for settings in flat]
+    return [{} if config is None else next(rows) for config in configs]
 
 
 def without_seed(config: Mapping[str, Any]) -> str:
-    """A text that two configurations share if they differ in nothing but the seed."""
-    settings = {key: value for key, value in _flat(config).items() if key.rpartition(".")[2] != "seed"}
-    return _mark([settings, config.get("kimg")])
+    """Returns a text that is equal for configurations that differ in the seed alone."""
+    settings = {key: value for key, value in flatten(config).items() if key.rpartition(".")[2] != "seed"}
+    return _text([settings, config.get("kimg")])
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted keys and their values; a data set is known by its name, wherever it lies."""
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by dotted key, without ``IGNORED`` keys and paths in the run directory.
+
+    A data set is represented by the name of its directory, wherever that is.
+    """
     out = str(config.get("out"))
-    found = {}
+    settings = {}
     for key, value in leaves(config):
         if key.split(".")[0] in IGNORED or (isinstance(value, str) and f"{value}/".startswith(f"{out}/")):
             continue
-        found[key] = PurePath(value).name if key == "data.path" and isinstance(value, str) else value
-    return found
+        settings[key] = PurePath(value).name if key == "data.path" and isinstance(value, str) else value
+    return settings
 
 
 def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The dotted keys of a configuration, or of a part below ``prefix``, and their values; whole numbers are ints."""
+    """Yields dotted keys and values of a configuration; floats with integer values become ints."""
     if not isinstance(node, Mapping):
         yield prefix, int(node) if isinstance(node, float) and node.is_integer() else node
         return
@@ -68,82 +70,52 @@ def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(value, f"{prefix}.{key}".strip("."))
 
 
-def _mark(value: Any) -> str:
+def part_name(key: str, target: str | None) -> str:
+    """Returns the class of a part, such as "Hinge" for ``loss``, or its module where the class repeats the key's last word.
+
+    The module is "dcgan" for ``model.generator`` and ``ganfill.models.dcgan.Generator``. A part without target is "none".
+    """
+    words = (target or NONE).split(".")
+    repeats = words[-1].lower() == key.rpartition(".")[2]
+    return words[-2] if repeats and len(words) > 1 else words[-1]
+
+
+def _part_names(key: str, targets: Sequence[Any]) -> list[Any]:
+    """Returns names of parts; whole targets where names would be ambiguous."""
+    names = [part_name(key.removesuffix(TARGET), target) for target in targets]
+    if len({*names}) == len({*targets}):
+        return names
+    return [target or NONE for target in targets]
+
+
+def _follows(key: str, columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Returns whether the classes of the parts in its group determine a setting."""
+    if key.endswith(TARGET):
+        return False
+    group = key.split(".")[0]
+    parts = [columns[other] for other in columns if other.endswith(TARGET) and other.split(".")[0] == group]
+    classes = list(zip(*parts, strict=True))
+    return bool(parts) and len({*zip(classes, map(_text, columns[key]), strict=True)}) == len({*classes})
+
+
+def _repeats(key: str, other: str, columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Returns whether a key has the values of another with the same last word, or, for parts, of the same group."""
+    part, other_part = key.endswith(TARGET), other.endswith(TARGET)
+    position = 0 if part else -1
+    same_name = part == other_part and key.split(".")[position] == other.split(".")[position]
+    return same_name and list(map(_text, columns[key])) == list(map(_text, columns[other]))
+
+
+def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _is_part(key: str) -> bool:
-    return key.endswith(f".{TARGET}")
-
-
-def _class_names(key: str, targets: Sequence[Any]) -> list[str]:
-    """The classes' names; their modules' where those say more; both where neither is enough."""
-    words = [str(target).split(".") for target in targets if target is not None]
-    classes, modules = ([word[-1] for word in words], [word[-2] if len(word) > 1 else word[-1] for word in words])
-    repeats = any(name.lower() == key.split(".")[-2].lower() for name in classes)
-    count = len({".".join(word) for word in words})
-    both = [".".join(word[-2:]) for word in words]
-    order = (modules, classes) if repeats else (classes, modules)
-    chosen = iter(next((names for names in order if len(set(names)) == count), both))
-    return [NONE if target is None else next(chosen) for target in targets]
-
-
-def _follows(key: str, varying: Sequence[str], columns: Mapping[str, list[Any]]) -> bool:
-    """Whether a part's class alone decides this setting of its group."""
-    group = key.split(".")[0]
-    parts = [columns[other] for other in varying if _is_part(other) and other.split(".")[0] == group]
-    classes = list(zip(*parts, strict=True))
-    pairs = set(zip(classes, map(_mark, columns[key]), strict=True)) if parts else set()
-    return bool(parts) and len(pairs) == len(set(classes))
-
-
-def _merge(
-    varying: Sequence[str], columns: Mapping[str, list[Any]], present: Mapping[str, list[bool]]
-) -> dict[str, list[str]]:
-    """For each setting to be shown, the keys that say the same, itself the first and the shallowest."""
-    merged: dict[str, list[str]] = {}
-    for key in sorted(varying, key=lambda key: key.count(".")):
-        for leader in merged:
-            pairs = zip(columns[key], columns[leader], present[key], strict=True)
-            if _alike(key, leader) and all(_mark(a) == _mark(b) for a, b, there in pairs if there):
-                merged[leader].append(key)
-                break
-        else:
-            merged[key] = [key]
-    return merged
-
-
-def _alike(key: str, other: str) -> bool:
-    """Whether two keys can be the same setting: parts of one group, or values of which one's name is in the other's."""
-    if _is_part(key) or _is_part(other):
-        return _is_part(key) and _is_part(other) and key.split(".")[0] == other.split(".")[0]
-    name, its = key.split(".")[-1], other.split(".")[-1]
-    return name in its or its in name
-
-
-def _names(merged: Mapping[str, list[str]]) -> dict[str, str]:
-    """A short name for each setting: the group of a part, the key of a value, without what is plain from the rest."""
-    names: dict[str, str] = {}
-    for key, members in merged.items():
-        split = [member.removesuffix(f".{TARGET}").split(".") for member in members]
-        words = split[0]
-        if _is_part(key):
-            short = words[:1] if len(split) > 1 else words
-        elif len(words) < 3:
-            short = words
-        else:
-            short = words[-1:] if len(split) > 1 else words[-2:]
-        name = ".".join(short)
-        names[key] = ".".join(words) if name in names.values() else name
-    return names
-
-
-def _told(value: Any) -> Any:
-    """A setting as it is shown: numbers stay numbers."""
+def _shown(value: Any) -> Any:
+    """Formats a value for people; numbers stay numbers."""
     if value is None:
         return NONE
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ", ".join(str(_told(part)) for part in value)
+        return ", ".join(str(_shown(item)) for item in value)
     return value if isinstance(value, int | float) else str(value)

@@ -1,4 +1,4 @@
-"""The files of a leaderboard: tables, curves, what every cell draws, and one page that holds them all."""
+"""Files of a leaderboard: tables, curves, samples of every run, and a page that holds them all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,146 +6,162 @@ from pathlib import Path
 import numpy as np
 
 from ganfill.files import write_atomically
-from ganfill.report import table_files
-from ganfill.runs.ranking import DISTANCES, TIMES, Entry, columns, measured, rank
-from ganfill.runs.reader import RunRecord
-from ganfill.report.table_format import heading, number
-from ganfill.report.png_curves import Line, curves
 from ganfill.images.sheets import captioned, read, save
+from ganfill.metrics.collapse import MIN_DIVERSITY
+from ganfill.metrics.feature_names import describe
+from ganfill.report import table_files
 from ganfill.report.html import Figure, Table, render
+from ganfill.report.plots import RunCurve, sweep_curves
+from ganfill.report.table_format import heading, number
+from ganfill.runs.ranking import DISTANCES, TIMES, Entry, columns, is_collapsed, measured, rank
+from ganfill.runs.reader import RunRecord
 
-SAMPLES = 16  # pictures of each cell
+SAMPLES = 16  # pictures of each run
 SIDE = 64
 EDGE = 2  # pixels around each picture of a sample grid
 A_ROW = 8  # pictures of a sample grid
 SMOOTH = 0.05
 EXPLANATIONS = (
-    "FD and KD are Fréchet and kernel distances from training pictures in a feature network of that name: the lowest "
-    "in the course of the training, when that was, and the last. They depend on the number of pictures.",
-    "Losses of different kinds cannot be compared. Times are those of the machines that the cells were trained on.",
+    "FD and KD are Fréchet and kernel distances from training pictures in a feature space: the lowest value during the "
+    "training, the kimg where it was reached, and the last value. They depend on the number of pictures.",
+    "Losses of different kinds cannot be compared. Times are those of the machines that the runs were trained on.",
 )
-SEEDS = "Cells that differ in the seed alone are one row: means over those that are finished, with standard deviations."
+SEEDS = "Runs that differ in the seed alone are one row: means over those that are finished, with standard deviations."
+COLLAPSED = (
+    f"Collapsed or undertrained: the last pictures vary less than {MIN_DIVERSITY:g} times as much as real ones (column "
+    "diversity). Such runs are ranked last and never marked as best, whatever their distances: a generator that draws one "
+    "grey picture can be closer to the mean of the data than one that draws faces."
+)
 
 
-def write(out: Path, name: str, cells: Sequence[RunRecord], entries: Sequence[Entry], by: str | None) -> list[str]:
+def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Entry], by: str | None) -> list[str]:
     """Writes ``leaderboard.csv``, ``_speed.csv``, ``.md``, ``.html``, ``_distances.png``, ``_losses.png``, ``_samples.png``.
 
-    The same cells give the same ``leaderboard.csv``, whenever and wherever they were trained; ``leaderboard_speed.csv``
-    has what differs.
+    The same trainings give the same ``leaderboard.csv`` on any machine; what depends on the machine is in
+    ``leaderboard_speed.csv``.
 
     Args:
         out: the directory.
         name: of the sweep.
-        cells: all of it.
+        runs: all of its runs.
         entries: as ``rank`` orders them.
         by: the figure they are ranked by, or None.
 
     Returns:
-        A line about each file that is damaged.
+        A line about each damaged file.
     """
     out.mkdir(parents=True, exist_ok=True)
     every, settings = columns(entries), list(dict.fromkeys(key for entry in entries for key in entry.settings))
-    _write_csv(out / "leaderboard.csv", entries, [column for column in every if column not in TIMES])
-    _write_csv(out / "leaderboard_speed.csv", entries, ["rank", *settings, *TIMES, "cells"])
-    problems = [problem for cell in cells for problem in cell.problems]
+    rows = [entry.row for entry in entries]
+    table_files.write_csv(out / "leaderboard.csv", rows, [column for column in every if column not in TIMES])
+    table_files.write_csv(out / "leaderboard_speed.csv", rows, ["rank", *settings, *TIMES, "runs"])
+    problems = [problem for run in runs for problem in run.problems]
     figures = [*_curves(out, entries), _samples(out, entries, by, problems)]
 
-    tables, together = [_table("Ranked" if by else "By name", entries)], any(len(entry.cells) > 1 for entry in entries)
-    if together:
-        tables.append(_table("Every cell", rank(cells, by, seeds_together=False)[0]))
-    finished = f"{sum(cell.finished for cell in cells)} of {len(cells)} cells are finished"
-    judged = f"ranked by {by}" if by else "nothing that ranks them was measured"
-    facts = {"sweep": name, "cells": finished, "order": judged}
-    notes = [*problems, *([SEEDS] if together else []), *EXPLANATIONS]
+    tables, grouped = [_table("Ranked" if by else "By name", entries)], any(len(entry.runs) > 1 for entry in entries)
+    if grouped:
+        tables.append(_table("Every run", rank(runs, by, seeds_together=False)[0]))
+    finished = f"{sum(run.finished for run in runs)} of {len(runs)} runs are finished"
+    order = _order(by)
+    facts = {"sweep": name, "runs": finished, "order": order}
+    notes = [*problems, *([COLLAPSED] if any(map(is_collapsed, runs)) else []), *([SEEDS] if grouped else [])]
+    distances = dict.fromkeys(column for run in runs for column in run.distances)
+    features = [f"{heading(name).label}: {text}." for name in distances if (text := describe(name))]
+    notes += [*EXPLANATIONS, *features]
     title = f"Leaderboard of {name}"
     page = render("leaderboard.html", title=title, facts=facts, tables=tables, figures=figures, notes=notes)
-    _write(out / "leaderboard.html", page)
-    parts = [f"# {title}", f"{finished}, {judged}."]
-    for its in tables:
-        shown = [column for column in its.columns if not column.endswith("_sd")]
-        parts += [f"## {its.caption}", table_files.markdown(its.rows, shown).rstrip()]
-    _write(out / "leaderboard.md", "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)]) + "\n")
+    write_atomically(out / "leaderboard.html", page)
+    parts = [f"# {title}", f"{finished}, {order}."]
+    for table in tables:
+        shown = [column for column in table.columns if not column.endswith("_sd")]
+        parts += [f"## {table.caption}", table_files.markdown(table.rows, shown).rstrip()]
+    parts += ["## Notes", "\n".join(f"- {note}" for note in notes)]
+    write_atomically(out / "leaderboard.md", "\n\n".join(parts) + "\n")
     return problems
 
 
-def samples(cell: RunRecord, problems: list[str]) -> list[np.ndarray]:
-    """The first pictures, uint8 (R, R, 3), of a cell's last grid of the averaged generator.
+def samples(run: RunRecord, problems: list[str]) -> list[np.ndarray]:
+    """Returns the first pictures, uint8 (R, R, 3), of a run's last sample grid of the averaged generator.
 
-    There are none without a grid, or where it is damaged, about which ``problems`` gets a line.
+    The list is empty without a grid, or if it is damaged, which is reported in ``problems``.
     """
-    grids = sorted((cell.directory / "samples").glob("kimg*_ema.png"))
+    grids = sorted((run.directory / "samples").glob("kimg*_ema.png"))
     if not grids:
         return []
-    told = f"{cell.name}/samples/{grids[-1].name}"
-    image = read(grids[-1], told, problems)
+    name = f"{run.name}/samples/{grids[-1].name}"
+    image = read(grids[-1], name, problems)
     if image is None:
         return []
     grid = np.asarray(image)
     height, width, _ = grid.shape
-    side = (cell.config or {}).get("resolution", (width - EDGE) // A_ROW - EDGE)
+    side = (run.config or {}).get("resolution", (width - EDGE) // A_ROW - EDGE)
     if not isinstance(side, int) or side < 1 or (width - EDGE) % (side + EDGE) or (height - EDGE) % (side + EDGE):
-        problems.append(f"{told} is no grid of pictures of {side} pixels: it is left out")
+        problems.append(f"{name} is not a grid of pictures of {side} pixels: it is left out")
         return []
     corners = [(y, x) for y in range(EDGE, height, side + EDGE) for x in range(EDGE, width, side + EDGE)]
     return [grid[y : y + side, x : x + side] for y, x in corners[:SAMPLES]]
 
 
+def _order(by: str | None) -> str:
+    """Describes the order of the rows."""
+    if by is None:
+        return "not ranked: no distances were measured"
+    features = describe(by)
+    return f"ranked by {by}" + (f" ({features})" if features else "")
+
+
 def _table(caption: str, entries: Sequence[Entry]) -> Table:
-    """The rows for people, with the cells' names only where settings do not tell them apart."""
+    """Returns a table without empty columns; names of runs are shown only where settings do not distinguish them."""
     settings = list(dict.fromkeys(key for entry in entries for key in entry.settings))
     labels = [entry.label for entry in entries if entry.settings]
     shown = columns(entries)
     if len(set(labels)) == len(entries):
-        shown.remove("cells")
+        shown.remove("runs")
     shown = [name for name in shown if name == "rank" or any(entry.row.get(name) is not None for entry in entries)]
-    return Table(caption, shown, [entry.row for entry in entries], settings)
+    collapsed = [index for index, entry in enumerate(entries) if entry.collapsed]
+    if collapsed:  # the reason for the order stands near the rank
+        shown.remove("state")
+        shown.insert(1 + len(settings), "state")
+    return Table(caption, shown, [entry.row for entry in entries], settings, collapsed)
 
 
 def _curves(out: Path, entries: Sequence[Entry]) -> list[Figure]:
-    """The distances and the losses of all cells, as far as there are any; also written as files."""
-    cells = [(entry.label, cell) for entry in entries for cell in entry.cells]
-    distances = dict.fromkeys(name for _, cell in cells for name in cell.distances)
-    losses = dict.fromkeys(name for _, cell in cells for name in cell.metrics if name.startswith("loss"))
+    """Draws distances and losses of all runs, as far as there are any, and writes them as files."""
+    runs = [(entry.label, run) for entry in entries for run in entry.runs]
+    distances = dict.fromkeys(name for _, run in runs for name in run.distances)
+    losses = dict.fromkeys(name for _, run in runs for name in run.metrics if name.startswith("loss"))
     plots = (
-        ("distances", "Distances in the course of the training", [Line(name, cell.distances) for name, cell in cells],
+        ("distances", "Distances during the training", [RunCurve(name, run.distances) for name, run in runs],
          [name for name in distances if name.startswith((*DISTANCES, "diversity"))], 0),
-        ("losses", "Losses, each the mean of its neighbourhood", [Line(name, cell.metrics) for name, cell in cells],
-         list(losses), SMOOTH),
+        ("losses", "Losses, smoothed", [RunCurve(name, run.metrics) for name, run in runs], list(losses), SMOOTH),
     )  # fmt: skip
     figures = []
-    for name, caption, lines, shown, window in plots:
+    for name, caption, curves, shown, window in plots:
         path = out / f"leaderboard_{name}.png"
         path.unlink(missing_ok=True)
         if shown:
-            png = curves(lines, shown, window)
-            _write(path, png)
+            png = sweep_curves(curves, shown, window)
+            write_atomically(path, png)
             figures.append(Figure(caption, png))
     return figures
 
 
 def _samples(out: Path, entries: Sequence[Entry], by: str | None, problems: list[str]) -> Figure:
-    """A row of samples for each cell, in the order of the table; also written as a file."""
+    """Draws a row of samples for each run, in the order of the table, and writes it as a file."""
     rows = [
-        (_caption(entry, cell, label, by), samples(cell, problems))
+        (_caption(entry, run, label, by), samples(run, problems))
         for entry in entries
-        for cell, label in zip(entry.cells, entry.labels, strict=True)
+        for run, label in zip(entry.runs, entry.labels, strict=True)
     ]
     path = out / "leaderboard_samples.png"
     save(captioned(rows, SIDE), path)
-    return Figure("What the averaged generator of every cell draws, as it comes", path.read_bytes())
+    return Figure("Samples of every run, from its averaged generator, not selected", path.read_bytes())
 
 
-def _caption(entry: Entry, cell: RunRecord, label: str, by: str | None) -> str:
-    """Rank, settings, the cell's own figure of those that rank the rows, and what is wrong."""
-    value = number(measured(cell).get(by)) if by else None
-    place = "" if entry.row["rank"] is None else f"{entry.row['rank']}. "
-    told = "" if value is None or by is None else f"   {heading(by).label} {value:.4g}"
-    return f"{place}{label}{told}" + ("" if cell.finished else f"   {cell.state}")
-
-
-def _write_csv(path: Path, entries: Sequence[Entry], names: Sequence[str]) -> None:
-    table_files.write_csv(path, [entry.row for entry in entries], names)
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    write_atomically(path, content)
+def _caption(entry: Entry, run: RunRecord, label: str, by: str | None) -> str:
+    """Returns rank, settings, the run's own value of the ranking figure, and its state if that is a problem."""
+    value = number(measured(run).get(by)) if by else None
+    caption = label if entry.row["rank"] is None else f"{entry.row['rank']}. {label}"
+    if value is not None and by is not None:
+        caption += f"   {heading(by).label} {value:.4g}"
+    return caption + ("" if run.finished else f"   {run.state}") + ("   low diversity" if is_collapsed(run) else "")

@@ -1,4 +1,4 @@
-"""From cells of a sweep to the rows of its leaderboard: what was measured, means over seeds, who comes first."""
+"""Rows of a leaderboard: results of the runs of a sweep, means over seeds, order."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ganfill.errors import UserError
-from ganfill.runs.config_diff import differences, without_seed
-from ganfill.runs.reader import RunRecord, Curve
+from ganfill.metrics.collapse import MIN_DIVERSITY
 from ganfill.report.table_format import number
+from ganfill.runs.config_diff import differences, without_seed
+from ganfill.runs.reader import Curve, RunRecord
 
 DISTANCES = ("fd_", "kd_")
-TIMES = ("seconds", "images_per_second")  # what another run of the same cells would not repeat
+TIMES = ("seconds", "images_per_second")  # another execution of the same runs would not repeat them
 SEED = "seed"
 
 Row = dict[str, Any]
@@ -24,138 +25,159 @@ class Entry:
     """A row of a leaderboard.
 
     Args:
-        label: its settings in one line, such as "model=dcgan, loss=Hinge"; the cell's name if there are none.
-        settings: by their short names.
-        cells: that it stands for, several if they differ in the seed alone.
-        labels: of each of them.
-        row: rank, settings, n, figures (with ``X_sd`` beside the mean ``X``), times, state and the cells' names.
+        label: its settings in one line, such as "model=dcgan, loss=Hinge"; the run's name if there are none.
+        settings: by short name.
+        runs: summarised by the row, several if they differ in the seed alone.
+        labels: one for each run.
+        row: rank, settings, n, figures (with ``X_sd`` beside the mean ``X``), times, state and names of runs.
+        collapsed: whether a run's diversity is too low for its distances to mean anything, see ``is_collapsed``.
     """
 
     label: str
     settings: dict[str, Any]
-    cells: tuple[RunRecord, ...]
+    runs: tuple[RunRecord, ...]
     labels: tuple[str, ...]
     row: Row
+    collapsed: bool
 
 
-def rank(cells: Sequence[RunRecord], by: str | None, seeds_together: bool) -> tuple[list[Entry], str | None]:
-    """The rows of a leaderboard, the smallest value of a figure first, and the figure's name.
+def rank(runs: Sequence[RunRecord], by: str | None, seeds_together: bool) -> tuple[list[Entry], str | None]:
+    """Ranks runs by a figure, the smallest value first.
+
+    Rows without the figure come last, sorted by label, and before them those with a collapsed run.
 
     Args:
-        cells: of a sweep, at least one.
-        by: the figure; None for the best value of the first Frechet distance. Rows without it come last, in the order
-            of their labels, as all do if nothing was measured.
-        seeds_together: one row for cells that differ in the seed alone, with the means and standard deviations of those
-            that are finished, or of all while none is.
+        runs: of a sweep, at least one.
+        by: the figure; None: the best value of the first Frechet distance.
+        seeds_together: one row for runs that differ in the seed alone, with means and standard deviations of those that
+            are finished, or of all if none is.
+
+    Returns:
+        The rows, and the name of the figure, or None if nothing was measured.
 
     Raises:
         UserError: there is no such figure.
     """
-    settings = differences([cell.config for cell in cells])
+    settings = differences([run.config for run in runs])
     groups: dict[object, list[int]] = {}
-    for index, cell in enumerate(cells):
-        groups.setdefault(_group(cell, cells[:index]) if seeds_together else index, []).append(index)
-    several = any(len(its) > 1 for its in groups.values())
+    for index, run in enumerate(runs):
+        groups.setdefault(_group(run, runs[:index]) if seeds_together else index, []).append(index)
+    several = any(len(indices) > 1 for indices in groups.values())
     entries = []
-    for its in groups.values():
-        members, kept = [cells[index] for index in its], settings[its[0]]
-        own = {key: value for key, value in kept.items() if key != SEED or not seeds_together or not several}
-        labels = tuple(_label(settings[index], cells[index].name) for index in its)
-        row = _row(members, several) | {
-            "state": state(members, labels),
-            "cells": "; ".join(cell.name for cell in members),
-        }
-        entries.append(Entry(_label(own, members[0].name), own, tuple(members), labels, row))
-    by = _chosen(by, [entry.row for entry in entries])
+    for indices in groups.values():
+        members, shared = [runs[index] for index in indices], settings[indices[0]]
+        shared = {key: value for key, value in shared.items() if key != SEED or not seeds_together or not several}
+        labels = tuple(_label(settings[index], runs[index].name) for index in indices)
+        names = {"state": _state(members, labels), "runs": "; ".join(run.name for run in members)}
+        collapsed = any(map(is_collapsed, _counted(members)))
+        row = _row(members, several) | names
+        entries.append(Entry(_label(shared, members[0].name), shared, tuple(members), labels, row, collapsed))
+    by = _figure(by, [entry.row for entry in entries])
     entries.sort(key=lambda entry: _order(entry, by))
-    for place, entry in enumerate(entries, start=1):
-        known = by is not None and number(entry.row.get(by)) is not None
-        entry.row.update({"rank": place if known else None, **entry.settings})
+    for position, entry in enumerate(entries, start=1):
+        has_value = by is not None and number(entry.row.get(by)) is not None
+        entry.row.update({"rank": position if has_value else None, **entry.settings})
     return entries, by
 
 
-def measured(cell: RunRecord) -> Row:
-    """What was measured of a cell: kimg, parameters, best and last value of each distance, the last diversity."""
-    row: Row = {"kimg": cell.kimg}
-    row |= {name: value for name, value in cell.figures.items() if name.startswith("parameters") and number(value)}
-    for name, values in cell.distances.items():
+def is_collapsed(run: RunRecord) -> bool:
+    """Returns whether the last measured diversity is below ``MIN_DIVERSITY``: pictures nearly alike, or still noise."""
+    diversity = _last(run.distances, "diversity")
+    return diversity is not None and diversity < MIN_DIVERSITY
+
+
+def measured(run: RunRecord) -> Row:
+    """Returns kimg, parameters, best and last value of each distance, and the last diversity."""
+    row: Row = {"kimg": run.kimg}
+    row |= {name: value for name, value in run.figures.items() if name.startswith("parameters") and number(value)}
+    for name, values in run.distances.items():
         known = np.isfinite(values)
         if not name.startswith(DISTANCES) or not known.any():
             continue
         best = int(np.nanargmin(np.where(known, values, np.nan)))
-        row |= {f"{name}_best": float(values[best]), f"{name}_best_at": float(cell.distances["kimg"][best])}
+        row |= {f"{name}_best": float(values[best]), f"{name}_best_at": float(run.distances["kimg"][best])}
         row[f"{name}_last"] = float(values[known][-1])
-    if (last := _last(cell.distances, "diversity")) is not None:
-        row["diversity"] = last
+    if (diversity := _last(run.distances, "diversity")) is not None:
+        row["diversity"] = diversity
     return row
 
 
-def times(cell: RunRecord) -> Row:
-    """Seconds of training, and the median of the images per second."""
-    speeds = cell.metrics.get("images_per_second", np.empty(0))
+def times(run: RunRecord) -> Row:
+    """Returns seconds of training, and the median of images per second."""
+    speeds = run.metrics.get("images_per_second", np.empty(0))
     speeds = speeds[np.isfinite(speeds)]
     return {
-        "seconds": _last(cell.metrics, "seconds"),
+        "seconds": _last(run.metrics, "seconds"),
         "images_per_second": float(np.median(speeds)) if len(speeds) else None,
     }
 
 
 def columns(entries: Sequence[Entry]) -> list[str]:
-    """All columns of the rows: rank, settings, n, figures, times, state, cells."""
+    """Returns all columns of the rows: rank, settings, n, figures, times, state, runs."""
     settings = dict.fromkeys(name for entry in entries for name in entry.settings)
     names = dict.fromkeys(name for entry in entries for name in entry.row)
-    rest = ("rank", "n", "state", "cells", *settings, *TIMES)
-    means = sorted((name for name in names if name not in rest and not name.endswith("_sd")), key=_place)
+    others = ("rank", "n", "state", "runs", *settings, *TIMES)
+    means = sorted((name for name in names if name not in others and not name.endswith("_sd")), key=_position)
     figures = [name for mean in means for name in (mean, f"{mean}_sd") if name in names]
-    return ["rank", *settings, *(["n"] if "n" in names else []), *figures, *TIMES, "state", "cells"]
+    return ["rank", *settings, *(["n"] if "n" in names else []), *figures, *TIMES, "state", "runs"]
 
 
-def state(cells: Sequence[RunRecord], labels: Sequence[str]) -> str:
-    """How far the cells of a row are; those that are not finished are named if there are several."""
-    if len(cells) == 1:
-        return cells[0].state
-    pairs = zip(cells, labels, strict=True)
-    late = [f"{label.rpartition(', ')[2]} {cell.state}" for cell, label in pairs if not cell.finished]
-    return "; ".join([f"{len(cells) - len(late)} of {len(cells)} finished", *late]) if late else "finished"
+def _counted(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Returns the runs that a row's means are taken over: those that are finished, or all if none is."""
+    return [run for run in runs if run.finished] or list(runs)
 
 
-def _group(cell: RunRecord, before: Sequence[RunRecord]) -> object:
-    """What cells that differ in the seed alone share; a cell that repeats another's seed too belongs to another group."""
-    if cell.config is None:
-        return cell.name
-    text = without_seed(cell.config)
-    same = [other for other in before if other.config is not None and without_seed(other.config) == text]
-    return text, sum(other.config is not None and other.config.get(SEED) == cell.config.get(SEED) for other in same)
+def _state(runs: Sequence[RunRecord], labels: Sequence[str]) -> str:
+    """Describes how far the runs of a row are, and which of them are unfinished or collapsed."""
+    seeds = [f"{label.rpartition(', ')[2]} " if len(runs) > 1 else "" for label in labels]
+    late = [f"{seed}{run.state}" for seed, run in zip(seeds, runs, strict=True) if not run.finished]
+    collapsed = [
+        f"{seed}collapsed or undertrained: diversity {_last(run.distances, 'diversity'):.2g} is below {MIN_DIVERSITY:g}"
+        for seed, run in zip(seeds, runs, strict=True)
+        if is_collapsed(run)
+    ]
+    if len(runs) > 1 and late:
+        late.insert(0, f"{len(runs) - len(late)} of {len(runs)} finished")
+    return "; ".join([*(late or ["finished"]), *collapsed])
+
+
+def _group(run: RunRecord, previous: Sequence[RunRecord]) -> object:
+    """Returns a key that is equal for runs that differ in the seed alone; runs with equal seeds have different keys."""
+    if run.config is None:
+        return run.name
+    text = without_seed(run.config)
+    alike = [other for other in previous if other.config is not None and without_seed(other.config) == text]
+    return text, sum(other.config is not None and other.config.get(SEED) == run.config.get(SEED) for other in alike)
 
 
 def _label(settings: Mapping[str, Any], name: str) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items()) or name
 
 
-def _row(members: Sequence[RunRecord], several: bool) -> Row:
-    """The mean of the members' figures, with standard deviations of what the seeds let vary."""
-    counted = [cell for cell in members if cell.finished] or list(members)
-    found = [measured(cell) for cell in counted]
-    row: Row = {"n": sum(cell.kimg is not None for cell in counted)} if several else {}
-    for name in dict.fromkeys(name for its in found for name in its):
-        values = [its[name] for its in found if number(its.get(name)) is not None]
+def _row(runs: Sequence[RunRecord], several: bool) -> Row:
+    """Returns means of the runs' figures, with standard deviations of those that vary with the seed."""
+    counted = _counted(runs)
+    figures = [measured(run) for run in counted]
+    row: Row = {"n": sum(run.kimg is not None for run in counted)} if several else {}
+    for name in dict.fromkeys(name for of_run in figures for name in of_run):
+        values = [of_run[name] for of_run in figures if number(of_run.get(name)) is not None]
         row[name] = _mean(values)
         if len(values) > 1 and name.endswith(("_best", "_last", "diversity")):
             row[f"{name}_sd"] = float(np.std(values, ddof=1))
-    taken = [times(cell) for cell in counted]
-    row |= {name: _mean([its[name] for its in taken if its[name] is not None]) for name in TIMES}
+    taken = [times(run) for run in counted]
+    row |= {name: _mean([of_run[name] for of_run in taken if of_run[name] is not None]) for name in TIMES}
     return row
 
 
-def _place(column: str) -> int:
-    """Where a figure stands, whichever rows lack it: how good it is comes first, then what it took."""
+def _position(column: str) -> int:
+    """Sort key of figures: quality first, then cost."""
     order = (*DISTANCES, "diversity", "kimg", "parameters")
-    return next(place for place, begins in enumerate(order) if column.startswith(begins))
+    return next(position for position, prefix in enumerate(order) if column.startswith(prefix))
 
 
 def _mean(values: Sequence[float]) -> float | None:
     if len(set(values)) == 1:
-        return values[0]  # a count stays one
+        return values[0]  # a count stays an int
     return math.fsum(values) / len(values) if values else None
 
 
@@ -164,8 +186,8 @@ def _last(curve: Curve, name: str) -> float | None:
     return float(known[-1]) if known else None
 
 
-def _chosen(by: str | None, rows: Sequence[Row]) -> str | None:
-    """The figure to rank by."""
+def _figure(by: str | None, rows: Sequence[Row]) -> str | None:
+    """Returns the figure to rank by."""
     known = list(dict.fromkeys(name for row in rows for name in row if number(row[name]) is not None))
     known = [name for name in known if name not in (*TIMES, "n") and not name.endswith("_sd")]
     by = f"{by}_best" if f"{by}_best" in known else by
@@ -173,11 +195,11 @@ def _chosen(by: str | None, rows: Sequence[Row]) -> str | None:
         return next((name for name in known if name.startswith("fd_") and name.endswith("_best")), None)
     if by not in known:
         raise UserError(
-            f"by={by} is no figure of these trainings: choose from {', '.join(known) or 'none, they are empty'}"
+            f"by={by} is not a figure of these trainings: choose from {', '.join(known) or 'none, they are empty'}"
         )
     return by
 
 
-def _order(entry: Entry, by: str | None) -> tuple[bool, float, str, str]:
+def _order(entry: Entry, by: str | None) -> tuple[bool, bool, float, str, str]:
     value = None if by is None else number(entry.row.get(by))
-    return value is None, value or 0.0, entry.label, entry.cells[0].name
+    return value is None, entry.collapsed, value or 0.0, entry.label, entry.runs[0].name

@@ -1,67 +1,67 @@
-"""What a training was, in words: what was trained, how long it took, how good it is, where it ran."""
+"""A training in words: what was trained, how long it took, how good it is, where it ran."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ganfill.metrics.feature_names import describe
+from ganfill.report.table_format import digits, duration, heading, number
+from ganfill.runs.charts import Scores, mean_over_pictures
+from ganfill.runs.config_diff import part_name
 from ganfill.runs.ranking import measured, times
 from ganfill.runs.reader import RunRecord
-from ganfill.report.table_format import digits, duration, heading, number
-from ganfill.runs.charts import Scores, mean
 
 PARTS = ("model.generator", "model.discriminator", "loss", "regularizer", "augment", "latent", "schedule")
-SETTINGS = {"batch_size": "batch", "seed": "seed", "precision": "precision"}
+SETTINGS = {"batch_size": "batch", "seed": "seed", "precision": "precision", "terms": "terms"}
 UNKNOWN = "not recorded"
 
 
-def lead(cell: RunRecord, summary: Mapping[str, Any], scores: Scores) -> str:
-    """What was trained, how long, and how good it is, in a few sentences."""
-    config = cell.config or {}
-    generator, discriminator, loss = (part(config, key) for key in ("model.generator", "model.discriminator", "loss"))
-    told = [f"Generator {generator}" if generator else "A generator"]
+def lead(run: RunRecord, summary: Mapping[str, Any], scores: Scores) -> str:
+    """Summarises what was trained, how long, and how good it is, in a few sentences."""
+    config = run.config or {}
+    generator, discriminator, loss = (_part(config, key) for key in ("model.generator", "model.discriminator", "loss"))
+    parts = [f"Generator {generator}" if generator else "A generator"]
     if discriminator and discriminator != generator:
-        told[0] += f" against discriminator {discriminator}"
+        parts[0] += f" against discriminator {discriminator}"
     size = number(_at(config, "resolution"))
-    told += [f"{size:g} × {size:g} pixels"] if size else []
-    told += [f"loss {loss}"] if loss else []
-    told += [f"trained on {data}"] if (data := _data(config)) else []
-    return " ".join([", ".join(told) + f": {_length(cell, summary)}.", *_quality(cell, scores)])
+    parts += [f"{size:g} × {size:g} pixels"] if size else []
+    parts += [f"loss {loss}"] if loss else []
+    parts += [f"trained on {data}"] if (data := _data(config)) else []
+    return " ".join([f"{', '.join(parts)}: {_length(run, summary)}.", *_quality(run, scores)])
 
 
-def state(cell: RunRecord) -> str | None:
-    """What is to be said of a training that has not come to its end; None of one that has."""
-    if cell.finished:
+def state(run: RunRecord) -> str | None:
+    """Describes the state of an unfinished training; None for a finished one."""
+    if run.finished:
         return None
-    if cell.state.startswith("failed: "):
-        return f"This training has {cell.state}. What is shown here is what it left."
-    if cell.state == "not started":
-        return "This training has not started: it has measured nothing and saved no checkpoint."
-    return f"This training is not finished: it is {cell.state}, running or interrupted. All of this is as of then."
+    if run.state.startswith("failed: "):
+        return f"This training has {run.state}. The page shows what it measured before."
+    if run.state == "not started":
+        return "This training has not started: there are no measurements and no checkpoint."
+    return f"This training is not finished: it is {run.state}, running or interrupted. The page shows that state."
 
 
-def trained(cell: RunRecord) -> dict[str, str]:
-    """The parts and settings that a reader looks for first; the rest is in the configuration."""
-    config, facts = cell.config or {}, {}
+def trained(run: RunRecord) -> dict[str, str]:
+    """Returns the most important parts and settings by label."""
+    config, facts = run.config or {}, {}
     for key in PARTS:
-        count = number(cell.figures.get(f"parameters_{key.rpartition('.')[2]}"))
-        told = part(config, key)
-        if told:
-            facts[key.rpartition(".")[2]] = told + (f", {count:,.0f} parameters" if count else "")
+        name = key.rpartition(".")[2]
+        count = number(run.figures.get(f"parameters_{name}"))
+        if part := _part(config, key):
+            facts[name] = part + (f", {count:,.0f} parameters" if count else "")
     if data := _data(config):
         facts["data"] = data
-    facts |= {told: str(value) for key, told in SETTINGS.items() if (value := _at(config, key)) is not None}
-    if terms := _at(config, "terms"):
-        facts["terms"] = str(terms)
-    return facts
+    values = {label: _at(config, key) for key, label in SETTINGS.items()}
+    return facts | {label: str(value) for label, value in values.items() if value is not None}
 
 
-def cost(cell: RunRecord, summary: Mapping[str, Any]) -> dict[str, str]:
-    """What it took: images, time, speed, and on what."""
-    taken, whole = times(cell), number(summary.get("seconds"))
+def cost(run: RunRecord, summary: Mapping[str, Any]) -> dict[str, str]:
+    """Returns images, time, speed and device by label."""
+    taken, whole = times(run), number(summary.get("seconds"))
     speed, steps = taken["images_per_second"], taken["seconds"]
-    processes = number(cell.figures.get("processes")) or 1
-    device = cell.figures.get("device")
+    processes = number(run.figures.get("processes")) or 1
+    device = run.figures.get("device")
     facts = {
-        "images seen": UNKNOWN if cell.kimg is None else f"{cell.kimg:,.6g} thousand",
+        "images seen": UNKNOWN if run.kimg is None else f"{run.kimg:,.6g} thousand",
         "time of the steps": UNKNOWN if steps is None else duration(steps),
         "speed": UNKNOWN if speed is None else f"{speed:,.4g} images/s (median)",
         "device": UNKNOWN if not device else f"{device}" + (f" × {processes:g}" if processes > 1 else ""),
@@ -72,7 +72,7 @@ def cost(cell: RunRecord, summary: Mapping[str, Any]) -> dict[str, str]:
 
 
 def environment(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Versions and commit, which are known once a call of the command has ended; nothing before."""
+    """Returns versions and commit by label; empty until a call of the command has ended."""
     versions = summary.get("versions")
     facts = {str(name): str(version) for name, version in versions.items()} if isinstance(versions, Mapping) else {}
     if summary:
@@ -80,17 +80,10 @@ def environment(summary: Mapping[str, Any]) -> dict[str, str]:
     return facts
 
 
-def part(config: Mapping[str, Any], key: str) -> str | None:
-    """The class of a part, such as "Relativistic", or its module where the class says no more than the key ("dcgan").
-
-    "none" is one that is switched off; None, one that the configuration does not mention.
-    """
+def _part(config: Mapping[str, Any], key: str) -> str | None:
+    """Returns the name of a part, "none" if it is switched off, None if the configuration lacks it."""
     node = _at(config, key)
-    if not isinstance(node, Mapping):
-        return None
-    words = str(node.get("_target_") or "none").split(".")
-    repeats = words[-1].lower() == key.rpartition(".")[2]
-    return words[-2] if repeats and len(words) > 1 else words[-1]
+    return part_name(key, node.get("_target_")) if isinstance(node, Mapping) else None
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:
@@ -101,26 +94,28 @@ def _at(config: Mapping[str, Any], key: str) -> Any:
 
 
 def _data(config: Mapping[str, Any]) -> str | None:
-    """Where the pictures lie; the class of the data set where they come from nowhere."""
+    """Returns the path of the data set, or its class if it has no path."""
     path = _at(config, "data.path")
-    return str(path) if path else part(config, "data")
+    return str(path) if path else _part(config, "data")
 
 
-def _length(cell: RunRecord, summary: Mapping[str, Any]) -> str:
-    if cell.kimg is None:
+def _length(run: RunRecord, summary: Mapping[str, Any]) -> str:
+    if run.kimg is None:
         return "no images seen yet"
-    seconds = times(cell)["seconds"]
-    seconds = number(summary.get("seconds")) if seconds is None and cell.finished else seconds
-    return f"{cell.kimg:,.6g} thousand images seen" + ("" if seconds is None else f" in {duration(seconds)}")
+    seconds = times(run)["seconds"]
+    seconds = number(summary.get("seconds")) if seconds is None and run.finished else seconds
+    return f"{run.kimg:,.6g} thousand images seen" + ("" if seconds is None else f" in {duration(seconds)}")
 
 
-def _quality(cell: RunRecord, scores: Scores) -> list[str]:
-    row, told = measured(cell), []
+def _quality(run: RunRecord, scores: Scores) -> list[str]:
+    row, sentences = measured(run), []
     name = next((name.removesuffix("_best") for name in row if name.startswith("fd_") and name.endswith("_best")), None)
     if name:
         best, last, at = row[f"{name}_best"], row[f"{name}_last"], row[f"{name}_best_at"]
-        end = "" if last == best else f" (now {digits(last, None)})"
-        told.append(f"{heading(name).label} {digits(best, None)} at its best, after {at:,.6g} thousand images{end}.")
-    if means := mean(scores.get("psnr_hole", {})):
-        told.append(f"The completions it is watched by: PSNR {means[-1][1]:.2f} dB in the hole, the mean of them.")
-    return told or ["How good it is was not measured."]
+        end = "" if last == best else f", {digits(last, None)} at the end"
+        sentences.append(
+            f"Best {heading(name).label} {digits(best, None)} after {at:,.6g} thousand images{end} ({describe(name)})."
+        )
+    if means := mean_over_pictures(scores.get("psnr_hole", {})):
+        sentences.append(f"Mean PSNR of the completions made during the training: {means[-1][1]:.2f} dB in the hole.")
+    return sentences or ["Quality was not measured."]

@@ -1,1 +1,1 @@
-"""Latent search: find z whose generated picture fits the known pixels."""
+"""Latent search: finds z whose generated picture agrees with the known pixels."""

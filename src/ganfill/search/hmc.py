@@ -1,51 +1,42 @@
-"""Sampling of what may have been in the hole: Hamiltonian Monte Carlo in latent space (Neal 2011, arXiv 1206.1901)."""
+"""Samples of the posterior of z: Hamiltonian Monte Carlo (Neal 2011, arXiv 1206.1901)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
-from torch.nn.functional import softplus
 
 from ganfill import seeding
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Poisson
-from ganfill.models.latent import Latent
 from ganfill.models.model import Model
 from ganfill.search.batching import Recorder, in_chunks
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
-from ganfill.search.parametrization import TypicalSet
-from ganfill.search.result import Completion, Preview
-from ganfill.search.selection import Selection, best, masked_l1
+from ganfill.search.result import DEFAULTS, Completion, SearchOptions
+from ganfill.search.selection import Selection, lowest, masked_l1
 from ganfill.search.target import Target
 
-ACCEPTANCE = 0.7  # the share of accepted proposals that step sizes aim at
-COORDINATES = TypicalSet(width=torch.inf)  # all of a normal prior; tanh for a uniform one
+ACCEPTANCE = 0.7  # target acceptance rate of the step size adaptation
 
 
 @dataclass(frozen=True)
 class PosteriorSampling:
-    """Several chains for each picture, each step accepted or refused after Metropolis.
+    """Several Markov chains for each picture.
 
-    The likelihood is normal. Its variance is the mean squared residual on known pixels where the search ends, so that
-    what the generator cannot show counts as noise, and since such residuals hang together over many pixels, only one
-    value in ``correlated`` counts as independent.
+    The likelihood is normal. Its variance is the mean squared error on known pixels after the initial search, so that
+    details which the generator cannot draw count as noise. Such errors are correlated over many pixels, so only one value
+    in ``correlated`` counts as independent.
 
     Args:
-        begin: the search whose answers the chains start from.
-        chains: for each picture.
-        burn_in: proposals of each chain that only serve to forget the start and to find a step size.
-        samples: proposals of each chain after that, each giving a sample.
-        leaps: leapfrog steps of a proposal, each a forward and backward run.
-        step: the first step size; in units of the prior's standard deviation.
-        correlated: known values (three a pixel) that count as one.
-        selection: which samples are the answers, all known pixels judging; its agreement needs that of ``begin``.
-        blend: how an answer becomes a finished picture, unless the caller chooses.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: items (pictures times chains) on the device at once.
+        initial_search: its answers are the initial states of the chains.
+        step: initial step size, in standard deviations of the prior; the burn-in adapts it.
+        selection: chooses the answers among the samples, scored by all known pixels; an ``agreement`` above 0 needs one in
+            ``initial_search`` too.
+        chains, burn_in, samples, leaps, correlated, blend, precision, batch: see ``ganfill.search.presets.posterior``.
     """
 
-    begin: LatentSearch
+    initial_search: LatentSearch
     chains: int = 4
     burn_in: int = 20
     samples: int = 20
@@ -59,63 +50,48 @@ class PosteriorSampling:
 
     @property
     def steps(self) -> int:
-        """Steps for each picture."""
-        return self.begin.steps + self.leaps * (self.burn_in + self.samples)
+        """Number of steps for each picture."""
+        return self.initial_search.steps + self.leaps * (self.burn_in + self.samples)
 
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        deterministic: bool = False,
-        frames: int = 0,
-        advance: Callable[[float], object] | None = None,
-        preview: Preview | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """Samples for every picture; arguments as for ``LatentSearch``.
+        """Samples for every picture, see ``Search``.
 
         Returns:
-            Besides the answers, the mean of all samples, and the interval that holds the truth with a probability of
-            90 %: the quantiles of samples plus noise.
+            The answers, the mean of all samples, and the 90 % interval of every pixel: quantiles of samples plus noise.
 
         Raises:
-            ValueError: as ``LatentSearch``.
             UserError: more answers are wanted than samples are drawn.
         """
-        if answers < 1:
-            raise ValueError(f"answers must be at least 1, not {answers}")
-        if answers > self.chains * self.samples:
+        if options.answers > self.chains * self.samples:
             raise UserError(
-                f"answers={answers}, but {self.chains * self.samples} samples are drawn: raise search.samples"
+                f"answers={options.answers}, but {self.chains * self.samples} samples are drawn: raise search.samples"
             )
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
+        items = max(self.chains, self.initial_search.rounds[0][0])
+        return in_chunks(partial(self.search, networks, options), target, options, self.steps, items, self.batch)
 
-        def sample(chunk: Target, real: int) -> Completion:
-            recorder = Recorder(frames, self.steps, real, advance, preview, chunk)
-            return self._sample(networks, chunk, answers, seed, recorder)
-
-        items = max(self.chains, self.begin.rounds[0][0])
-        return in_chunks(sample, target, items, self.batch, deterministic)
-
-    def _sample(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
-        begun = self.begin.search(networks, target, self.chains, seed, recorder)
-        chains = Chains(networks, target, begun.latents.to(networks.device), self, seed)
+    def search(self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder) -> Completion:
+        """Samples for one chunk of pictures."""
+        initial = self.initial_search.search(networks, replace(options, answers=self.chains), target, recorder)
+        chains = Chains(networks, target, initial.latents.to(networks.device), self, options.seed)
         for i in range(self.burn_in):
             chains.propose(recorder)
-            chains.adapt(2 * i >= self.burn_in)
-        chains.settle()
-        drawn, pictures = [], []
+            chains.adapt_step_sizes(2 * i >= self.burn_in)
+        chains.fix_step_sizes()
+        latents, samples = [], []
         for _ in range(self.samples):
             chains.propose(recorder)
-            drawn.append(chains.z)
-            pictures.append(chains.pictures)
-        z, pictures = torch.cat(drawn, 1), torch.cat(pictures, 1)
-        scores = self.selection.score(pictures, target, target.known, self.begin.expect(networks, target))
-        chosen = self.selection.choose(scores, pictures, target, answers)
-        chosen = chosen.gather(1, best(scores.gather(1, chosen), answers))
+            latents.append(chains.z)
+            samples.append(chains.pictures)
+        z, pictures = torch.cat(latents, 1), torch.cat(samples, 1)
+
+        expected = self.initial_search.expect(networks, target)
+        scores = self.selection.score(pictures, target, target.known, expected)
+        chosen = self.selection.choose(scores, pictures, target, options.answers)
+        chosen = chosen.gather(1, lowest(scores.gather(1, chosen), options.answers))
         rows = torch.arange(len(chosen), device=chosen.device)[:, None]
         return Completion(
             pictures[rows, chosen].cpu(),
@@ -125,111 +101,111 @@ class PosteriorSampling:
             recorder.frames,
             pictures.mean(1).cpu(),
             chains.interval(pictures),
-            begun.passes + chains.passes,
+            initial.passes + chains.passes,
         )
 
 
 class Chains:
-    """The chains of a chunk of pictures.
+    """Markov chains for a chunk of pictures, in the prior's unconstrained coordinates.
 
     Args:
         networks: the model.
         target: N pictures.
-        z: where to start, (N, chains, d).
+        z: initial states, (N, chains, d).
         settings: of the sampling.
-        seed: of all its random numbers, mixed with each picture's own.
+        seed: of all random numbers; each picture mixes in its key.
 
     Attributes:
-        pictures: of the chains' states, (N, chains, 3, R, R).
+        pictures: generated from the states, (N, chains, 3, R, R).
         variance: of the likelihood, (N,).
-        accepted: whether the last proposals were, (N, chains).
-        passes: forward and backward runs for each picture so far.
+        accepted: bool (N, chains), True where the last proposal was accepted.
+        passes: forward and backward passes so far for each picture.
     """
 
     def __init__(
         self, networks: Networks, target: Target, z: torch.Tensor, settings: PosteriorSampling, seed: int
     ) -> None:
         self.networks, self.target, self.settings = networks, target, settings
-        self.latent: Latent = networks.model.latent
-        self.point = COORDINATES.enter(z, self.latent)
+        self.latent = networks.model.latent
+        self.u = self.latent.to_unconstrained(z)
         self.generators = [seeding.generator(seed, "posterior", key) for key in target.keys]
-        self.size = torch.full(z.shape[:2], settings.step, device=z.device)
+        self.step_sizes = torch.full(z.shape[:2], settings.step, device=z.device)
+        self.late_step_sizes: list[torch.Tensor] = []
         self.accepted = torch.zeros(z.shape[:2], dtype=torch.bool, device=z.device)
-        self.sizes: list[torch.Tensor] = []
         self.passes = 0.0
         with torch.no_grad():
-            pictures = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-        squares = ((pictures - target.image[:, None]).square() * target.known[:, None]).flatten(2).sum(2)
+            squared_errors = self._squared_errors(self._generate(z))
         known = 3 * target.known.flatten(1).sum(1)
-        self.variance = (squares.amin(1) / known.clamp_min(1)).clamp_min(1e-4)
-        self.energy, self.gradient, self.pictures = self._evaluate(self.point)
+        self.variance = (squared_errors.amin(1) / known.clamp_min(1)).clamp_min(1e-4)
+        self.energy, self.gradient, self.pictures = self._evaluate(self.u)
 
     @property
     def z(self) -> torch.Tensor:
         """The states, (N, chains, d)."""
-        return COORDINATES.leave(self.point, self.latent)
+        return self.latent.from_unconstrained(self.u)
 
     def propose(self, recorder: Recorder) -> None:
-        """One proposal of every chain, accepted with probability min(1, exp(-change of total energy))."""
-        momentum = self._draw(torch.randn, self.point.shape[2])
+        """Makes one proposal for each chain, accepted with probability min(1, exp(-change of total energy))."""
+        momentum = self._random(torch.randn, self.u.shape[2])
         before = self.energy + momentum.square().sum(2) / 2
-        # Steps of one length can keep time with the oscillation and never mix (Neal, section 3.2).
-        size = self.size[..., None] * (0.8 + 0.4 * self._draw(torch.rand, 1))
-        point, gradient = self.point, self.gradient
+        # With a fixed path length, a chain can follow a periodic orbit and never mix (Neal, section 3.2).
+        size = self.step_sizes[..., None] * (0.8 + 0.4 * self._random(torch.rand, 1))
+        u, gradient = self.u, self.gradient
         energy, pictures = self.energy, self.pictures
         for _ in range(self.settings.leaps):
             momentum = momentum - size / 2 * gradient
-            point = point + size * momentum
-            energy, gradient, pictures = self._evaluate(point)
+            u = u + size * momentum
+            energy, gradient, pictures = self._evaluate(u)
             momentum = momentum - size / 2 * gradient
             recorder(self.pictures, self.energy)
         change = energy + momentum.square().sum(2) / 2 - before
-        self.accepted = (self._draw(torch.rand, 1)[..., 0].log() < -change) & change.isfinite()
-        taken = self.accepted[..., None]
-        self.point = torch.where(taken, point, self.point)
-        self.gradient = torch.where(taken, gradient, self.gradient)
+        self.accepted = (self._random(torch.rand, 1)[..., 0].log() < -change) & change.isfinite()
+        accepted = self.accepted[..., None]
+        self.u = torch.where(accepted, u, self.u)
+        self.gradient = torch.where(accepted, gradient, self.gradient)
         self.energy = torch.where(self.accepted, energy, self.energy)
-        self.pictures = torch.where(taken[..., None, None], pictures, self.pictures)
+        self.pictures = torch.where(accepted[..., None, None], pictures, self.pictures)
 
-    def adapt(self, late: bool) -> None:
-        """Moves each chain's step size towards the acceptance aimed at; only before samples count."""
-        self.size = self.size * torch.where(self.accepted, 1.1, 1.1 ** (-ACCEPTANCE / (1 - ACCEPTANCE)))
+    def adapt_step_sizes(self, late: bool) -> None:
+        """Moves each chain's step size towards the target acceptance rate, during burn-in only.
+
+        Args:
+            late: include the result in the mean of ``fix_step_sizes``.
+        """
+        self.step_sizes = self.step_sizes * torch.where(self.accepted, 1.1, 1.1 ** (-ACCEPTANCE / (1 - ACCEPTANCE)))
         if late:
-            self.sizes.append(self.size.log())
+            self.late_step_sizes.append(self.step_sizes.log())
 
-    def settle(self) -> None:
-        """Ends the adaptation with the geometric mean of the late step sizes; the last alone is a matter of luck."""
-        if self.sizes:
-            self.size = torch.stack(self.sizes).mean(0).exp()
+    def fix_step_sizes(self) -> None:
+        """Sets the step sizes to the geometric mean of the late ones, which varies less than the last one."""
+        if self.late_step_sizes:
+            self.step_sizes = torch.stack(self.late_step_sizes).mean(0).exp()
 
     def interval(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The central 90 % of samples (N, s, 3, R, R) with the likelihood's noise, pixel by pixel."""
+        """Returns the central 90 % interval of every pixel of samples (N, s, 3, R, R) plus the likelihood's noise."""
         draws = [torch.randn(pictures.shape[1:], generator=generator) for generator in self.generators]
         noise = torch.stack(draws).to(pictures) * self.variance.sqrt()[:, None, None, None, None]
         low, high = torch.quantile(pictures + noise, torch.tensor([0.05, 0.95], device=pictures.device), dim=1)
         return low.cpu(), high.cpu()
 
-    def _evaluate(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _evaluate(self, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Potential energy (N, chains), its gradient, and pictures."""
-        free = point.detach().requires_grad_()
-        pictures = self.networks.generate(COORDINATES.leave(free, self.latent).flatten(0, 1)).unflatten(
-            0, point.shape[:2]
-        )
-        squares = ((pictures - self.target.image[:, None]).square() * self.target.known[:, None]).flatten(2).sum(2)
-        likelihood = squares / (2 * self.settings.correlated * self.variance[:, None])
-        energy = likelihood + prior_energy(free, self.latent)
-        (gradient,) = torch.autograd.grad(energy.sum(), free)
-        self.passes += point.shape[1]
+        u = u.detach().requires_grad_()
+        pictures = self._generate(self.latent.from_unconstrained(u))
+        neg_log_likelihood = self._squared_errors(pictures) / (2 * self.settings.correlated * self.variance[:, None])
+        energy = neg_log_likelihood + self.latent.neg_log_prob(u)
+        (gradient,) = torch.autograd.grad(energy.sum(), u)
+        self.passes += u.shape[1]
         return energy.detach(), gradient, pictures.detach()
 
-    def _draw(self, draw: Callable[..., torch.Tensor], width: int) -> torch.Tensor:
-        """Random numbers (N, chains, width), each picture's from its own generator."""
-        shape = (self.point.shape[1], width)
-        return torch.stack([draw(shape, generator=generator) for generator in self.generators]).to(self.point)
+    def _generate(self, z: torch.Tensor) -> torch.Tensor:
+        return self.networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
 
+    def _squared_errors(self, pictures: torch.Tensor) -> torch.Tensor:
+        errors = (pictures - self.target.image[:, None]).square() * self.target.known[:, None]
+        return errors.flatten(2).sum(2)
 
-def prior_energy(point: torch.Tensor, latent: Latent) -> torch.Tensor:
-    """Minus the logarithm of the prior's density in the coordinates of the search, up to a constant: (..., d) -> (...)."""
-    if latent.bounded:  # u with z = tanh u uniform: density proportional to 1 / cosh^2 u
-        return 2 * (point.abs() + softplus(-2 * point.abs())).sum(-1)
-    return point.square().sum(-1) / 2
+    def _random(self, draw: Callable[..., torch.Tensor], width: int) -> torch.Tensor:
+        """Random numbers (N, chains, width); each picture has a generator of its own."""
+        shape = (self.u.shape[1], width)
+        return torch.stack([draw(shape, generator=generator) for generator in self.generators]).to(self.u)

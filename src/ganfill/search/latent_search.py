@@ -1,11 +1,11 @@
-"""The search of a generator's latent space for a picture that agrees with what is known of a damaged one.
+"""Search of a generator's latent space for pictures that agree with the known pixels of damaged ones.
 
-A search is a start, a parametrisation, an objective, an optimizer, rounds of successive halving, a selection, and what
-follows; each part can be exchanged alone. ``ganfill.search.presets`` puts them together.
+A search has a start, an objective, an optimizer, rounds of successive halving, a selection and a refinement. Each part can
+be exchanged alone; ``ganfill.search.presets`` combines them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -14,15 +14,14 @@ from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Paste
 from ganfill.models.model import Model
 from ganfill.search.batching import Recorder, in_chunks
-from ganfill.search.candidates import Fit
-from ganfill.search.initialization import FromPool, expect
+from ganfill.search.candidates import Candidates
+from ganfill.search.initialization import PoolStart, expected_pictures
 from ganfill.search.networks import Networks
 from ganfill.search.objective import EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
-from ganfill.search.parametrization import Parametrisation, TypicalSet
-from ganfill.search.refinement import Answers, Finish
-from ganfill.search.result import Completion, Preview
-from ganfill.search.selection import Selection, best, hold_out, masked_l1
+from ganfill.search.refinement import FeatureOptimization
+from ganfill.search.result import DEFAULTS, Completion, SearchOptions
+from ganfill.search.selection import Selection, hold_out, lowest, masked_l1
 from ganfill.search.target import Target
 
 Start = Callable[[Networks, Target, torch.Tensor, int, int], torch.Tensor]
@@ -30,39 +29,39 @@ Start = Callable[[Networks, Target, torch.Tensor, int, int], torch.Tensor]
 
 @dataclass(frozen=True)
 class LatentSearch:
-    """Gradient descent on z from several starts at once, for many pictures at once.
+    """Gradient descent on z from several starts for each picture.
 
     Args:
-        rounds: pairs (candidates, steps). Each round goes on with so many candidates of each picture, the best by the
-            selection's scores, for so many steps (successive halving, arXiv 1502.07943).
-        start: gives the first round's candidates.
-        objective: what is minimised.
-        trust: how far what a start of the encoder shows in the hole counts as if it were known; None, or a model without an
-            encoder, goes by known pixels alone.
-        optimizer: how z moves.
-        parametrise: in which coordinates, and where it may be.
-        selection: which candidates are the answers.
-        refit: steps at the end in which the answers are fitted to all known pixels; the ranking stays.
-        finish: what follows for the answers, in this order.
-        num_candidates: minimum number of candidates in the first round when several answers are wanted, so that answers
-            can be chosen to differ.
-        average: gives a mean answer as well, which follows the encoder's expectation of the hole, an average, and is
-            finished as the others are; none without an encoder or without trust.
-        blend: how an answer becomes a finished picture, unless the caller chooses.
+        rounds: pairs (candidates, steps). Each round keeps the best candidates of each picture, by the selection's scores,
+            and optimizes them (successive halving, arXiv 1502.07943).
+        start: finds the candidates of the first round.
+        objective: the loss.
+        encoder_prior: weights in the hole of the pictures that the search starts from; None, or a model without an encoder,
+            uses known pixels only.
+        optimizer: moves z.
+        shell_width: width of the shell that z of a normal prior stays in, see ``Normal.project``.
+        selection: chooses the answers among the candidates.
+        refit: number of final steps that fit the answers to all known pixels, held-out ones included; the ranking stays.
+        refinement: optimizes features of the answers after z; None for none.
+        num_candidates: minimum number of candidates in the first round if several answers are wanted, so that answers
+            that differ can be chosen.
+        average: also returns a mean answer, which follows the pictures that the encoder expects. Needs an encoder and
+            ``encoder_prior``.
+        blend: makes finished pictures of the answers.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: items (pictures times candidates) on the device at once; bounds the memory.
-        fallback: the search to make instead if the model has no encoder.
+        batch: pictures times candidates on the device at once; limits the memory.
+        fallback: replaces this search for a model without an encoder.
     """
 
     rounds: Sequence[tuple[int, int]]
-    start: Start = field(default_factory=FromPool)
+    start: Start = field(default_factory=PoolStart)
     objective: Objective = field(default_factory=Objective)
-    trust: EncoderPrior | None = None
+    encoder_prior: EncoderPrior | None = None
     optimizer: Adam = field(default_factory=Adam)
-    parametrise: Parametrisation = field(default_factory=TypicalSet)
+    shell_width: float = 1.5
     selection: Selection = field(default_factory=Selection)
     refit: int = 0
-    finish: Sequence[Finish] = ()
+    refinement: FeatureOptimization | None = None
     num_candidates: int = 1
     average: bool = False
     blend: Blend = field(default_factory=Paste)
@@ -72,161 +71,131 @@ class LatentSearch:
 
     @property
     def steps(self) -> int:
-        """Steps for each picture, over all rounds and what follows."""
-        return self._steps_of_z + sum(finish.passes for finish in self.finish)
+        """Number of steps for each picture, over all rounds and the refinement."""
+        return self._z_steps + self._refinement_steps
 
     @property
-    def _steps_of_z(self) -> int:
+    def _z_steps(self) -> int:
         return sum(steps for _, steps in self.rounds) + self.refit
 
+    @property
+    def _refinement_steps(self) -> int:
+        return self.refinement.steps if self.refinement is not None else 0
+
+    def counts(self, answers: int) -> list[int]:
+        """Returns the number of candidates of each round."""
+        first, *others = (max(candidates, answers) for candidates, _ in self.rounds)
+        return [max(first, self.num_candidates if answers > 1 else 1), *others]
+
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        deterministic: bool = False,
-        frames: int = 0,
-        advance: Callable[[float], object] | None = None,
-        preview: Preview | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """Searches for every picture.
-
-        Args:
-            model: on the device where the search shall run.
-            images: float (N, 3, R, R) in [-1, 1]; the hole's pixels may be anything.
-            holes: bool (N, 1, R, R), True where a pixel is missing.
-            answers: for each picture.
-            seed: of starts, noise and held-out pixels; each picture mixes in its own known pixels.
-            deterministic: gives every picture the same bits whatever its batch mates, also on a GPU, by chunks of one
-                fixed size; a single picture then costs as much as a full chunk.
-            frames: moments of the search to keep.
-            advance: is told the pictures finished since the last call, in fractions.
-            preview: is shown pictures as they are, see ``Recorder``.
-
-        Raises:
-            ValueError: images or holes of a wrong shape or type, or ``answers`` below 1.
-        """
-        if answers < 1:
-            raise ValueError(f"answers must be at least 1, not {answers}")
+        """Searches for every picture, see ``Search``."""
         if model.encoder is None and self.fallback is not None:
-            return self.fallback(model, images, holes, answers, seed, deterministic, frames, advance, preview)
+            return self.fallback(model, images, holes, options)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
+        search = partial(self.search, networks, options)
+        return in_chunks(search, target, options, self.steps, self.counts(options.answers)[0], self.batch)
 
-        def search(chunk: Target, real: int) -> Completion:
-            recorder = Recorder(frames, self.steps, real, advance, preview, chunk)
-            return self.search(networks, chunk, answers, seed, recorder)
-
-        return in_chunks(search, target, self._begin_with(answers), self.batch, deterministic)
-
-    def _begin_with(self, answers: int) -> int:
-        """Candidates of the first round."""
-        return max(self.rounds[0][0], answers, self.num_candidates if answers > 1 else 1)
-
-    def search(self, networks: Networks, target: Target, answers: int, seed: int, recorder: Recorder) -> Completion:
+    def search(self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder) -> Completion:
         """Searches for one chunk of pictures."""
-        weights = self.objective.weigh(target.known)
-        held = hold_out(target, self.selection.held_out, seed)
-        seen = target.hide(held)
-        expected = self.expect(networks, seen)
+        held_out = hold_out(target, self.selection.held_out, options.seed)
+        visible = target.hide(held_out)
+        expected = self.expect(networks, visible)
         score = partial(
             self.selection.score,
             target=target,
-            judged=torch.where(held.sum((1, 2, 3), keepdim=True) > 0, held, target.known),
+            weights=torch.where(held_out.sum((1, 2, 3), keepdim=True) > 0, held_out, target.known),
             expected=expected,
         )
-        counts = [max(candidates, answers) for candidates, _ in self.rounds]
-        counts[0] = self._begin_with(answers)
-        z = self.start(networks, seen, weights * (1 - held), counts[0], seed)
-        z = self.parametrise.leave(self.parametrise.enter(z, networks.model.latent), networks.model.latent)
-        known = target.known[:, None] > 0
-        image = target.image[:, None].expand(-1, counts[0], -1, -1, -1)
-        trust = self.trust if networks.model.encoder is not None else None
-        if trust is not None:
-            with torch.no_grad():
-                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-            image, weights = torch.where(known, image, starts), weights + trust(target.known)
-        fit = Fit(
-            *(networks, target, image, self.objective, weights * (1 - held)),
-            *(self.parametrise, self.optimizer, z, self._steps_of_z, seed),
-        )
-        for candidates, (_, steps) in zip(counts, self.rounds, strict=True):
-            if candidates < fit.count:
-                fit.keep(best(score(fit.pictures()), candidates))
-            fit.advance(steps, recorder)
-        pictures = fit.pictures()
+        candidates, weights = self._begin(networks, options, target, visible, held_out)
+        for count, (_, steps) in zip(self.counts(options.answers), self.rounds, strict=True):
+            if count < candidates.count:
+                candidates.keep(lowest(score(candidates.pictures()), count))
+            candidates.optimize(steps, recorder)
+
+        pictures = candidates.pictures()
         scores = score(pictures)
-        chosen = self.selection.choose(scores, pictures, target, answers)
-        fit.keep(chosen)
-        scores = scores.gather(1, chosen)
+        chosen = self.selection.choose(scores, pictures, target, options.answers)
+        candidates.keep(chosen)
         rows = torch.arange(len(chosen), device=chosen.device)[:, None]
-        pictures = pictures[rows, chosen]
+        pictures, scores = pictures[rows, chosen], scores[rows, chosen]
         if self.refit:
-            fit.weights = weights
-            fit.advance(self.refit, recorder)
-            pictures = fit.pictures()
+            candidates.weights = weights
+            candidates.optimize(self.refit, recorder)
+            pictures = candidates.pictures()
         if not recorder.steps:
             recorder(pictures, scores)
         errors = masked_l1(pictures, target.image, target.known)
-        pictures = self._finish(networks, target, weights, held, fit.z, pictures, fit.image, recorder)
+        pictures = self._refine(networks, candidates.z, pictures, candidates.image, weights, recorder)
+
         mean = None
-        if self.average and trust is not None and expected is not None:
-            wanted = torch.where(known, target.image[:, None], expected[:, None])
-            mean = self._finish(networks, target, weights, held, fit.z[:, :1], wanted, wanted)[:, 0].cpu()
-        order = best(scores, answers)
-        finished = answers + (mean is not None)
+        if self.average and self.encoder_prior is not None and expected is not None:
+            wanted = torch.where(target.known > 0, target.image, expected)[:, None]
+            mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)[:, 0].cpu()
+        order = lowest(scores, options.answers)
         return Completion(
             pictures[rows, order].cpu(),
-            fit.z[rows, order].cpu(),
+            candidates.z[rows, order].cpu(),
             scores[rows, order].cpu(),
             errors[rows, order].cpu(),
             recorder.frames,
             mean,
-            passes=fit.passes
-            + (counts[0] / 3 if trust else 0)
-            + finished * sum(finish.passes for finish in self.finish),
+            passes=candidates.passes + (options.answers + (mean is not None)) * self._refinement_steps,
         )
 
-    def expect(self, networks: Networks, seen: Target) -> torch.Tensor | None:
-        """What the encoder expects, if there is one and it is asked."""
-        asked = self.average or self.selection.agreement
-        return expect(networks, seen) if asked and networks.model.encoder is not None else None
+    def expect(self, networks: Networks, visible: Target) -> torch.Tensor | None:
+        """Returns the pictures (N, 3, R, R) that the encoder expects, or None if they are not needed or unavailable."""
+        needed = self.average or self.selection.agreement
+        return expected_pictures(networks, visible) if needed and networks.model.encoder is not None else None
 
-    def _finish(
+    def _begin(
+        self, networks: Networks, options: SearchOptions, target: Target, visible: Target, held_out: torch.Tensor
+    ) -> tuple[Candidates, torch.Tensor]:
+        """Starts the candidates of the first round; also returns the weights (N, 1, R, R) with held-out pixels included."""
+        count, latent = self.counts(options.answers)[0], networks.model.latent
+        weights = self.objective.weigh(target.known)
+        z = self.start(networks, visible, weights * (1 - held_out), count, options.seed)
+        z = latent.from_unconstrained(latent.to_unconstrained(latent.project(z, self.shell_width)))
+        image, passes = target.image[:, None].expand(-1, count, -1, -1, -1), 0.0
+        if self.encoder_prior is not None and networks.model.encoder is not None:
+            with torch.no_grad():
+                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            image = torch.where(target.known[:, None] > 0, image, starts)
+            weights = weights + self.encoder_prior(target.known)
+            passes = count / 3
+        candidates = Candidates(
+            *(networks, target, image, self.objective, weights * (1 - held_out)),
+            *(self.optimizer, z, self._z_steps, options.seed, self.shell_width),
+        )
+        candidates.passes += passes
+        return candidates, weights
+
+    def _refine(
         self,
         networks: Networks,
-        target: Target,
-        weights: torch.Tensor,
-        held: torch.Tensor,
         z: torch.Tensor,
         pictures: torch.Tensor,
         image: torch.Tensor,
+        weights: torch.Tensor,
         recorder: Recorder | None = None,
     ) -> torch.Tensor:
-        """Answers z (N, k, d) after all that follows: what they show before, and shall show, and do (N, k, 3, R, R)."""
+        """Refines answers z (N, k, d) with pictures (N, k, 3, R, R) towards an image (N, k, 3, R, R)."""
+        if self.refinement is None:
+            return pictures
+        shape = z.shape[:2]
 
-        def watch(shown: torch.Tensor, losses: torch.Tensor) -> None:
+        def on_step(pictures: torch.Tensor, losses: torch.Tensor) -> None:
             if recorder is not None:
-                recorder(shown.unflatten(0, (-1, count)), losses.unflatten(0, (-1, count)))
+                recorder(pictures.unflatten(0, shape), losses.unflatten(0, shape))
 
-        count = z.shape[1]
-        answers = Answers(z.flatten(0, 1), z.flatten(0, 1), 0, pictures.flatten(0, 1))
-        wanted = replace(target.repeat(count), image=image.flatten(0, 1))
-        weights, held = (x.repeat_interleave(count, 0) for x in (weights, held))
-        for finish in self.finish:
-            answers = finish(networks, wanted, self.objective, weights, held, answers, watch)
-        return answers.pictures.unflatten(0, (-1, count))
+        z, image, weights = z.flatten(0, 1), image.flatten(0, 1), weights.repeat_interleave(shape[1], 0)
+        return self.refinement(networks, self.objective, z, image, weights, on_step).unflatten(0, shape)
 
 
-def is_number(value: object) -> bool:
-    """True for numbers, but not for truth values."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def refuse_unusable(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:
-    """Raises ``UserError`` for settings that no search can work with."""
+def check_settings(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:
+    """Raises ``UserError`` if a search cannot work with a setting."""
     if steps < 0 or min(starts, pool, window) < 1 or window % 2 == 0:
         raise UserError(
             f"search: steps={steps} starts={starts} pool={pool} window={window} cannot be used: "

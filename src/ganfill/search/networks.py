@@ -1,7 +1,7 @@
-"""How a search runs a model: which precision, and in batches whose size leaves no trace in the answer.
+"""Runs the networks of a model in a chosen precision, in batches whose size does not affect the results.
 
-A convolution rounds differently for different batch sizes. On CPU, sizes that are powers of two were found to give
-every item the same bits; others (3, 5, 7, ...) were not. So every batch is filled up to the next power of two.
+A convolution rounds differently for different batch sizes. On a CPU, batch sizes that are powers of two give every item the
+same bits; other sizes do not. So every batch is filled up to the next power of two.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from ganfill.models.model import Model
 
 
 class Networks:
-    """Generator and discriminator of a model as a search calls them: float32 in and out, power-of-two batches.
+    """The networks of a model with float32 inputs and outputs and power-of-two batches.
 
     Args:
-        model: holds ``generator``, ``discriminator`` and ``latent``, frozen and in evaluation mode.
+        model: networks frozen and in evaluation mode.
         precision: ``auto`` (bfloat16 where it is native), ``bf16`` or ``fp32``.
 
     Raises:
-        UserError: ``precision`` is none of these.
+        UserError: the precision is not known.
     """
 
     def __init__(self, model: Model, precision: str = "auto") -> None:
@@ -36,25 +36,16 @@ class Networks:
         return self.run(self.model.generator, z)
 
     def encode(self, image: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """Guesses z (M, d) of known pixels, see ``ganfill.models.encoder``.
-
-        Raises:
-            ValueError: the model has no encoder.
-        """
-        if self.model.encoder is None:
-            raise ValueError("this model has no encoder")
+        """Estimates z (M, d) of damaged pictures; the model must have an encoder."""
+        assert self.model.encoder is not None
         return self.run(self.model.encoder, image, known)
 
     def logits(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Maps pictures (M, 3, R, R) to logits (M,), positive for real."""
+        """Maps pictures (M, 3, R, R) to discriminator logits (M,), positive for real."""
         return self.run(self.model.discriminator, pictures)
 
-    def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Maps pictures (M, 3, R, R) to what the discriminator's last layer judges by, (M, ...)."""
-        return self.run(self.model.discriminator.features, pictures)  # pyright: ignore[reportArgumentType]
-
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
-        """What a network makes of batches (M, ...), in this precision and in powers of two; float32."""
+        """Runs a network on batches (M, ...) filled up to a power of two; returns float32 (M, ...)."""
         n = len(batches[0])
         missing = (1 << (n - 1).bit_length()) - n
         if missing:

@@ -1,12 +1,12 @@
-"""Searches put together and named."""
+"""The named searches. Their defaults are stated here; ``conf/search/`` repeats them as keys of the command line."""
 
 from dataclasses import replace
 
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Poisson
 from ganfill.search.hmc import PosteriorSampling
-from ganfill.search.initialization import EncoderStart, FromPool
-from ganfill.search.latent_search import LatentSearch, is_number, refuse_unusable
+from ganfill.search.initialization import EncoderStart, PoolStart
+from ganfill.search.latent_search import LatentSearch, check_settings
 from ganfill.search.objective import ContextualWeights, EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
 from ganfill.search.published import amos2016, yeh2017
@@ -15,7 +15,7 @@ from ganfill.search.result import Search
 from ganfill.search.routing import RoutedSearch
 from ganfill.search.selection import Selection
 
-SMOOTH = 0.1  # of the range [-1, 1], for searches that begin where they trust
+SMOOTH = 0.1  # in units of [-1, 1], for searches that start close to the answer
 
 
 def fast(
@@ -26,15 +26,15 @@ def fast(
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The encoder's guess alone: a few milliseconds a picture.
+    """The encoder's answer without a search: a few milliseconds for each picture.
 
     Args:
-        steps: of ``from_pool``, which a model without an encoder is searched by.
-        starts: of the same.
-        pool: of the same.
-        blend: Poisson unless given.
+        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
+        starts: number of candidates for a model without an encoder.
+        pool: number of generated pictures to start from for a model without an encoder.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures at once.
+        batch: pictures on the device at once.
     """
     return LatentSearch(
         rounds=((1, 0),),
@@ -64,29 +64,29 @@ def standard(
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The search to use: from the encoder's guess, with the generator cut open.
+    """The recommended search: starts from the encoder's answer and optimizes features of the generator.
 
-    Deep inside the hole an answer follows its start, beside known pixels it follows those.
+    An answer follows the known pixels near the edge of the hole, and the encoder's picture deep inside.
 
     Args:
-        steps: of ``from_pool``, which a model without an encoder is searched by.
-        starts: of the same.
-        pool: of the same.
-        cut_level: the stage of the generator whose features are freed.
-        cut_steps: of Adam on them; 0 frees none.
+        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
+        starts: number of candidates for a model without an encoder.
+        pool: number of generated pictures to start from for a model without an encoder.
+        cut_level: stage of the generator whose features are optimized.
+        cut_steps: number of Adam steps on the features; 0 leaves them out.
         cut_rate: step size of the features.
-        trust: weight of what the start shows in the hole, see ``EncoderPrior``; 0 follows known pixels alone.
-        floor: contextual weight of known pixels far from the hole.
-        window: neighbourhood of the contextual weights, in pixels.
-        jitter: how far the answers after the first begin from the encoder's guess, 0 to 1.
-        agreement: weight of the encoder's expectation in the ranking.
-        num_candidates: candidates that several answers are chosen from.
-        spread: how much worse than the best the other answers may score, so that they differ; 0 takes the best.
-        blend: Poisson unless given.
+        trust: weight of the encoder's picture in the hole; 0 uses known pixels only.
+        floor: weight of known pixels far from the hole, relative to the largest.
+        window: side in pixels of the neighborhood that weights a known pixel; odd.
+        jitter: how far the answers after the first start from the encoder's, 0 to 1.
+        agreement: weight of the encoder's picture in the ranking.
+        num_candidates: number of candidates that several answers are chosen from.
+        spread: share by which the scores of further answers may exceed the best, so that they differ; 0 takes the best.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates at once.
+        batch: pictures times candidates on the device at once.
     """
-    if not (is_number(trust) and trust >= 0 and is_number(jitter) and 0 <= jitter <= 1):
+    if not (_is_number(trust) and trust >= 0 and _is_number(jitter) and 0 <= jitter <= 1):
         raise UserError(
             f"search: trust={trust} jitter={jitter} cannot be used: give trust from 0, and jitter from 0 to 1"
         )
@@ -99,7 +99,7 @@ def standard(
         objective=Objective(ContextualWeights(window, floor), smooth=SMOOTH),
         rounds=((1, 0),),
         start=EncoderStart(jitter=jitter),
-        trust=EncoderPrior(trust) if trust else None,
+        encoder_prior=EncoderPrior(trust) if trust else None,
         selection=Selection(agreement=agreement, spread=spread),
         num_candidates=num_candidates,
         refit=0,
@@ -116,16 +116,16 @@ def best(
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """More steps than ``standard``, and with an encoder a mean answer, closest to the truth in squares.
+    """Makes more steps than ``standard``; with an encoder, also gives the mean answer, which has the smallest squared error.
 
     Args:
-        steps: of ``from_pool``, which a model without an encoder is searched by.
-        starts: of the same.
-        pool: of the same.
-        cut_steps: of Adam with the generator cut open.
-        blend: Poisson unless given.
+        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
+        starts: number of candidates for a model without an encoder.
+        pool: number of generated pictures to start from for a model without an encoder.
+        cut_steps: number of Adam steps on features of the generator.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates at once.
+        batch: pictures times candidates on the device at once.
     """
     search = standard(steps, starts, pool, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
     return replace(search, average=True)
@@ -144,33 +144,35 @@ def from_pool(
     precision: str = "auto",
     batch: int = 256,
 ) -> LatentSearch:
-    """The search without an encoder: well-chosen starts, successive halving, ranking by held-out pixels, a cut at the end.
+    """The search without an encoder: starts from generated pictures that match the known pixels.
+
+    An eighth of the steps goes to all candidates, an eighth to half of them, half to a quarter of them, and a quarter to the
+    answers. Held-out pixels rank the candidates.
 
     Args:
-        steps: of Adam in all; an eighth with all starts, an eighth with half of them, half with a quarter of them, and a
-            quarter in which the answers are fitted to all that is known.
-        starts: candidates of each picture, taken from the pool.
-        pool: generated pictures to start from.
-        cut_level: the stage of the generator whose features are freed at the end.
-        cut_steps: of Adam on them; 0 frees none.
+        steps: number of Adam steps on z.
+        starts: number of candidates for each picture, taken from the pool.
+        pool: number of generated pictures to start from.
+        cut_level: stage of the generator whose features are optimized at the end.
+        cut_steps: number of Adam steps on the features; 0 leaves them out.
         cut_rate: step size of the features.
-        floor: contextual weight of known pixels far from the hole.
-        window: neighbourhood of the contextual weights, in pixels.
-        blend: Poisson unless given.
+        floor: weight of known pixels far from the hole, relative to the largest.
+        window: side in pixels of the neighborhood that weights a known pixel; odd.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates at once.
+        batch: pictures times candidates on the device at once.
     """
-    refuse_unusable(steps=steps, starts=starts, pool=pool, window=window)
+    check_settings(steps=steps, starts=starts, pool=pool, window=window)
     eighth, quarter = steps // 8, steps // 4
     first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
     return LatentSearch(
         rounds=(*first_rounds, (max(1, starts // 4), steps - 2 * eighth - quarter)),
-        start=FromPool(pool),
+        start=PoolStart(pool),
         objective=Objective(ContextualWeights(window, floor)),
         optimizer=Adam(0.15, warmup=0.05, decay=0.5, noise=0.05),
         selection=Selection(held_out=0.1),
         refit=quarter,
-        finish=[FeatureOptimization(cut_level, cut_steps, cut_rate)] if cut_steps else [],
+        refinement=FeatureOptimization(cut_level, cut_steps, cut_rate) if cut_steps else None,
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,
@@ -184,14 +186,14 @@ def auto(
     precision: str = "auto",
     batch: int = 256,
 ) -> RoutedSearch:
-    """``standard`` for wide holes, biharmonic filling for tiny and thinly scattered ones; it says how many.
+    """Uses ``standard`` for wide holes and biharmonic filling for tiny or scattered ones.
 
     Args:
         tiny: share of the picture up to which a hole is tiny.
-        scattered: share of known ones among the neighbours of missing pixels from which on they are scattered.
-        blend: Poisson unless given.
+        scattered: mean share of known pixels among the neighbors of missing pixels from which a hole is scattered.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures at once.
+        batch: pictures times candidates on the device at once.
     """
     return RoutedSearch(standard(precision=precision, batch=batch), tiny, scattered, blend or Poisson())
 
@@ -209,35 +211,35 @@ def posterior(
     precision: str = "auto",
     batch: int = 256,
 ) -> PosteriorSampling:
-    """Samples of what may have been there, with their mean and an interval for every pixel.
+    """Samples of the posterior, with their mean and a 90 % interval for every pixel.
 
     Args:
-        chains: for each picture.
-        burn_in: proposals of each chain before samples count.
-        samples: of each chain.
-        leaps: steps of a proposal.
-        correlated: known values that count as one, see ``PosteriorSampling``.
-        steps: of Adam before the chains begin.
-        agreement: weight of the encoder's guess in the ranking.
-        spread: how much worse than the best the other answers may score, so that they differ.
-        blend: Poisson unless given.
+        chains: number of Markov chains for each picture.
+        burn_in: number of proposals of each chain before sampling.
+        samples: number of samples of each chain.
+        leaps: number of leapfrog steps of a proposal.
+        correlated: number of known values that count as one, because neighboring errors are correlated.
+        steps: number of Adam steps before the chains start.
+        agreement: weight of the encoder's picture in the ranking.
+        spread: share by which the scores of further answers may exceed the best, so that they differ; 0 takes the best.
+        blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times chains at once.
+        batch: pictures times chains on the device at once.
     """
-    refuse_unusable(steps=steps, starts=chains)
-    if min(samples, leaps) < 1 or burn_in < 0 or not (is_number(correlated) and correlated > 0):
+    check_settings(steps=steps, starts=chains)
+    if min(samples, leaps) < 1 or burn_in < 0 or not (_is_number(correlated) and correlated > 0):
         raise UserError(
             f"search: samples={samples} leaps={leaps} burn_in={burn_in} correlated={correlated} cannot be used: "
             "give samples and leaps from 1, burn_in from 0, and correlated above 0"
         )
-    begin = LatentSearch(
+    initial_search = LatentSearch(
         rounds=((chains, steps),),
         start=EncoderStart(),
         optimizer=Adam(0.1, decay=0.5),
         selection=Selection(agreement=agreement),
     )
     return PosteriorSampling(
-        begin,
+        initial_search,
         chains,
         burn_in,
         samples,
@@ -254,11 +256,15 @@ PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, aut
 
 
 def preset(name: str) -> Search:
-    """The search of that name, with its own settings.
+    """Returns the search with this name, with its default settings.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such preset.
     """
     if name not in PRESETS:
         raise UserError(f"search={name} is no preset: use {', '.join(PRESETS)}")
     return PRESETS[name]()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

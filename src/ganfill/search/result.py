@@ -1,6 +1,6 @@
-"""The search protocol and its result."""
+"""The search protocol: options, progress reports and results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
@@ -9,7 +9,49 @@ import torch
 from ganfill.images.blend import Blend
 from ganfill.models.model import Model
 
-Preview = Callable[[torch.Tensor], object]
+
+@dataclass(frozen=True)
+class Progress:
+    """A report of a running search.
+
+    Attributes:
+        pictures: number of pictures completed since the last report, a fraction.
+        preview: the leading candidates with the known pixels laid over them, float (N, 3, R, R) on the CPU; None in most
+            reports.
+    """
+
+    pictures: float
+    preview: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options that every search takes.
+
+    Args:
+        answers: number of answers for each picture.
+        seed: seed of all random numbers; each picture mixes in a hash of its known pixels.
+        deterministic: makes an answer independent of the other pictures, bit for bit, also on a GPU, by chunks of one fixed
+            size. A single picture then costs as much as a full chunk.
+        frames: number of intermediate results to keep.
+        on_progress: called at each step; an exception that it raises ends the search.
+
+    Raises:
+        ValueError: ``answers`` is below 1.
+    """
+
+    answers: int = 1
+    seed: int = 0
+    deterministic: bool = False
+    frames: int = 0
+    on_progress: Callable[[Progress], object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.answers < 1:
+            raise ValueError(f"answers must be at least 1, got {self.answers}")
+
+
+DEFAULTS = SearchOptions()
 
 
 @dataclass(frozen=True)
@@ -17,19 +59,19 @@ class Completion:
     """The answers of a search, best first, on the CPU.
 
     Attributes:
-        pictures: what the search shows, float (N, answers, 3, R, R) in [-1, 1]; not yet blended. What follows a search of z
-            may take them beyond what the generator makes of z.
-        latents: the z they come from, (N, answers, d).
-        scores: what the ranking is by, see ``Selection``, (N, answers), in units of [-1, 1]; smaller is better.
-        errors: mean absolute error on all known pixels of what the generator shows of z itself, (N, answers), in the same
-            units: how far the generator knows such pictures.
-        frames: the leading candidate at moments of the search, each float (N, 3, R, R).
-        mean: an average, float (N, 3, R, R), of samples or of what the encoder expects, for searches that give it: closest
-            to the truth in squares, but nothing that the generator would show.
-        interval: where the truth is with a probability of 90 %, pixel by pixel, two floats (N, 3, R, R), for searches that
+        pictures: float (N, answers, 3, R, R) in [-1, 1], not yet blended. A refinement may lead them beyond the range of
+            the generator.
+        latents: z of the answers, (N, answers, d).
+        scores: by which the answers are ranked, see ``Selection``, (N, answers), in units of [-1, 1]; smaller is better.
+        errors: mean absolute error of G(z) on all known pixels, (N, answers), in the same units: shows how well the
+            generator knows such pictures.
+        frames: the leading candidates at some steps of the search, float (N, 3, R, R) each.
+        mean: float (N, 3, R, R), the mean of samples or of the encoder's answers, from searches that compute it. It has the
+            smallest expected squared error, but the generator would not draw it.
+        interval: lower and upper bound of the 90 % interval of every pixel, float (N, 3, R, R) each, from searches that
             estimate it.
-        passes: forward and backward runs through the generator for each picture; a forward run alone counts a
-            third, the pool and the encoder's expectation nothing.
+        passes: forward and backward passes through the generator for each picture. A forward pass alone counts a third;
+            the pool and the encoder's expectation are not counted.
     """
 
     pictures: torch.Tensor
@@ -41,41 +83,50 @@ class Completion:
     interval: tuple[torch.Tensor, torch.Tensor] | None = None
     passes: float = 0.0
 
-    def select(self, rows: slice) -> "Completion":
-        """The same for some of the pictures."""
+    def select(self, rows: slice | torch.Tensor) -> "Completion":
+        """Returns the completion of some of the pictures, given as a slice or indices."""
 
         def pick(value: Any) -> Any:
             if isinstance(value, list | tuple):
                 return type(value)(map(pick, value))
             return value[rows] if isinstance(value, torch.Tensor) else value
 
-        return Completion(**{each.name: pick(getattr(self, each.name)) for each in fields(self)})
+        return Completion(**{item.name: pick(getattr(self, item.name)) for item in fields(self)})
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Completion"]) -> "Completion":
+        """Joins completions of the same search."""
+
+        def join(values: Sequence[Any]) -> Any:
+            if isinstance(values[0], torch.Tensor):
+                return torch.cat(list(values))
+            if isinstance(values[0], list | tuple):
+                return type(values[0])(join(column) for column in zip(*values, strict=True))
+            return values[0]
+
+        return cls(**{item.name: join([getattr(part, item.name) for part in parts]) for item in fields(cls)})
 
 
 class Search(Protocol):
-    """What finds answers: ``LatentSearch``, ``PosteriorSampling``, ``RoutedSearch``."""
+    """Finds answers for the holes of pictures."""
 
     @property
     def blend(self) -> Blend:
-        """How an answer becomes a finished picture, unless the caller chooses."""
-        ...
-
-    @property
-    def steps(self) -> int:
-        """Steps of z for each picture."""
+        """Makes finished pictures of the answers, unless the caller chooses another blend."""
         ...
 
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        deterministic: bool = False,
-        frames: int = 0,
-        advance: Callable[[float], object] | None = None,
-        preview: Preview | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """Searches for every picture, see ``LatentSearch``."""
+        """Searches for every picture.
+
+        Args:
+            model: on the device that runs the search.
+            images: float (N, 3, R, R) in [-1, 1]; pixels in the hole are ignored.
+            holes: bool (N, 1, R, R), True where a pixel is missing.
+            options: of the search.
+
+        Raises:
+            ValueError: there are no pictures, or a shape or type does not fit.
+        """
         ...

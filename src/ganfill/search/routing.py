@@ -1,7 +1,6 @@
-"""Sending each hole to what fills it best: scattered and tiny ones need no generator."""
+"""Completes tiny and scattered holes without a generator, and all others with a search."""
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,20 +12,18 @@ from ganfill.images.blend import Blend, Poisson
 from ganfill.images.classical import biharmonic
 from ganfill.models.model import Model
 from ganfill.search.latent_search import LatentSearch
-from ganfill.search.result import Completion, Preview
+from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RoutedSearch:
-    """A latent search for wide holes, biharmonic filling for those that their neighbours tell more of.
+    """A latent search for wide holes and biharmonic filling for tiny and scattered ones.
 
     Args:
-        search: for wide holes.
-        tiny: a hole that is at most this share of the picture is filled from its neighbours.
-        scattered: so is one of whose pixels' eight neighbours at least this share is known, on average.
-        blend: how an answer becomes a finished picture, unless the caller chooses.
+        search: completes wide holes.
+        tiny, scattered, blend: see ``ganfill.search.presets.auto``.
     """
 
     search: LatentSearch
@@ -34,82 +31,49 @@ class RoutedSearch:
     scattered: float
     blend: Blend = field(default_factory=Poisson)
 
-    @property
-    def steps(self) -> int:
-        """Steps for each picture that is searched for."""
-        return self.search.steps
-
     def __call__(
-        self,
-        model: Model,
-        images: torch.Tensor,
-        holes: torch.Tensor,
-        answers: int = 1,
-        seed: int = 0,
-        deterministic: bool = False,
-        frames: int = 0,
-        advance: Callable[[float], object] | None = None,
-        preview: Preview | None = None,
+        self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
     ) -> Completion:
-        """Completes every picture, arguments as for ``LatentSearch``; says how many went to their neighbours.
+        """Completes every picture, see ``Search``; logs how many were filled without a search.
 
-        Answers of neighbours are all alike, their latent vectors and scores 0, their frames the answer itself. There is
-        no mean.
+        All answers of such a picture are the same, its latent vectors and scores are 0, and its frames show the answer. The
+        completion has no mean.
         """
-        wide, found = self.is_wide(holes).cpu(), None
-        if wide.any():
-            options = (answers, seed, deterministic, frames, advance, preview)
-            found = self.search(model, images[wide], holes[wide], *options)
-        if found is not None and wide.all():
-            return replace(found, mean=None, interval=None)
+        wide = self.is_wide(holes).cpu()
+        searched = self.search(model, images[wide], holes[wide], options) if wide.any() else None
+        if searched is not None and wide.all():
+            return replace(searched, mean=None, interval=None)
         log.warning(
-            "%d of %d holes are tiny or scattered and were filled from their neighbours (biharmonic), not by search",
+            "%d of %d holes are tiny or scattered and were filled from their neighbors (biharmonic), not by search",
             int((~wide).sum()),
             len(wide),
         )
-        near = [fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)]
-        if advance is not None:
-            advance(len(near))
-        return _merge(wide, torch.stack(near), found, answers, model.latent.dim, frames)
+        pictures = torch.stack([fill(image, hole) for image, hole in zip(images[~wide], holes[~wide], strict=True)])
+        n, k = len(pictures), options.answers
+        if options.on_progress is not None:
+            options.on_progress(Progress(n))
+        filled = Completion(
+            pictures[:, None].expand(-1, k, -1, -1, -1),
+            torch.zeros(n, k, model.latent.dim),
+            *(torch.zeros(n, k), torch.zeros(n, k)),
+            [pictures] * (len(searched.frames) if searched is not None else options.frames),
+        )
+        if searched is None:
+            return filled
+        joined = Completion.concatenate([replace(searched, mean=None, interval=None), filled])
+        order = torch.cat([wide.nonzero(), (~wide).nonzero()]).flatten().argsort()
+        return replace(joined.select(order), passes=searched.passes * float(wide.float().mean()))
 
     def is_wide(self, holes: torch.Tensor) -> torch.Tensor:
-        """Whether holes (N, 1, R, R) need a search: bool (N,)."""
+        """Returns a bool (N,) that is True for holes (N, 1, R, R) that need a search."""
         known = (~holes).float()
         missing = holes.sum((1, 2, 3))
-        neighbours = (avg_pool2d(known, 3, stride=1, padding=1, count_include_pad=False) * holes).sum((1, 2, 3))
-        # The window of nine holds the missing pixel itself.
-        beside = neighbours / missing.clamp_min(1) * 9 / 8
-        return (missing > self.tiny * known[0].numel()) & (beside < self.scattered)
+        neighbors = (avg_pool2d(known, 3, stride=1, padding=1, count_include_pad=False) * holes).sum((1, 2, 3))
+        share = neighbors / missing.clamp_min(1) * 9 / 8  # the window of nine includes the missing pixel itself
+        return (missing > self.tiny * known[0].numel()) & (share < self.scattered)
 
 
 def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
-    """Biharmonic filling of one picture, float (3, R, R) in [-1, 1], with its hole, bool (1, R, R)."""
-    hidden = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
-    return pixels.to_float(torch.from_numpy(np.array(biharmonic(hidden, hole[0].cpu().numpy()))))
-
-
-def _merge(
-    wide: torch.Tensor, near: torch.Tensor, found: Completion | None, answers: int, dim: int, frames: int
-) -> Completion:
-    """Puts both kinds of answers in the order of the pictures."""
-
-    def together(
-        shape: Sequence[int], searched: torch.Tensor | None, others: torch.Tensor | float = 0.0
-    ) -> torch.Tensor:
-        values = torch.zeros(len(wide), *shape)
-        values[~wide] = others if isinstance(others, torch.Tensor) else torch.tensor(others)
-        if searched is not None:
-            values[wide] = searched
-        return values
-
-    pictures = near[:, None].expand(-1, answers, -1, -1, -1)
-    shape = near.shape[1:]
-    moments = found.frames if found is not None else [None] * frames
-    return Completion(
-        together((answers, *shape), found and found.pictures, pictures),
-        together((answers, dim), found and found.latents),
-        together((answers,), found and found.scores),
-        together((answers,), found and found.errors),
-        [together(shape, moment, near) for moment in moments],
-        passes=found.passes * float(wide.float().mean()) if found is not None else 0.0,
-    )
+    """Biharmonic filling of a picture, float (3, R, R) in [-1, 1], with a hole, bool (1, R, R)."""
+    damaged = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
+    return pixels.to_float(torch.from_numpy(np.array(biharmonic(damaged, hole[0].cpu().numpy()))))

@@ -1,1 +1,1 @@
-"""How the adversarial game is run: the only room that imports Lightning and wandb."""
+"""Training with Lightning: modules, data, processes, callbacks and loggers."""

@@ -1,7 +1,7 @@
-"""Several processes that train as one: what they share, and how they are started.
+"""Data-parallel training in several processes: collective operations, and starting the processes.
 
-Each takes an equal share of every batch, in the order of ranks, and averages what it found with the others. With one
-process all functions here leave things as they are.
+Each process takes an equal slice of every batch, in the order of ranks, and averages its results with the others. With
+one process all collective operations leave tensors as they are.
 """
 
 import logging
@@ -20,27 +20,27 @@ from torch.multiprocessing.spawn import ProcessException, ProcessExitedException
 
 from ganfill.errors import UserError
 
-TIMEOUT = timedelta(minutes=30)  # the first process measures and draws samples while the others wait for it
-GRACE = 10.0  # seconds for the others to end by themselves when one has failed
+TIMEOUT = timedelta(minutes=30)  # the others wait while the first process measures and draws samples
+GRACE = 10.0  # seconds for the others to end by themselves after one has failed
 
 Job = Callable[..., Any]
 
 
 def world() -> int:
-    """How many processes train together."""
+    """Returns the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this one is; the first writes all files."""
+    """Returns the number of this process; the first, 0, writes all files."""
     return dist.get_rank() if world() > 1 else 0
 
 
 def local_slice(batch: int) -> slice:
-    """The rows of a batch that are this process's.
+    """Returns this process's rows of a batch.
 
     Raises:
-        UserError: the batch cannot be divided equally, which an average of averages needs.
+        UserError: the batch cannot be divided equally, as an average of averages requires.
     """
     size, rest = divmod(batch, world())
     if rest or not size:
@@ -52,7 +52,7 @@ def local_slice(batch: int) -> slice:
 
 @torch.no_grad()
 def all_reduce_mean_(tensors: Sequence[torch.Tensor]) -> None:
-    """Replaces floating-point tensors by their averages over the processes, bit for bit the same in all, at one go."""
+    """Replaces floating-point tensors by their averages over the processes, bit-identical in all, in one transfer."""
     if world() > 1:
         flat, parts = _flat(tensors)
         dist.all_reduce(flat)
@@ -70,7 +70,7 @@ def broadcast_(tensors: Sequence[torch.Tensor]) -> None:
 
 
 def gather(rows: torch.Tensor) -> torch.Tensor:
-    """The rows of all processes, as many of each, in the order of ranks; without gradients."""
+    """Concatenates the rows of all processes, equally many of each, in the order of ranks; without gradients."""
     if world() == 1:
         return rows.detach()
     parts = [torch.empty_like(rows) for _ in range(world())]
@@ -79,7 +79,7 @@ def gather(rows: torch.Tensor) -> torch.Tensor:
 
 
 def broadcast_flag(decision: bool) -> bool:
-    """What the first process decides. The others wait for it, but none for its accelerator."""
+    """Returns the decision of the first process; no process waits for an accelerator."""
     if world() == 1:
         return decision
     decided = torch.tensor([decision], dtype=torch.uint8)
@@ -88,7 +88,7 @@ def broadcast_flag(decision: bool) -> bool:
 
 
 def running_stats(networks: Iterable[nn.Module], penalty: nn.Module | None) -> list[torch.Tensor]:
-    """Buffers that each process moves by what it sees: those of batch norm, and a penalty's. None with one process."""
+    """Returns the buffers that differ between processes: of batch norm and of the penalty; none with one process."""
     if world() == 1:
         return []
     norms = [m for network in networks for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
@@ -97,22 +97,22 @@ def running_stats(networks: Iterable[nn.Module], penalty: nn.Module | None) -> l
 
 
 def _flat(tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """A copy of all in one row, so that they travel together; and views of it in their shapes."""
+    """Copies all tensors into one vector; returns it with views in the tensors' shapes."""
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     parts = flat.split([tensor.numel() for tensor in tensors])
     return flat, [part.view(tensor.shape) for tensor, part in zip(tensors, parts, strict=True)]
 
 
-def started_by_others() -> bool:
-    """Whether torchrun, or ``start``, has started this process as one of several."""
+def is_launched() -> bool:
+    """True if torchrun, or ``start``, has started this process as one of several."""
     return {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"} <= os.environ.keys()
 
 
 @contextmanager
 def joined(device: torch.device):
-    """Within, this process is one of those that were started together; gives it its device.
+    """Makes this process a member of its group while the context lasts; gives its device.
 
-    Tensors on the CPU travel by gloo, so that a decision needs no accelerator, those on a GPU by NCCL.
+    CPU tensors use gloo, so that decisions need no accelerator, and GPU tensors NCCL.
     """
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -120,7 +120,7 @@ def joined(device: torch.device):
     backend, bound = ("cpu:gloo,cuda:nccl", device) if device.type == "cuda" else ("gloo", None)
     dist.init_process_group(backend, timeout=TIMEOUT, device_id=bound)
     if rank() > 0:
-        logging.getLogger("ganfill").setLevel(logging.ERROR)  # the first process tells all
+        logging.getLogger("ganfill").setLevel(logging.ERROR)  # the first process logs for all
     try:
         yield device
     finally:
@@ -128,16 +128,16 @@ def joined(device: torch.device):
 
 
 def start(size: int, device: torch.device, job: Job, *arguments: Any) -> None:
-    """Runs ``job(device, *arguments)`` in ``size`` new processes on this machine and waits for them.
+    """Runs ``job(device, *arguments)`` in ``size`` new processes on this machine, with torchrun's environment.
 
-    They get the environment that torchrun would give them. If one of them fails, the others, which would wait for it in
-    vain, are ended after a few seconds; if this process is ended, so are they.
+    Waits for them. If one fails, the others, which would wait for it forever, are ended after a few seconds; if this
+    process is ended, so are they.
 
     Raises:
         UserError: one of them raised it, or was killed.
         KeyboardInterrupt: one of them was interrupted.
     """
-    # The meeting point is held open here, so that no other program can take its port.
+    # The store keeps its port open, so that no other program can take it.
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     environment = {
         "MASTER_ADDR": "127.0.0.1",
@@ -153,7 +153,7 @@ def start(size: int, device: torch.device, job: Job, *arguments: Any) -> None:
         while not context.join(grace_period=GRACE):
             pass
     except ProcessException as failure:
-        # Whichever ended first: one that waits for the others fails when the one with the error has gone.
+        # The first to end need not be the one with the error: the others fail when that one has gone.
         if not errors.empty():
             raise UserError(errors.get()) from None
         if not isinstance(failure, ProcessExitedException):

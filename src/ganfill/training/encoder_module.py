@@ -1,4 +1,4 @@
-"""Training of the encoder that a search begins with: the generator is given and stays as it is."""
+"""Training of the encoder that gives a search its starting point; the generator is fixed."""
 
 import math
 from typing import Any
@@ -11,7 +11,6 @@ from ganfill import seeding
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.pixels import to_float
-from ganfill.models.latent import typical
 from ganfill.models.model import Model
 from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
 
@@ -20,25 +19,25 @@ WARMUP = 0.02
 
 
 class EncoderTraining(GanfillModule):
-    """Teaches ``encoder`` to find z from what is known of a picture.
+    """Trains ``encoder`` to find z from the known part of a picture.
 
-    A step takes N real pictures, draws N / 2 from the generator, and hides a hole of a random kind in each. For the real
-    ones, what the generator makes of the encoder's z is compared with the whole picture: root mean squared error in
-    the hole, absolute error outside. Of the drawn ones z itself is known, and the squared distance to it is added, a
-    mean over coordinates. So is, for all, the squared distance to where the prior's mass is.
+    A step takes N real pictures, draws N / 2 from the generator, and hides a hole of a random kind in each. For real
+    pictures the loss compares the generator's picture of the encoder's z with the whole original: root mean squared
+    error in the hole, absolute error outside. For drawn ones z is known, and the loss is the mean squared error of the
+    coordinates of z. For all it adds the squared distance of z from the typical set of the prior.
 
     Args:
         encoder: see ``ganfill.models.encoder``.
-        model: its generator and latent prior.
-        optimizer: makes the optimizer; its learning rate rises in the first 2 % of the training and falls along a cosine.
+        model: its generator and latent prior are used.
+        optimizer: makes the optimizer; the learning rate rises in the first 2 % of the training and falls along a cosine.
         kimg: length of the training in thousand real pictures, for that schedule.
-        known_weight: of the absolute error outside the hole.
-        latent_weight: of both distances in z.
-        log_kimg: losses are measured once in so many thousand pictures.
-        seed: of z and holes.
+        known_weight: weight of the absolute error outside the hole.
+        latent_weight: weight of both distances in z.
+        log_kimg: interval at which losses are measured, in thousand pictures.
+        seed: seed of z and holes.
 
     Raises:
-        UserError: ``kimg`` is not above 0; or, from a step, a batch holds a single picture.
+        UserError: ``kimg`` is not above 0; or, from a step, the batch has a single picture.
     """
 
     MEASURES = ("loss", "error_hole", "error_known", "error_latent", "beyond_prior")
@@ -57,35 +56,35 @@ class EncoderTraining(GanfillModule):
     ) -> None:
         super().__init__()
         if kimg <= 0:
-            raise UserError(f"kimg={kimg} is no length of a training: give thousands of pictures")
+            raise UserError(f"kimg must be above 0, got {kimg}")
         self.encoder = encoder.to(memory_format=torch.channels_last)
-        self.given = [model.generator]  # in a list, so that it is no part of the checkpoint
+        self.fixed = [model.generator]  # a list keeps it out of the checkpoint
         self.latent, self.resolution = model.latent, model.resolution
         self.optimizer, self.kimg, self.log_kimg, self.seed = optimizer, kimg, log_kimg, seed
         self.known_weight, self.latent_weight = known_weight, latent_weight
 
     def configure_optimizers(self) -> Optimizer:
-        """One, for the encoder."""
+        """Returns the encoder's optimizer."""
         return self.make(self.optimizer, self.encoder)
 
     def on_fit_start(self) -> None:
-        """Moves the generator to where the training runs."""
-        self.given[0].to(self.device)
+        """Moves the generator to the device."""
+        self.fixed[0].to(self.device)
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
-        n, (generator,) = len(pixels), self.given
+        n, (generator,) = len(pixels), self.fixed
         if n < 2:
-            raise UserError("batch_size=1 leaves no picture to be drawn from the generator: give 2 or more")
+            raise UserError("batch_size must be at least 2, got 1: half as many pictures are drawn from the generator")
         measuring = crossed(self.images_seen, self.images_seen + n, self.log_kimg)
         z = self.latent.sample(n // 2, seeding.generator(self.seed, "z", self.images_seen), self.device)
         with torch.no_grad():
-            image = torch.cat([to_float(pixels), generator(z).float().clamp(-1, 1)])  # as real pictures are
+            image = torch.cat([to_float(pixels), generator(z).float().clamp(-1, 1)])  # the range of real pictures
         known = (~self._draw_holes(len(image))).to(image)
         guess = self.encoder(image * known, known).float()
         in_hole, outside = errors(generator(guess[:n]).float(), image[:n], known[:n])
         distance = (guess[n:] - z).square().mean()
-        beyond = (guess - typical(guess, self.latent)).square().sum(1).mean()
+        beyond = (guess - self.latent.project(guess)).square().sum(1).mean()
         loss = in_hole + self.known_weight * outside + self.latent_weight * (distance + beyond)
         self._descend(loss)
         self.finite &= torch.isfinite(loss.detach())
@@ -105,14 +104,14 @@ class EncoderTraining(GanfillModule):
         torch.clear_autocast_cache()
 
     def _draw_holes(self, n: int) -> torch.Tensor:
-        """Holes bool (n, 1, R, R) of kinds drawn at random, by the clock."""
+        """Draws holes bool (n, 1, R, R) of random kinds."""
         generator = seeding.generator(self.seed, "holes", self.images_seen)
         kinds = torch.randint(len(KINDS), (n,), generator=generator).tolist()
         return torch.stack([KINDS[kind](self.resolution, self.resolution, generator) for kind in kinds]).to(self.device)
 
 
 def errors(pictures: torch.Tensor, image: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Root mean squared error in the hole and mean absolute error outside, each a mean over pictures (N, 3, R, R)."""
+    """Root mean squared error in the hole and mean absolute error outside, averaged over pictures (N, 3, R, R)."""
     difference, hidden = pictures - image, 1 - known
     squares = (difference.square() * hidden).sum((1, 2, 3)) / (3 * hidden.sum((1, 2, 3))).clamp_min(1)
     outside = (difference.abs() * known).sum((1, 2, 3)) / (3 * known.sum((1, 2, 3))).clamp_min(1)
@@ -120,5 +119,5 @@ def errors(pictures: torch.Tensor, image: torch.Tensor, known: torch.Tensor) -> 
 
 
 def rate_at(t: float) -> float:
-    """The learning rate after a share ``t`` of the training, relative to its highest."""
+    """Learning rate after a share ``t`` of the training, relative to the highest."""
     return min(1.0, t / WARMUP + 0.01) * (0.5 + 0.5 * math.cos(math.pi * t))

@@ -1,4 +1,4 @@
-"""From the checkpoint of a training to a model."""
+"""Conversion of checkpoints to models."""
 
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
 from ganfill.training.run_directory import last_metrics, read_checkpoint
 
-# Where a training ran and what it wrote there says nothing about the model.
+# Keys of a configuration that the model does not depend on.
 PLACES = (
     *("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
-    *("features", "fd_kimg", "fd_samples", "completion_kimg"),
+    *("features", "fd_kimg", "fd_samples", "completion_kimg", "callbacks"),
 )
 
 
 def from_run(run: Path, checkpoint: str) -> Model:
-    """The model of a run directory's ``last`` or ``best`` checkpoint, with the metrics of that moment in its card.
+    """Returns the model of the ``last`` or ``best`` checkpoint of a run directory, with its metrics in the card.
 
     Raises:
-        UserError: there is none, or it cannot be exported, see ``to_model``.
+        UserError: there is no such checkpoint, or see ``to_model``.
     """
     model = to_model(read_checkpoint(run / f"{checkpoint}.ckpt"))
     model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
@@ -31,15 +31,15 @@ def from_run(run: Path, checkpoint: str) -> Model:
 
 
 def to_model(checkpoint: dict[str, Any]) -> Model:
-    """Makes a model of the averaged generator, the discriminator and the provenance in a checkpoint.
+    """Returns the averaged generator, the discriminator and the provenance of a checkpoint as a model.
 
     Raises:
-        UserError: the checkpoint does not hold the networks that its configuration names.
+        UserError: the checkpoint lacks the networks of its configuration.
     """
     provenance = checkpoint["ganfill"]
     config, state = provenance["config"], checkpoint["state_dict"]
     if "generator" not in config["model"]:
-        raise UserError("this is the training of an encoder, whose model file is model.safetensors beside it")
+        raise UserError("this run trained an encoder; its model file is model.safetensors in the same directory")
     kept = {key: value for key, value in config.items() if key not in PLACES}
     card = {
         **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
@@ -73,7 +73,7 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
 
 
 def part(node: dict[str, Any]) -> dict[str, Any]:
-    """A part of a model card, class and arguments, from the node of a configuration that builds it."""
+    """Returns a part of a model card, class and arguments, from its node of a configuration."""
     return {"class": node["_target_"], "arguments": {k: v for k, v in node.items() if not k.startswith("_")}}
 
 

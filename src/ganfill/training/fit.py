@@ -17,7 +17,7 @@ from ganfill.training.run_directory import read_checkpoint
 from ganfill.training.trainer import make_trainer
 from ganfill.training.training_module import GanfillModule, is_over
 
-FAILED, INTERRUPTED = 1, 255  # as wandb itself tells them apart
+FAILED, INTERRUPTED = 1, 255  # wandb's own exit codes
 
 
 def fit(
@@ -34,31 +34,31 @@ def fit(
     checkpoint_kimg: float = 10,
     callbacks: Sequence[pl.Callback] = (),
 ) -> bool:
-    """Trains ``module`` to ``kimg`` thousand images in the run directory ``out``, from ``out/last.ckpt`` if there is one.
-
-    Args:
-        module: with fresh weights.
-        data: its pictures.
-        out: the run directory.
-        kimg: the length of the training in thousand images seen.
-        minutes: the most time for its steps, in all runs together; None: as long as it takes.
-        device: where to train.
-        precision: Lightning's word for it.
-        make_loggers: makes the loggers beside ``metrics.csv``, if there is anything to log.
-        provenance: plain values that go into the checkpoint, and from there into an exported model.
-        checkpoint_kimg: how often the checkpoint is written.
-        callbacks: what else happens besides the steps.
+    """Trains ``module`` to ``kimg`` thousand images in the run directory ``out``, from ``out/last.ckpt`` if it exists.
 
     Every rank calls this. Rank 0 writes all files; every rank must see the run directory and the pictures.
 
+    Args:
+        module: with fresh weights.
+        data: the pictures.
+        out: the run directory.
+        kimg: length of the training in thousand images seen.
+        minutes: limit of the time spent on steps, in all runs together; None: no limit.
+        device: device of this process.
+        precision: Lightning's name of the precision.
+        make_loggers: makes the loggers beside ``metrics.csv``; called only if there is anything to train.
+        provenance: plain values for the checkpoint and for an exported model.
+        checkpoint_kimg: interval of the checkpoint in thousand images.
+        callbacks: further callbacks; they run before the checkpoint is written.
+
     Returns:
-        False if the training in ``out`` had already come so far, and nothing was done.
+        False if the training in ``out`` had already come as far, and nothing was done.
 
     Raises:
-        UserError: the checkpoint is damaged, was trained on other pictures, or the loss became NaN or infinite.
+        UserError: the checkpoint is damaged or was trained on other pictures, or the loss became NaN or infinite.
     """
     last = out / "last.ckpt"
-    distributed.local_slice(data.batch_size)  # or an error, before anything is done
+    distributed.local_slice(data.batch_size)  # raises before anything is written
     if distributed.rank() == 0:
         data.prepare_data()
     resuming = distributed.broadcast_flag(last.exists())
@@ -83,6 +83,8 @@ def fit(
     try:
         log_config(loggers, provenance.get("config", {}) | {k: v for k, v in provenance.items() if k != "config"})
         trainer = make_trainer(device, precision, loggers, callbacks)
+        weights = [*module.parameters(), *module.buffers()]
+        distributed.broadcast_([tensor for tensor in weights if tensor.is_floating_point()])
         trainer.fit(module, datamodule=data, ckpt_path=last if resuming else None, weights_only=True)
         exit_code = 0
     except SystemExit:  # Lightning's answer to Ctrl-C

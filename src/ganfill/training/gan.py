@@ -1,12 +1,10 @@
-"""The adversarial game as a LightningModule with manual optimization."""
+"""Training of a GAN: orchestrates the steps of ``ganfill.adversarial.step`` as a LightningModule."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
@@ -14,6 +12,14 @@ from ganfill import seeding
 from ganfill.adversarial import ema
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
+from ganfill.adversarial.step import (
+    Augmentation,
+    DiscriminatorStep,
+    Penalty,
+    discriminator_step,
+    generator_step,
+    identity,
+)
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.latent import Normal, Uniform
@@ -21,41 +27,13 @@ from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
 
-Judge = Callable[[torch.Tensor], torch.Tensor]
-
-
-@dataclass(frozen=True)
-class StepInputs:
-    """What one step works with.
-
-    Attributes:
-        parts: real pictures (n, 3, H, W) and z (n, d), as many at a time as memory holds.
-        pictures: in all parts together, of this process.
-        discriminator: the discriminator as it sees pictures in this step.
-        differentiable: the same, never compiled, for penalties.
-        regularizer: if it is due.
-        gamma: the schedule's factor of the penalty.
-        draws: of the penalty's chance.
-        generating: whether the generator is stepped.
-        measuring: whether losses, logits and gradients are kept.
-    """
-
-    parts: list[tuple[torch.Tensor, torch.Tensor]]
-    pictures: int
-    discriminator: Judge
-    differentiable: Judge
-    regularizer: Any
-    gamma: float
-    draws: torch.Generator
-    generating: bool
-    measuring: bool
+MicroBatches = list[tuple[float, Tensor, Tensor]]  # share of the batch, real pictures (n, 3, H, W), z (n, d)
 
 
 class GAN(GanfillModule):
     """Trains ``generator`` against ``discriminator``; ``images_seen`` is the only clock.
 
-    A step takes a batch of real pictures, uint8 (N, H, W, 3), makes one batch of fakes, steps the discriminator on real
-    and on detached fake pictures (each a batch of its own, for the sake of batch norm), then, every ``n_critic`` steps,
+    A step takes a batch of real pictures, uint8 (N, H, W, 3), updates the discriminator and, every ``n_critic`` steps,
     the generator. Every random number depends on (seed, purpose, images seen) alone, so a resumed training repeats an
     uninterrupted one.
 
@@ -65,22 +43,22 @@ class GAN(GanfillModule):
     Args:
         generator: maps z (N, d) to pictures (N, 3, H, W) in [-1, 1].
         discriminator: maps pictures to logits (N,).
-        latent: what z is drawn from.
+        latent: the distribution of z.
         loss: the pair of losses.
         generator_optimizer: makes the optimizer from the generator's parameters.
         discriminator_optimizer: the same for the discriminator.
-        regularizer: a penalty of the discriminator, see ``ganfill.adversarial.regularizers``; every ``interval`` of its
-            steps it is added ``interval`` times (Karras et al. 2020, arXiv 1912.04958, "lazy regularization"), always
-            in float32.
-        augment: what is done to pictures before the discriminator sees them, see ``ganfill.adversarial.augment``;
-            ``logit_centre`` is then that of pictures so treated.
-        schedule: how learning rates, betas, penalty, augmentation and average change with the clock.
+        regularizer: a penalty of the discriminator, see ``ganfill.adversarial.regularizers``, applied every ``interval``
+            steps with ``interval`` times its weight.
+        augment: transforms pictures before the discriminator sees them, see ``ganfill.adversarial.augment``;
+            ``logit_centre`` is then measured on augmented pictures.
+        schedule: changes learning rates, betas, penalty, augmentation and average with the clock.
         n_critic: steps of the discriminator for each of the generator.
-        compile: compile both networks with torch.compile, but for penalties, whose second derivatives it does not know.
-        micro_batch: pictures that a process has in memory at once; gradients are summed up. None: its whole share.
+        micro_batch: pictures that a process has in memory at once; gradients are accumulated. None: its whole share.
+        compile: compile both networks with torch.compile. Penalties use the uncompiled discriminator, because compiled
+            networks have no second derivatives.
         ema_half_life_kimg: half-life of ``generator_ema``, the average of the generator, and of ``logit_centre``.
         ema_rampup: see ``ema.decay``.
-        log_kimg: losses, logits and gradient norms are measured once in so many thousand images.
+        log_kimg: interval at which losses, logits and gradient norms are measured, in thousand images.
         seed: of every z and augmentation.
 
     Raises:
@@ -89,9 +67,9 @@ class GAN(GanfillModule):
 
     MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g", "penalty")
     REMEDY = "a lower learning rate (optimizer.generator.lr, optimizer.discriminator.lr) or another loss"
-    mean_picture: torch.Tensor
-    logit_centre: torch.Tensor
-    penalty: torch.Tensor
+    mean_picture: Tensor
+    logit_centre: Tensor
+    penalty: Tensor
 
     def __init__(
         self,
@@ -115,7 +93,7 @@ class GAN(GanfillModule):
         super().__init__()
         for name, count in (("n_critic", n_critic), ("micro_batch", micro_batch)):
             if count is not None and (not isinstance(count, int) or count < 1):
-                raise UserError(f"{name}={count} is no count: give 1 or more")
+                raise UserError(f"{name} must be at least 1, got {count}")
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
@@ -133,117 +111,118 @@ class GAN(GanfillModule):
         self.register_buffer("penalty", torch.zeros(()))
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Discriminator first, as they are stepped."""
+        """Returns the discriminator's optimizer and the generator's."""
         optimizers = [
             self.make(self.discriminator_optimizer, self.discriminator),
             self.make(self.generator_optimizer, self.generator),
         ]
-        # What the schedule multiplies; a resumed optimizer holds what it made of them.
+        # The schedule scales these: a resumed optimizer holds values that were scaled already.
         self.configured = [[group.copy() for group in optimizer.param_groups] for optimizer in optimizers]
         return optimizers
 
-    def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
+    def training_step(self, pixels: Tensor, batch_idx: int) -> None:
         """One step of the discriminator and, when it is due, one of the generator, on uint8 pictures (N, H, W, 3)."""
-        own, before = len(pixels), self.images_seen
-        batch, rows = own * distributed.world(), distributed.local_slice(own * distributed.world())
-        count, place = (
-            before // batch,
-            before + rows.start,
-        )  # steps so far; this process's first picture in the training
+        seen, batch = self.images_seen, len(pixels) * distributed.world()
+        rows = distributed.local_slice(batch)
+        count, first = seen // batch, seen + rows.start  # steps so far; position of this process's first picture
         settings = self._follow_schedule()
         generating = (count + 1) % self.n_critic == 0
-        z = self.latent.sample(batch, seeding.generator(self.seed, "z", before), self.device)[rows]
-        size = self.micro_batch or own
-        inputs = StepInputs(
-            parts=list(zip(to_float(pixels).split(size), z.split(size), strict=True)),
-            pictures=own,
-            discriminator=self._augmented(self.discriminator, settings.p, "augment", place),
-            differentiable=self._augmented(self.discriminator.forward, settings.p, "augment for penalty", place),
-            regularizer=None if self.regularizer is None or count % self.regularizer.interval else self.regularizer,
-            gamma=settings.gamma,
-            draws=seeding.generator(self.seed, "penalty", place),
-            generating=generating,
-            measuring=generating and crossed(before - (self.n_critic - 1) * batch, before + batch, self.log_kimg),
-        )
+        measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
+        z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
+        size = self.micro_batch or len(pixels)
+        pairs = zip(to_float(pixels).split(size), z.split(size), strict=True)
+        micro_batches = [(len(z) / len(pixels), real, z) for real, z in pairs]
+        augment = self._augmentation(settings.p, "augment", first)
+        due = self.regularizer is not None and count % self.regularizer.interval == 0
+        penalty = self._penalty(settings, first) if due else None
+
         self.measured = {}
-        loss_d, real_logits, fake_logits, fakes = self._step_discriminator(inputs)
+        loss_d, steps = self._train_discriminator(micro_batches, augment, penalty, generating, measuring)
         self.finite &= torch.isfinite(loss_d)
         half_life = self.ema_half_life_kimg * settings.ema
         if generating:
-            loss_g = self._step_generator(inputs, fakes, real_logits)
+            loss_g = self._train_generator(micro_batches, augment, steps, measuring)
             self.finite &= torch.isfinite(loss_g)
-            decay = ema.decay(batch * self.n_critic, half_life, before, self.ema_rampup)
+            decay = ema.decay(batch * self.n_critic, half_life, seen, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
-        seen = distributed.gather(torch.cat(real_logits))
+        real_logits = distributed.gather(torch.cat([step.real_logits for step in steps]))
         if self.augment is not None:
             boundary = self.loss.boundary
             if boundary is None:
-                boundary = (seen.mean() + distributed.gather(torch.cat(fake_logits)).mean()) / 2
-            self.augment.observe(seen - boundary)
-        self.logit_centre.lerp_(seen.mean(), 1 - ema.decay(batch, half_life, before, self.ema_rampup))
-        if inputs.measuring:
-            self.measured |= {"loss_d": loss_d, "logit_real": seen.mean(), "penalty": self.penalty.clone()}
+                fake_logits = distributed.gather(torch.cat([step.fake_logits for step in steps]))
+                boundary = (real_logits.mean() + fake_logits.mean()) / 2
+            self.augment.observe(real_logits - boundary)
+        self.logit_centre.lerp_(real_logits.mean(), 1 - ema.decay(batch, half_life, seen, self.ema_rampup))
+        if measuring:
+            self.measured |= {"loss_d": loss_d, "logit_real": real_logits.mean(), "penalty": self.penalty.clone()}
         self.images_seen += batch
 
-    def _step_discriminator(
-        self, inputs: StepInputs
-    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
-        """Its loss, the logits of real and of fake pictures part by part, and the fakes with their graph or without."""
-        self.discriminator.requires_grad_(True)
+    def _train_discriminator(
+        self, batches: MicroBatches, augment: Augmentation, penalty: Penalty | None, generating: bool, measuring: bool
+    ) -> tuple[Tensor, list[DiscriminatorStep]]:
+        """Updates the discriminator; returns its loss and the step of each micro-batch."""
         self._optimizer(0).zero_grad()
-        if inputs.regularizer is not None:
+        if penalty is not None:
             self.penalty.zero_()
-        total = torch.zeros((), device=self.device)
-        real_logits, fake_logits, fakes = [], [], []
-        for real, z in inputs.parts:
-            share = len(z) / inputs.pictures
-            # The whole batch's graph serves the generator too; those of parts would fill the memory meant to be saved.
-            with torch.set_grad_enabled(inputs.generating and len(inputs.parts) == 1):
-                fakes.append(self.generator(z))
-            fake = fakes[-1].detach()
-            on_real, on_fake = inputs.discriminator(real).float(), inputs.discriminator(fake).float()
-            loss = self.loss.discriminator(on_real, on_fake)
-            total += share * loss.detach()
-            if inputs.regularizer is not None:
-                with torch.autocast(self.device.type, enabled=False):
-                    penalty = inputs.regularizer(inputs.differentiable, real, fake.float(), inputs.draws) * inputs.gamma
-                self.penalty += share * penalty.detach()
-                loss = loss + penalty * inputs.regularizer.interval
-            self.manual_backward(share * loss)
-            real_logits.append(on_real.detach())
-            fake_logits.append(on_fake.detach())
-        # The others belong to a graph that the generator's step still needs.
-        self._step(
-            "d", 0, self.discriminator, inputs.measuring, [total] if inputs.generating else [total, *self._counted()]
-        )
-        return total, real_logits, fake_logits, fakes
+        interval = self.regularizer.interval if penalty is not None else 1
+        # The graphs of several micro-batches would fill the memory that they are meant to save.
+        keep_graph = generating and len(batches) == 1
+        steps, total = [], torch.zeros((), device=self.device)
+        for weight, real, z in batches:
+            parts = self.generator, self.discriminator, self.loss, real, z, augment, penalty
+            step = discriminator_step(*parts, interval, weight, keep_graph, self.manual_backward)
+            total += weight * step.loss
+            if step.penalty is not None:
+                self.penalty += weight * step.penalty
+            steps.append(step)
+        # Running statistics are averaged only once, at the end: the generator's graph may still need their values.
+        self._update("d", 0, self.discriminator, measuring, [total] if generating else [total, *self._statistics()])
+        return total, steps
 
-    def _step_generator(
-        self, inputs: StepInputs, fakes: list[torch.Tensor], real_logits: list[torch.Tensor]
-    ) -> torch.Tensor:
-        """Its loss."""
-        self.discriminator.requires_grad_(False)
+    def _train_generator(
+        self, batches: MicroBatches, augment: Augmentation, steps: list[DiscriminatorStep], measuring: bool
+    ) -> Tensor:
+        """Updates the generator; returns its loss."""
         self._optimizer(1).zero_grad()
-        total = torch.zeros((), device=self.device)
-        logits = []
-        for i, (real, z) in enumerate(inputs.parts):
-            on_fake = inputs.discriminator(fakes[0] if len(inputs.parts) == 1 else self.generator(z)).float()
-            on_real = real_logits[i]
-            if self.loss.relativistic:
-                with torch.no_grad():
-                    on_real = inputs.discriminator(real).float()
-            loss = self.loss.generator(on_fake, on_real) * (len(z) / inputs.pictures)
-            total += loss.detach()
-            self.manual_backward(loss)
-            logits.append(on_fake.detach())
-        self._step("g", 1, self.generator, inputs.measuring, [total, *self._counted()])
-        if inputs.measuring:
+        logits, total = [], torch.zeros((), device=self.device)
+        for (weight, real, z), previous in zip(batches, steps, strict=True):
+            parts = self.generator, self.discriminator, self.loss, real, z, previous, augment
+            loss, fake_logits = generator_step(*parts, weight, self.manual_backward)
+            total += weight * loss
+            logits.append(fake_logits)
+        self._update("g", 1, self.generator, measuring, [total, *self._statistics()])
+        if measuring:
             self.measured |= {"loss_g": total, "logit_fake": distributed.gather(torch.cat(logits)).mean()}
         return total
 
-    def _counted(self) -> list[torch.Tensor]:
-        """What each process counts by itself and all have to agree on."""
+    def _update(self, name: str, index: int, network: nn.Module, measuring: bool, values: list[Tensor]) -> None:
+        """Averages gradients and ``values`` over processes and steps one optimizer; measures the norm of the gradients."""
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        distributed.all_reduce_mean_([*gradients, *values])
+        if measuring:
+            self.measured[f"gradient_{name}"] = get_total_norm(gradients)
+        self._optimizer(index).step()
+        # Autocast caches low-precision copies of the weights for the whole training step; they are now out of date.
+        torch.clear_autocast_cache()
+
+    def _statistics(self) -> list[Tensor]:
         return [self.penalty, *distributed.running_stats((self.generator, self.discriminator), self.regularizer)]
+
+    def _augmentation(self, p: float, *purpose: str | int) -> Augmentation:
+        """Returns the augmentation of this step; each call transforms pictures anew."""
+        if self.augment is None:
+            return identity
+        generator = seeding.generator(self.seed, *purpose)
+        return lambda images: self.augment(images, generator, p)
+
+    def _penalty(self, settings: Settings, first: int) -> Penalty:
+        augment = self._augmentation(settings.p, "augment for penalty", first)
+        generator = seeding.generator(self.seed, "penalty", first)
+
+        def discriminator(images: Tensor) -> Tensor:
+            return self.discriminator.forward(augment(images))  # never the compiled network
+
+        return lambda real, fake: self.regularizer(discriminator, real, fake, generator) * settings.gamma
 
     def _follow_schedule(self) -> Settings:
         """Sets learning rates and betas for this step; returns all settings."""
@@ -256,33 +235,16 @@ class GAN(GanfillModule):
                     group["betas"] = tuple(old if new is None else new for new, old in pairs)
         return settings
 
-    def _augmented(self, network: Judge, p: float, *purpose: str | int) -> Judge:
-        """A discriminator as it sees pictures in this step: augmented, each time anew."""
-        if self.augment is None:
-            return network
-        draws = seeding.generator(self.seed, *purpose)
-        return lambda images: network(self.augment(images, draws, p))
-
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
 
-    def _step(self, name: str, index: int, network: nn.Module, measuring: bool, found: list[torch.Tensor]) -> None:
-        """Steps one network by its gradients, averaged over processes as ``found`` is; keeps their norm if ``measuring``."""
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        distributed.all_reduce_mean_([*gradients, *found])
-        if measuring:
-            self.measured[f"gradient_{name}"] = get_total_norm(gradients)
-        self._optimizer(index).step()
-        # Autocast keeps the low-precision copies of weights for the whole step; after this step they are out of date.
-        torch.clear_autocast_cache()
-
     def begin(self, data: FFHQDataModule) -> None:
-        """Takes the mean of the training pictures."""
+        """Stores the mean of the training pictures."""
         self.mean_picture.copy_(data.mean_picture())
 
     @torch.no_grad()
-    def sample(self, n: int, average: bool = True) -> torch.Tensor:
-        """Pictures (n, 3, H, W) from z that depend on the seed alone, by the averaged or by the raw generator."""
+    def sample(self, n: int, average: bool = True) -> Tensor:
+        """Returns pictures (n, 3, H, W) of the averaged or the raw generator from z that depend on the seed alone."""
         z = self.latent.sample(n, seeding.generator(self.seed, "sample"), self.device)
         if average:
             return self.generator_ema(z)

@@ -20,20 +20,25 @@ from ganfill.errors import UserError
 
 log = logging.getLogger(__name__)
 
+SECTIONS = {  # of a dashboard, by the first word of a column
+    **{"loss": "losses", "penalty": "losses", "logit": "logits", "gradient": "gradients"},
+    **{"error": "errors", "beyond": "errors", "fd": "distances", "kd": "distances", "diversity": "distances"},
+    **{"images": "speed", "seconds": "speed"},
+}
+
 
 def make_wandb_logger(
     out: str, project: str = "ganfill", group: str | None = None, name: str | None = None
 ) -> WandbLogger:
-    """Logs to Weights & Biases: online with an account, otherwise offline into ``out``, said in one line.
+    """Makes a logger to Weights & Biases; without an account it logs offline into ``out``, with a warning.
 
-    The run's id is kept in ``out``, so that a resumed training continues its run, offline in a directory beside the first
-    one; ``kimg`` is the axis of every chart. See ``dashboard`` for what is shown.
+    The run's id is kept in ``out``, so that a resumed training continues its run. Every chart is drawn over ``kimg``.
 
     Args:
         out: the run directory.
-        project: of wandb.
-        group: that the run belongs to, such as a sweep.
-        name: of the run; None: that of ``out``.
+        project: wandb's project.
+        group: group of the run, such as a sweep.
+        name: name of the run; None: that of ``out``.
     """
     directory = Path(out)
     identity = directory / "wandb_id.txt"
@@ -57,19 +62,19 @@ def make_wandb_logger(
 
 
 def has_account() -> bool:
-    """Whether an API key is set in the environment, in wandb's settings or in a netrc file."""
+    """True if an API key is set in the environment, in wandb's settings or in a netrc file."""
     settings = wandb.setup().settings
     return bool(settings.api_key or requests.utils.get_netrc_auth(settings.base_url))
 
 
 def finish_wandb(loggers: list[Any], exit_code: int) -> None:
-    """Ends the run, so that the next job of a sweep begins one of its own."""
+    """Ends wandb's run, so that the next job of a sweep begins another."""
     if any(isinstance(logger, WandbLogger) for logger in loggers):
         wandb.finish(exit_code=exit_code)
 
 
 def make_tensorboard_logger(out: str) -> TensorBoardLogger:
-    """Logs event files into ``out``/tensorboard.
+    """Makes a logger of event files in ``out``/tensorboard.
 
     Raises:
         UserError: the package tensorboard is not installed.
@@ -79,28 +84,13 @@ def make_tensorboard_logger(out: str) -> TensorBoardLogger:
     return TensorBoardLogger(out, name="tensorboard", version="")
 
 
-SECTIONS = {
-    "loss": "losses",
-    "penalty": "losses",
-    "logit": "logits",
-    "gradient": "gradients",
-    "error": "errors",
-    "beyond": "errors",
-    "fd": "distances",
-    "kd": "distances",
-    "diversity": "distances",
-    "images": "speed",
-    "seconds": "speed",
-}
-
-
 def key(column: str) -> str:
-    """A column's name with its section before it, such as ``losses/loss_d``."""
+    """Returns a column's name with its section, such as ``losses/loss_d``."""
     return f"{SECTIONS[column.partition('_')[0]]}/{column}"
 
 
 def log_row(loggers: Sequence[Logger], row: Mapping[str, float], images_seen: int) -> None:
-    """Logs figures by their keys."""
+    """Logs numbers by their keys."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             _log(logger, row, images_seen)
@@ -109,7 +99,7 @@ def log_row(loggers: Sequence[Logger], row: Mapping[str, float], images_seen: in
 
 
 def log_pictures(loggers: Sequence[Logger], pictures: Mapping[str, Image.Image], images_seen: int) -> None:
-    """Logs RGB pictures by their keys, to loggers that can show them."""
+    """Logs RGB pictures by their keys to wandb and TensorBoard."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             _log(logger, {name: wandb.Image(picture) for name, picture in pictures.items()}, images_seen)
@@ -121,15 +111,13 @@ def log_pictures(loggers: Sequence[Logger], pictures: Mapping[str, Image.Image],
 def log_table(
     loggers: Sequence[Logger], name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], images_seen: int
 ) -> None:
-    """Logs a table of texts, numbers and Pillow pictures to wandb; each moment has one of its own.
+    """Logs a table of strings, numbers and Pillow pictures to wandb.
 
-    One that grew would be sent as a whole each time.
+    Each call logs a table of its own, because a growing one would be sent as a whole each time.
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            cells: Any = [
-                [wandb.Image(cell) if isinstance(cell, Image.Image) else cell for cell in row] for row in rows
-            ]
+            cells: Any = [[wandb.Image(c) if isinstance(c, Image.Image) else c for c in row] for row in rows]
             with _staging(logger):
                 _log(logger, {name: wandb.Table(columns=list(columns), data=cells)}, images_seen)
 
@@ -146,9 +134,9 @@ def log_config(loggers: Sequence[Logger], config: dict[str, Any]) -> None:
 
 @contextmanager
 def _staging(logger: WandbLogger) -> Iterator[None]:
-    """Keeps the copies of a table that ``wandb sync`` will need beside the run instead of in the user's home directory.
+    """Keeps the files of an offline table, which ``wandb sync`` needs, beside the run and not in the home directory.
 
-    Only while the run is offline, as otherwise they are gone in a moment, and only if the user has not said where.
+    Online they exist only for a moment. The user's own WANDB_DATA_DIR is respected.
     """
     if not logger.experiment.offline or "WANDB_DATA_DIR" in os.environ:
         yield
@@ -161,5 +149,5 @@ def _staging(logger: WandbLogger) -> Iterator[None]:
 
 
 def _log(logger: WandbLogger, values: Mapping[str, Any], images_seen: int) -> None:
-    # Not by Lightning's way, which counts calls: pictures would have another step than the figures beside them.
+    # Not through Lightning, which counts calls: pictures would have another step than the numbers beside them.
     logger.experiment.log({**values, "kimg": images_seen / 1000}, step=images_seen)

@@ -1,31 +1,30 @@
-"""A run directory: which configuration it belongs to and how far its training has come."""
+"""Run directories: configuration, checkpoints and metrics of a training."""
 
 import csv
-import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import yaml
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ganfill.errors import UserError
-from ganfill.files import partial_path, write_atomically
+from ganfill.files import write_atomically
+from ganfill.training import distributed
 
-# What a training may be continued with: none of these changes what the next step computes, but that an encoder's
-# learning rate follows its kimg.
+# Keys that may change when a training is resumed, because no step depends on them; only the learning rate of an encoder
+# depends on kimg.
 FREE_KEYS = (
     *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("features", "fd_kimg", "fd_samples", "completion_kimg"),
+    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg"),
 )
 
 
 def check_resumable(out: Path, config: dict[str, Any]) -> None:
-    """Checks that a training in ``out``, if there is one, can be continued with ``config``; writes nothing.
+    """Checks that a training in ``out``, if there is one, can be resumed with ``config``; writes nothing.
 
     Raises:
-        UserError: another configuration was trained in ``out``; the message names the keys that differ.
+        UserError: ``out`` holds a training with another configuration; the message names the keys that differ.
     """
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
@@ -39,7 +38,7 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
         if differing:
             raise UserError(
                 f"{out} holds a training with another configuration: {', '.join(differing)}; "
-                "give it back these values or choose another out"
+                "restore these values or choose another out"
             )
 
 
@@ -47,27 +46,27 @@ def init_run_dir(out: Path, config: dict[str, Any]) -> None:
     """Makes ``out`` the run directory of ``config`` and writes ``config.yaml``.
 
     Raises:
-        UserError: another configuration was trained in ``out``.
+        UserError: see ``check_resumable``.
     """
     check_resumable(out, config)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "config.yaml"
-    write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_atomically(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-def save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
-    """Replaces the checkpoint at ``path`` as a whole. Every rank calls this; the first one writes."""
-    if trainer.is_global_zero:
-        write_atomically(path, trainer.save_checkpoint)
-    else:
-        trainer.save_checkpoint(partial_path(path))
+class CheckpointFile(TorchCheckpointIO):
+    """Writes checkpoints into their own directory; Lightning's writer needs room in the system's temporary directory."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Replaces the checkpoint at ``path`` as a whole; the first process does so for all."""
+        if distributed.rank() == 0:
+            write_atomically(Path(path), lambda partial: torch.save(checkpoint, partial))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Loads a checkpoint of a training, plain tensors and values only, onto the CPU.
+    """Loads the checkpoint of a training, plain tensors and values only, onto the CPU.
 
     Raises:
-        UserError: it is missing, damaged or none of ours.
+        UserError: it is missing, damaged or not from ganfill.
     """
     if not path.exists():
         raise UserError(f"{path} does not exist: give the out directory of a training that has saved a checkpoint")
@@ -83,7 +82,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def last_metrics(path: Path, kimg: float) -> dict[str, float]:
-    """The last row of a ``metrics.csv`` up to ``kimg``; nothing if there is none."""
+    """Returns the last row of a ``metrics.csv`` up to ``kimg``; nothing if there is none."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
@@ -95,23 +94,3 @@ def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(config, dict):
         return {prefix: config}
     return {name: v for key, value in config.items() for name, v in _flat(value, f"{prefix}.{key}".strip(".")).items()}
-
-
-def cut_back(path: Path, columns: Sequence[str], images_seen: int) -> list[list[str]]:
-    """Leaves in a CSV file, whose first column is kimg, these columns' header and the rows up to ``images_seen``.
-
-    Returns:
-        The rows that are left; none if there was no such file.
-    """
-    rows: list[list[str]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            header, *rows = [*csv.reader(file)] or [[]]
-        # A row that was being written when the training was killed is no row.
-        whole = [row for row in rows if len(row) == len(columns)] if header == list(columns) else []
-        rows = [row for row in whole if round(float(row[0]) * 1000) <= images_seen]
-
-    file = io.StringIO(newline="")
-    csv.writer(file).writerows([columns, *rows])
-    write_atomically(path, file.getvalue())
-    return rows

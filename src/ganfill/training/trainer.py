@@ -1,30 +1,25 @@
-"""The Trainer: which devices, which precision, and nothing of Lightning's own bookkeeping."""
+"""Launchers of one or several processes, precision, and the Lightning Trainer without its own bookkeeping."""
 
 import logging
 import os
-import signal
 import warnings
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities import rank_zero_only
 
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 from ganfill.training import distributed
+from ganfill.training.run_directory import CheckpointFile
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Turns ``auto`` into ``bf16-mixed`` where the processor multiplies bfloat16 itself, else into ``32-true``.
-
-    Raises:
-        UserError: it is none of these.
-    """
+    """Resolves ``auto`` to ``bf16-mixed`` where bfloat16 is native, else to ``32-true``; refuses unknown precisions."""
     if precision in PRECISIONS:
         return precision
     if precision != "auto":
@@ -39,9 +34,9 @@ class Single:
         """Runs ``job(device, *arguments)``.
 
         Raises:
-            UserError: this process is one of several that would all do the same.
+            UserError: this process is one of several, which would all do the same.
         """
-        if distributed.started_by_others() and os.environ["WORLD_SIZE"] != "1":
+        if distributed.is_launched() and os.environ["WORLD_SIZE"] != "1":
             raise UserError(f"{os.environ['WORLD_SIZE']} processes were started: add trainer=ddp, or start only one")
         job(device, *arguments)
 
@@ -49,82 +44,62 @@ class Single:
 class DDP:
     """A process for each device, all with the same weights, each with its share of every batch.
 
-    Started by itself it starts the others; started by torchrun, on one machine or on several, it is one of them.
+    Launched by torchrun, on one machine or several, this process is one of them; otherwise it starts them.
 
     Args:
-        devices: how many on this machine; None: all GPUs.
+        devices: number of devices on this machine; None: all GPUs.
     """
 
     def __init__(self, devices: int | None = None) -> None:
         self.devices = devices
 
     def launch(self, device: torch.device, job: distributed.Job, *arguments: Any) -> None:
-        """Runs ``job(device, *arguments)`` in each of the processes, with the device of each.
+        """Runs ``job(device, *arguments)`` in each process, with its own device.
 
         Raises:
-            UserError: there are not so many devices, or ``job`` has raised it.
+            UserError: there are not as many devices, or ``job`` has raised it.
         """
-        if distributed.started_by_others():
-            here = int(os.environ["LOCAL_WORLD_SIZE"])
-            self._count(device, here)
+        if distributed.is_launched():
+            self._count(device, int(os.environ["LOCAL_WORLD_SIZE"]))
             with distributed.joined(device) as own:
                 job(own, *arguments)
             if os.environ["RANK"] != "0":
-                raise SystemExit(0)  # the first process tells what has been done
+                raise SystemExit(0)  # the first process prints the result
         else:
             distributed.start(self._count(device), device, job, *arguments)
 
     def _count(self, device: torch.device, started: int | None = None) -> int:
+        """Returns the number of processes on this machine, of which ``started`` already run."""
         if device.index is not None:
             raise UserError(f"device={device} is one device: trainer=ddp takes device={device.type}")
-        count = self.devices if self.devices is not None else started
-        if started is not None and count != started:
-            raise UserError(f"trainer.devices={count}, but {started} processes were started here: leave it out")
+        if started is not None and self.devices not in (None, started):
+            raise UserError(f"trainer.devices={self.devices}, but {started} processes were started here: leave it out")
         present = torch.cuda.device_count() if device.type == "cuda" else None
-        count = present if count is None else count
+        count = next((n for n in (self.devices, started, present) if n is not None), None)
         if count is None:
             raise UserError("trainer=ddp on the CPU needs a number of processes: give trainer.devices=2")
         if not isinstance(count, int) or count < 1 or count > (present or count):
-            at_most = f" to {present}, the GPUs of this machine" if present else " or more"
-            raise UserError(f"trainer.devices={count} is no number of devices: give 1{at_most}")
+            allowed = f"from 1 to {present}, the GPUs of this machine" if present else "at least 1"
+            raise UserError(f"trainer.devices must be {allowed}, got {count}")
         return count
 
 
-class ManualDDPStrategy(DDPStrategy):
-    """Lightning's strategy for several processes, without its wrapper around the module.
-
-    ``DistributedDataParallel`` waits for the gradients of all parameters, but a step of this game has those of one
-    network. The module averages them itself, see ``distributed.all_reduce_mean_``.
-    """
-
-    def configure_ddp(self) -> None:
-        """Gives all processes the weights of the first, instead of wrapping the module."""
-        assert self.model is not None
-        tensors = [*self.model.parameters(), *self.model.buffers()]
-        distributed.broadcast_([tensor for tensor in tensors if tensor.is_floating_point()])
-
-    def on_train_start(self) -> None:
-        """Lets SIGTERM end the process, as files are whole at any time.
-
-        Lightning has all processes agree on having received it: at every step, for which the CPU waits for the GPU.
-        """
-        super().on_train_start()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        assert self.lightning_module is not None
-        loop: Any = self.lightning_module.trainer.fit_loop.epoch_loop
-        loop._broadcast_sigterm_tensor = lambda: None
-
-
 def make_trainer(device: torch.device, precision: str, loggers: list[Logger], callbacks: list[pl.Callback]):
-    """A Trainer that runs until a callback stops it and leaves checkpoints, logging and progress to ``callbacks``."""
+    """Makes a Trainer of this process alone that runs until a callback stops it.
+
+    Of several processes Lightning does not know: its ``DistributedDataParallel`` expects gradients of all parameters at
+    every backward pass, but a step of a GAN has those of one network. The module averages them itself.
+    """
+    rank_zero_only.rank = distributed.rank()  # pyright: ignore[reportFunctionMemberAccess]  # only the first warns
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # The averaged generator is in eval mode on purpose; the other warning is Lightning's own use of torch.
+    # The averaged generator is in eval mode on purpose; the other warning is about Lightning's own use of torch.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).* is deprecated")
     return pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        **_processes(device),
+        devices=[device.index or 0] if device.type == "cuda" else 1,
         precision=precision,  # pyright: ignore[reportArgumentType]
+        plugins=[CheckpointFile()],
         max_epochs=-1,
         logger=loggers or False,
         callbacks=callbacks,
@@ -134,11 +109,3 @@ def make_trainer(device: torch.device, precision: str, loggers: list[Logger], ca
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-def _processes(device: torch.device) -> dict[str, Any]:
-    if distributed.world() == 1:
-        return {"devices": [device.index or 0] if device.type == "cuda" else 1}
-    here = int(os.environ["LOCAL_WORLD_SIZE"])
-    strategy = ManualDDPStrategy(cluster_environment=TorchElasticEnvironment())
-    return {"devices": here, "num_nodes": distributed.world() // here, "strategy": strategy}

@@ -1,9 +1,9 @@
-"""Images seen, the only clock of a training."""
+"""Base class of all training modules; images seen are the only clock of a training."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -12,33 +12,34 @@ from torch.optim import Optimizer
 
 from ganfill.errors import UserError
 from ganfill.training import distributed
-
-if TYPE_CHECKING:
-    from ganfill.training.datamodule import FFHQDataModule
+from ganfill.training.datamodule import FFHQDataModule
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 def crossed(before: int, after: int, interval_kimg: float) -> bool:
-    """Whether a multiple of ``interval_kimg`` thousand images lies in (before, after].
+    """True if a multiple of ``interval_kimg`` thousand images lies in (before, after]; never for an interval of 0.
 
     A function of the clock alone, so that a resumed training acts at the same moments as an uninterrupted one.
-    An interval of 0 is never crossed.
     """
     interval = interval_kimg * 1000
     return interval > 0 and after // interval > before // interval
 
 
+def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
+    """True if a training has reached either of its limits; all processes follow the first one's seconds."""
+    return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))
+
+
 class GanfillModule(pl.LightningModule):
-    """A module with manual optimization that counts the images it has seen and notices when it goes astray.
+    """Module with manual optimization that counts images and detects losses that are not finite.
 
     Attributes:
-        MEASURES: names of what it measures, in the order of ``metrics.csv``.
-        REMEDY: what to do when the loss is no longer finite, for the message.
+        MEASURES: names of its measurements, in the order of ``metrics.csv``.
+        REMEDY: advice for a loss that is not finite.
         images_seen: the clock.
-        seconds: time spent on steps.
-        measured: what the last step measured, nothing between the moments of measuring.
-        finite: whether all losses so far have been finite, on the device.
+        measured: measurements of the last step; empty if it was not measured.
+        finite: True if all losses so far were finite, on the device.
     """
 
     MEASURES: ClassVar[tuple[str, ...]]
@@ -56,12 +57,12 @@ class GanfillModule(pl.LightningModule):
 
     @property
     def seconds(self) -> float:
-        """Seconds spent on steps so far, in all runs of this training; what ``paused`` covers does not count."""
+        """Seconds spent on steps in all runs of this training, without those within ``paused``."""
         return self._seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Time that does not count as training, such as that of drawing and judging samples."""
+        """Stops the stopwatch, for everything that is not a step."""
         self._seconds, running, self._since = self.seconds, self._since is not None, None
         try:
             yield
@@ -69,25 +70,25 @@ class GanfillModule(pl.LightningModule):
             self._since = time.perf_counter() if running else None
 
     def on_train_start(self) -> None:
-        """Starts the stop watch."""
+        """Starts the stopwatch."""
         self._since = time.perf_counter()
 
     def make(self, make: MakeOptimizer, network: nn.Module) -> Optimizer:
-        """An optimizer for a network.
+        """Makes the optimizer of a network.
 
         Raises:
-            UserError: it does not take its settings.
+            UserError: its settings are invalid.
         """
         try:
             return make(network.parameters())
         except (IndexError, TypeError, ValueError) as error:
             raise UserError(f"the optimizer refuses its settings ({error}): see optimizer") from None
 
-    def begin(self, data: "FFHQDataModule") -> None:
-        """Learns what has to be known of the pictures before the first step of a fresh training."""
+    def begin(self, data: FFHQDataModule) -> None:
+        """Runs before the first step of a new training, but not when it is resumed."""
 
     def check_finite(self, weights: bool = False) -> None:
-        """Raises ``UserError`` if a loss has been NaN or infinite, or a weight is; waits for the device."""
+        """Raises ``UserError`` if a loss, or optionally a weight, is NaN or infinite; waits for the device."""
         if self.finite and not (weights and not all(p.isfinite().all() for p in self.parameters())):
             return
         raise UserError(
@@ -96,14 +97,9 @@ class GanfillModule(pl.LightningModule):
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the clocks."""
+        """Adds images seen and seconds."""
         checkpoint |= {"images_seen": self.images_seen, "seconds": self.seconds}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Sets the clocks."""
+        """Restores images seen and seconds."""
         self.images_seen, self._seconds = checkpoint["images_seen"], checkpoint["seconds"]
-
-
-def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
-    """Whether a training has come to its end by either of its clocks; of several processes' seconds the first's count."""
-    return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))

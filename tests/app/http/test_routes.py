@@ -29,7 +29,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @pytest.fixture
 def serve(path):
-    """A client of the API with these limits."""
+    """Returns a function that makes a client of the API with these limits."""
     return lambda **limits: TestClient(routes.build(Service([str(path)], "cpu", Limits(**limits))))
 
 
@@ -52,15 +52,15 @@ def send(client, picture=PICTURE, mask=HOLE, accept="application/json", **option
 
 
 def refused(answer, status, detail):
-    """Whether an answer is a problem of RFC 9457."""
-    told = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json" and set(told) == {
+    """Checks that an answer is a problem of RFC 9457."""
+    found = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json" and set(found) == {
         "type",
         "title",
         "status",
         "detail",
     }
-    assert (answer.status_code, told["status"]) == (status, status) and detail in told["detail"], told
+    assert (answer.status_code, found["status"]) == (status, status) and detail in found["detail"], found
     return True
 
 
@@ -69,11 +69,11 @@ def test_answers_are_those_of_complete_as_json_and_as_png(serve, path):
     words = {"search": "from_pool", "align": "center", "answers": 2, "seed": 3}
     alone = model.complete(Image.fromarray(PICTURE), Image.fromarray(HOLE), **words)
     answer = send(client, answers=2, seed=3)
-    told = answer.json()
-    assert answer.status_code == 200 and len(told["answers"]) == 2 and told["model"] == "tiny"
-    for one, found in zip(alone, told["answers"], strict=True):
-        assert np.array_equal(pixels(base64.b64decode(found["picture"])), np.asarray(one)) and found["score"] > 0
-    assert told["missing"] == HOLE.mean() and told["seconds"] > 0 and told["extras"] == {}
+    found = answer.json()
+    assert answer.status_code == 200 and len(found["answers"]) == 2 and found["model"] == "tiny"
+    for picture, item in zip(alone, found["answers"], strict=True):
+        assert np.array_equal(pixels(base64.b64decode(item["picture"])), np.asarray(picture)) and item["score"] > 0
+    assert found["missing"] == HOLE.mean() and found["seconds"] > 0 and found["extras"] == {}
     png = send(client, answers=2, seed=3, accept="image/png")
     assert png.headers["content-type"] == "image/png" and np.array_equal(pixels(png.content), np.asarray(alone[0]))
     drawn = model.complete(Image.fromarray(PICTURE), "freeform", search="from_pool", align="center", seed=3)
@@ -95,29 +95,29 @@ def test_metadata_and_transparency_are_kept(serve):
     assert np.array_equal(after[~HOLE][:, :3], PICTURE[~HOLE])
 
 
-def test_an_empty_mask_is_told(serve):
-    told = send(serve(), mask=np.zeros_like(HOLE)).json()
-    assert told["remarks"] == [EMPTY] and told["answers"][0]["score"] is None
-    assert np.array_equal(pixels(base64.b64decode(told["answers"][0]["picture"])), PICTURE)
+def test_an_empty_mask_gets_a_remark(serve):
+    found = send(serve(), mask=np.zeros_like(HOLE)).json()
+    assert found["remarks"] == [EMPTY] and found["answers"][0]["score"] is None
+    assert np.array_equal(pixels(base64.b64decode(found["answers"][0]["picture"])), PICTURE)
 
 
-def test_what_cannot_be_served_is_a_problem(serve):
+def test_errors_are_problem_details(serve):
     client = serve(megapixels=0.01)
-    assert refused(send(client, model="other"), 404, "model=other is not served: use tiny")
-    assert refused(client.get("/v1/nothing"), 404, "there is no /v1/nothing")
+    assert refused(send(client, model="other"), 404, "model=other is unknown: use tiny")
+    assert refused(client.get("/v1/nothing"), 404, "/v1/nothing does not exist")
     wrong = client.get("/v1/complete")
-    assert refused(wrong, 405, "/v1/complete takes POST") and wrong.headers["allow"] == "POST"
-    assert refused(client.post("/healthz"), 405, "/healthz takes GET")
+    assert refused(wrong, 405, "/v1/complete allows POST") and wrong.headers["allow"] == "POST"
+    assert refused(client.post("/healthz"), 405, "/healthz allows GET")
     assert refused(send(client, np.zeros((200, 200, 3), np.uint8)), 413, "picture has 0.04 megapixels")
-    assert refused(client.post("/v1/complete", json={}), 415, "the body is application/json, not multipart")
+    assert refused(client.post("/v1/complete", json={}), 415, "must be multipart/form-data, got application/json")
     assert refused(client.post("/v1/complete", data={"options": "{}"}), 415, "x-www-form-urlencoded")
     assert refused(send(client, b"hello"), 422, "picture cannot be read (no picture that Pillow knows)")
     assert refused(send(client, mask=HOLE[:9]), 422, "the mask is 50x9")
-    assert refused(send(client, mask=None), 422, "nothing tells what is missing")
-    assert refused(send(client, hole="center"), 422, "hole=center besides a mask")
-    assert refused(send(client, mask=None, hole="star"), 422, "hole=star is no kind of hole")
+    assert refused(send(client, mask=None), 422, "neither a mask nor transparency")
+    assert refused(send(client, hole="center"), 422, "hole=center cannot be combined with a mask")
+    assert refused(send(client, mask=None, hole="star"), 422, "hole=star is unknown")
     assert refused(send(client, answers="two"), 422, "options.answers: Input should be a valid integer")
-    assert refused(send(client, answers=99), 422, "answers=99 is not possible: give 1 to 16")
+    assert refused(send(client, answers=99), 422, "answers must be from 1 to 16, got 99")
     assert refused(send(client, anwsers=2), 422, "options.anwsers: Extra inputs")
     assert refused(client.post("/v1/complete", files={"mask": b"x"}), 422, "picture: Field required")
     torn = {"content-type": "multipart/form-data"}
@@ -133,12 +133,12 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(serve):
     assert call(client.app, endless) == 413 and 85 < len(endless) < 95
 
 
-def call(app, left):
-    """The status that an application answers a form with, whose client sends the messages ``left``; it takes them out."""
+def call(app, messages):
+    """Sends a form in several messages and returns the status; the messages that were received are removed from the list."""
     sent = []
 
     async def receive():
-        return left.pop(0) if left else await asyncio.Event().wait()
+        return messages.pop(0) if messages else await asyncio.Event().wait()
 
     async def send(message):
         sent.append(message)
@@ -150,7 +150,7 @@ def call(app, left):
 
 
 def form(**parts):
-    """The body of a multipart form: texts, and contents of files."""
+    """The body of a multipart form; parts are texts, or the contents of files."""
     lines = []
     for name, part in parts.items():
         head = f'--x\r\nContent-Disposition: form-data; name="{name}"'
@@ -159,13 +159,13 @@ def form(**parts):
     return b"".join([*lines, b"--x--\r\n"])
 
 
-def test_a_search_ends_when_its_client_goes_and_a_full_line_is_told(path):
+def test_a_search_ends_when_its_client_disconnects_and_a_full_queue_is_an_error(path):
     service = Service([str(path)], "cpu", Limits(waiting=0))
     app = routes.build(service)
     body = form(picture=content(PICTURE), mask=content(HOLE), options='{"search": "yeh2017", "align": "center"}')
     with service.queue.slot():
         answer = send(TestClient(app))
-        assert refused(answer, 503, "0 pictures are waiting already") and answer.headers["retry-after"] == "1"
+        assert refused(answer, 503, "0 pictures are already waiting") and answer.headers["retry-after"] == "1"
     messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
     assert call(app, messages) == 499 and not messages
     assert len(service.queue) == 0
@@ -173,21 +173,21 @@ def test_a_search_ends_when_its_client_goes_and_a_full_line_is_told(path):
 
 
 def test_many_clients_get_their_own_answers(serve, path):
-    model, searched = ganfill.load(path), {"search": "fast", "align": "center"}
-    asked = [np.random.default_rng(i).integers(0, 256, (40, 50, 3), dtype=np.uint8) for i in range(24)]
+    model, options = ganfill.load(path), {"search": "fast", "align": "center"}
+    pictures = [np.random.default_rng(i).integers(0, 256, (40, 50, 3), dtype=np.uint8) for i in range(24)]
     hole = Image.fromarray(HOLE)
-    alone = [np.asarray(model.complete(Image.fromarray(each), hole, **searched)) for each in asked]
+    alone = [np.asarray(model.complete(Image.fromarray(picture), hole, **options)) for picture in pictures]
     with serve() as client, ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(lambda i: send(client, asked[i], accept="image/png", search="fast"), range(24)))
+        answers = list(clients.map(lambda i: send(client, pictures[i], accept="image/png", search="fast"), range(24)))
         assert client.get("/healthz").json() == {"status": "ok", "waiting": 0}
     assert {answer.status_code for answer in answers} == {200}
     assert all(np.array_equal(pixels(a.content), b) for a, b in zip(answers, alone, strict=True))
 
 
-def test_what_is_served_is_told(serve, path):
+def test_the_models_and_the_documentation_are_served(serve, path):
     client = serve()
-    told = {"name": "tiny", "resolution": 32, "terms": "Gemäß den Bedingungen", "sha256": ganfill.load(path).digest}
-    assert client.get("/v1/models").json() == {"models": [told]}
+    tiny = {"name": "tiny", "resolution": 32, "terms": "Gemäß den Bedingungen", "sha256": ganfill.load(path).digest}
+    assert client.get("/v1/models").json() == {"models": [tiny]}
     page = client.get("/docs")
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
     for word in ("POST /v1/complete", "picture", "options, as application/json", "posterior", "413", "missing"):
@@ -201,7 +201,7 @@ def test_no_generated_request_gets_an_undocumented_answer(serve, mode):
     seen = []
     for operation in (result.ok() for result in schema.get_all_operations()):
         if mode == "negative" and operation.method != "post":
-            continue  # there is nothing to be wrong about
+            continue  # it has no parameters
 
         @hypothesis.settings(
             max_examples=15,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganfill.app.web.canvas import SIDE, Canvas, shown
+from ganfill.app.web.canvas import SIDE, Canvas, scale_to_canvas
 
 RANDOM = np.random.default_rng(0)
 
@@ -12,7 +12,7 @@ def canvas(height, width, hole=None):
 
 
 def layer(size, *parts):
-    """Paint, as the editor sends it: what is thin at its edge."""
+    """Paint as the editor sends it, with a low alpha as at the edge of a stroke."""
     paint = np.zeros((*size, 4), np.uint8)
     for part in parts:
         paint[part] = 200, 0, 0, 1
@@ -20,12 +20,12 @@ def layer(size, *parts):
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 64), (1500, 1024), (3000, 2000)])
-def test_every_photo_is_shown_at_a_handy_size(height, width):
-    h, w = shown(np.zeros((height, width, 3), np.uint8)).shape[:2]
+def test_every_photo_is_scaled_to_the_canvas(height, width):
+    h, w = scale_to_canvas(np.zeros((height, width, 3), np.uint8)).shape[:2]
     assert SIDE / 2 < max(h, w) <= SIDE and abs(h / w - height / width) < 0.01
 
 
-def test_a_small_photo_misses_every_pixel_that_is_touched():
+def test_paint_covers_every_pixel_of_a_small_photo_that_it_touches():
     on = canvas(64, 64)
     hole = on.read([layer(on.size, np.s_[0:1, 0:1], np.s_[40:50, 100:160])])
     expected = np.zeros((64, 64), bool)
@@ -33,7 +33,7 @@ def test_a_small_photo_misses_every_pixel_that_is_touched():
     assert (hole == expected).all()
 
 
-def test_a_large_photo_misses_what_lies_below_the_paint():
+def test_paint_covers_the_pixels_of_a_large_photo_below_it():
     on = canvas(2048, 1024)
     hole = on.read([layer(on.size, np.s_[100:200, 50:60])])
     assert on.size == (1024, 512) and hole.sum() == 200 * 20 and hole[200:400, 100:120].all()
@@ -47,30 +47,30 @@ def test_layers_add_up_and_may_have_another_size():
 
 
 @pytest.mark.parametrize(("height", "width"), [(70, 64), (1500, 1100)])
-def test_a_given_hole_comes_back_pixel_by_pixel(height, width):
-    given = RANDOM.random((height, width)) < 0.3
-    on = canvas(height, width, given)
-    assert (on.read(on.layers()) == given).all()
+def test_an_initial_hole_is_kept_exactly(height, width):
+    initial = RANDOM.random((height, width)) < 0.3
+    on = canvas(height, width, initial)
+    assert (on.read(on.layers()) == initial).all()
 
 
-def test_what_is_given_can_be_erased_and_painted_on():
-    given = np.zeros((1500, 1100), bool)
-    given[100:201, 100:201] = given[700:713, 500:507] = True
-    on = canvas(1500, 1100, given)
+def test_an_initial_hole_can_be_erased_and_painted_on():
+    initial = np.zeros((1500, 1100), bool)
+    initial[100:201, 100:201] = initial[700:713, 500:507] = True
+    on = canvas(1500, 1100, initial)
     (paint,) = on.layers()
     paint[:200, :200] = 0
     paint[-10:, -10:, 3] = 255
     hole = on.read([paint])
     assert not hole[:250, :250].any() and hole[-14:, -14:].all()
-    assert (hole[600:800, 400:600] == given[600:800, 400:600]).all()
+    assert (hole[600:800, 400:600] == initial[600:800, 400:600]).all()
 
 
-def test_no_paint_at_all_leaves_what_was_given():
-    given = np.zeros((64, 64), bool)
-    given[10:20, 30:40] = True
+def test_no_paint_at_all_leaves_the_initial_hole():
+    initial = np.zeros((64, 64), bool)
+    initial[10:20, 30:40] = True
     for layers in ([], [np.zeros((1024, 1024, 4), np.uint8)]):
-        assert (canvas(64, 64, given).read(layers) == given).all()
+        assert (canvas(64, 64, initial).read(layers) == initial).all()
 
 
-def test_no_hole_is_no_paint():
+def test_an_empty_hole_has_no_paint():
     assert canvas(64, 64).layers() == []

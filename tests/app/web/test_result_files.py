@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ganfill.app.web import html
-from ganfill.app.web.result_files import in_words, write
+from ganfill.app.web.result_files import to_sentence, write
 from ganfill.completion.pipeline import Filled
 from ganfill.images.alignment import NO_FACE
 from ganfill.images.photo import Photo
@@ -27,7 +27,7 @@ def photo():
     return Photo.of(Image.open(file))
 
 
-def test_what_is_handed_out_is_as_the_photo_was(photo, tmp_path):
+def test_downloads_keep_the_metadata_of_the_photo(photo, tmp_path):
     before = tmp_path / "shown.png"
     pictures = [RANDOM.integers(0, 256, photo.pixels.shape, np.uint8) for _ in range(2)]
     filled = Filled(pictures, scores=[0.1234, 0.5], frames=[picture(), picture()], extras={"mean": picture()})
@@ -41,28 +41,31 @@ def test_what_is_handed_out_is_as_the_photo_was(photo, tmp_path):
     with Image.open(found.gif) as gif:
         assert gif.n_frames == 2
     assert [path.stem for path, _ in found.extras] == ["mean"] and found.before == before
-    assert sorted(found.files()) == sorted((tmp_path / "found").iterdir())
+    written = [found.gif, *(path for path, _ in found.extras)]
+    written += [path for answer in found.answers for path in (answer.shown, answer.full)]
+    assert sorted(written) == sorted((tmp_path / "found").iterdir())
 
 
-def test_an_answer_without_a_score_or_steps(photo, tmp_path):
+def test_answers_without_scores_and_frames(photo, tmp_path):
     found = write(photo, np.zeros(photo.pixels.shape[:2], bool), Filled([photo.pixels]), "me", tmp_path, tmp_path)
     assert [answer.full.name for answer in found.answers] == ["me_completed.png"]
     assert found.answers[0].caption is None and found.gif is None and found.extras == []
 
 
-def test_remarks_are_sentences_with_remedies_of_the_page():
-    told = in_words(NO_FACE.format("the whole photo"))
-    assert told.startswith("No face found") and "Settings" in told and "align=" not in told and told.endswith(".")
-    assert in_words("is it a face?") == "Is it a face?"
+def test_remarks_are_sentences_and_mention_the_settings():
+    sentence = to_sentence(NO_FACE.format("the whole photo"))
+    assert sentence.startswith("No face found") and "Settings" in sentence
+    assert "align=" not in sentence and sentence.endswith(".")
+    assert to_sentence("is it a face?") == "Is it a face?"
 
 
-def test_what_comes_from_elsewhere_is_escaped():
+def test_texts_are_escaped():
     assert "<b>" not in html.message("<b>.png cannot be read") + html.remarks(["<b>"])
 
 
 @pytest.mark.parametrize(
-    ("share", "waiting", "words"), [(0, False, "Looking"), (0, True, "Others"), (0.5, False, "50%")]
+    ("share", "waiting", "words"), [(0, False, "Starting"), (0, True, "Waiting"), (0.5, False, "50%")]
 )
-def test_progress_says_what_is_going_on(share, waiting, words):
-    told = html.progress(share, picture() if share else None, waiting)
-    assert words in told and ("value='0.500'" in told) == (share > 0) and ("data:image/png" in told) == (share > 0)
+def test_progress_shows_the_state_of_the_search(share, waiting, words):
+    shown = html.progress(share, picture() if share else None, waiting)
+    assert words in shown and ("value='0.500'" in shown) == (share > 0) and ("data:image/png" in shown) == (share > 0)

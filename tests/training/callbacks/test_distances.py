@@ -9,10 +9,10 @@ from pytorch_lightning.loggers import CSVLogger
 
 from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.images.pixels import to_float, to_uint8
+from ganfill.images.pixels import to_uint8
 from ganfill.metrics.distances import kernel
 from ganfill.metrics.diversity import spread
-from ganfill.training.callbacks.distances import Distances, _kernel, draw, thumbnails
+from ganfill.training.callbacks.distances import Distances, _kernel, draw
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.export import to_model
 from ganfill.training.run_directory import read_checkpoint
@@ -85,11 +85,13 @@ def test_best_is_exported_as_the_last_is(tmp_path, train):
     assert all(map(torch.equal, last.generator.state_dict().values(), gan.generator_ema.state_dict().values()))
 
 
-def test_without_a_network_thumbnails_judge(tmp_path, train, table):
+def test_without_a_network_built_in_features_judge(tmp_path, train, table, caplog):
     train(tmp_path / "out", 0.1, every_kimg=50)
     (row,) = table(tmp_path / "out")
-    assert list(row) == ["kimg", "fd_pixels", "kd_pixels", "diversity"]
-    assert row["kimg"] == "0.112" and float(row["fd_pixels"]) > 1  # the end is measured, whatever the interval
+    assert list(row) == ["kimg", "fd_pyramid", "kd_pyramid", "diversity"]
+    assert row["kimg"] == "0.112" and float(row["fd_pyramid"]) > 1  # the end is measured, whatever the interval
+    (message,) = (record.message for record in caplog.records if "best.ckpt" in record.message)
+    assert message.startswith(f"best.ckpt has the lowest fd_pyramid ({float(row['fd_pyramid']):g}): built-in features")
 
 
 def test_nothing_is_measured_at_an_interval_of_zero(tmp_path, train):
@@ -119,17 +121,17 @@ def test_too_few_pictures_are_refused(tmp_path, train):
         train(tmp_path / "few", 0.1, pictures=3)
     train(tmp_path / "small", 0.1, pictures=7, n=16)
     assert json.loads((tmp_path / "small/distances_floor.json").read_text())["samples"] == 3
-    with pytest.raises(UserError, match="fd_samples=1 is no number of pictures"):
-        Distances(tmp_path, [], 1, 1, 1)
+    with pytest.raises(UserError, match="fd_samples must be at least 2, got 1"):
+        Distances(tmp_path, 1, 1, n=1)
 
 
 def test_loggers_get_the_rows_by_images_seen(tmp_path, train, table):
     logger = CSVLogger(tmp_path / "log")
     train(tmp_path / "out", 0.128, loggers=[logger])
     with next((tmp_path / "log").rglob("metrics.csv")).open(newline="") as file:
-        logged = [row for row in csv.DictReader(file) if row["distances/fd_pixels"]]
+        logged = [row for row in csv.DictReader(file) if row["distances/fd_pyramid"]]
     assert [row["step"] for row in logged] == ["64", "128"]
-    for name in ("fd_pixels", "kd_pixels", "diversity"):
+    for name in ("fd_pyramid", "kd_pyramid", "diversity"):
         assert [float(row[f"distances/{name}"]) for row in logged] == [
             float(row[name]) for row in table(tmp_path / "out")
         ]
@@ -160,15 +162,11 @@ def test_samples_are_in_order_and_do_not_change(make_gan):
     assert np.abs(whole.astype(int) - first).max() <= 1
 
 
-def test_spread_and_thumbnails_of_known_pictures():
+def test_spread_of_known_pictures():
     levels = np.array([10, 20, 90] * 50, np.uint8)
     pictures = np.broadcast_to(levels[:, None, None, None], (150, 16, 16, 3))
     assert spread(pictures) == pytest.approx(levels.std())
     assert spread(pictures[:1]) == 0
-    random = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    found = thumbnails(torch.from_numpy(random).permute(0, 3, 1, 2))
-    blocks = to_float(torch.from_numpy(random)).reshape(5, 3, 8, 4, 8, 4).mean((3, 5)).flatten(1)
-    torch.testing.assert_close(found, blocks)
 
 
 def test_kernel_over_parts_is_the_mean_of_the_parts():

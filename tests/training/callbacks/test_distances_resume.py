@@ -56,7 +56,7 @@ def test_best_is_the_lowest_of_the_first_network_also_after_a_resume(tmp_path, t
     figures = iter([5.0, 3.0, 4.0, 3.5, 3.0, 2.0, 9.0])
 
     def row(self, gan):
-        return dict.fromkeys(self.columns, 1.0) | {"kimg": gan.images_seen / 1000, self.names[0]: next(figures)}
+        return dict.fromkeys(self.table.columns, 1.0) | {"kimg": gan.images_seen / 1000, self.names[0]: next(figures)}
 
     monkeypatch.setattr(Distances, "_row", row)
 
@@ -77,7 +77,7 @@ def test_a_best_from_after_the_checkpoint_is_none(tmp_path, train, monkeypatch, 
     figures = iter([5.0, 4.0, 3.0, 2.0, 6.0, 7.0, 4.5])
 
     def row(self, gan):
-        return dict.fromkeys(self.columns, 1.0) | {"kimg": gan.images_seen / 1000, self.names[0]: next(figures)}
+        return dict.fromkeys(self.table.columns, 1.0) | {"kimg": gan.images_seen / 1000, self.names[0]: next(figures)}
 
     monkeypatch.setattr(Distances, "_row", row)
     out = tmp_path / "out"
@@ -104,7 +104,33 @@ def test_other_networks_or_numbers_begin_anew(tmp_path, train, words, caplog, ta
     with caplog.at_level(logging.WARNING, "ganfill"):
         train(out, 0.256, words)
     assert [row["kimg"] for row in table(out)] == ["0.192", "0.256"]
-    assert "begins anew" in caplog.text
+    assert "distances.csv begins anew: the feature network one has changed; the rows so far are kept in" in caplog.text
+    assert len((out / "distances.old.csv").read_text().splitlines()) == 3
     changed = json.loads((out / "distances_floor.json").read_text())
     assert changed["floor"]["fd_one"] == pytest.approx(9 * floor["floor"]["fd_one"], rel=1e-4)
     assert changed["floor"]["fd_two"] == floor["floor"]["fd_two"]
+
+
+def test_the_reason_for_beginning_anew_is_true_and_nothing_is_lost(tmp_path, train, words, caplog, table):
+    out = tmp_path / "out"
+    (tmp_path / "out").mkdir()
+    # As a kill at the very start leaves it: a table without rows, and no floor.
+    (out / "distances.csv").write_text("kimg,seconds,fd_one,kd_one,fd_two,kd_two,diversity\n")
+    reasons = [
+        ({"words": words}, None),
+        ({}, "it was measured by one, two, now by pyramid"),
+        ({"n": 8}, "it was measured on 16 samples, now on 8"),
+        ({"n": 8}, "distances_floor.json, which records how it was measured, is missing or damaged"),
+    ]
+    for round, (options, reason) in enumerate(reasons, 1):
+        if reason and "missing" in reason:
+            (out / "distances_floor.json").unlink()
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "ganfill"):
+            train(out, 0.128 * round, **options)
+        found = [record.message for record in caplog.records if "begins anew" in record.message]
+        assert len(found) == (reason is not None) and all(f"begins anew: {reason};" in message for message in found)
+        assert len(table(out)) == 2
+    kept = {path.name: path.read_text() for path in out.glob("distances.old*.csv")}
+    assert [*sorted(kept)] == ["distances.old.csv", "distances.old2.csv", "distances.old3.csv"]
+    assert "\n0.128," in kept["distances.old.csv"] and "\n0.256," in kept["distances.old2.csv"]

@@ -1,82 +1,70 @@
-"""The page at /docs: the OpenAPI document as people read it, with nothing loaded from elsewhere."""
+"""The page at /docs: the OpenAPI document as one HTML file that loads nothing from other servers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ganfill.report.html import Table, render
 
-
-@dataclass(frozen=True)
-class Operation:
-    """An endpoint as the page shows it."""
-
-    heading: str
-    text: str
-    tables: list[Table]
+Json = Mapping[str, Any]
 
 
-def reference(document: Mapping[str, Any]) -> str:
-    """The page of an OpenAPI document, as one HTML file."""
+def docs_page(document: Json) -> str:
+    """Renders an OpenAPI document."""
     info = document["info"]
-    facts = {"version": info["version"], "for programs": "/openapi.json, OpenAPI " + document["openapi"]}
-    operations = [
-        Operation(f"{method.upper()} {path}", _text(operation), list(_tables(document, operation)))
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
     return render(
         "api.html",
         title=f"{info['title']} {info['version']}",
         text=info["description"],
-        facts=facts,
-        operations=operations,
+        facts={"version": info["version"], "for programs": f"/openapi.json, OpenAPI {document['openapi']}"},
+        operations=[
+            {
+                "heading": f"{method.upper()} {path}",
+                "text": ". ".join(operation[key] for key in ("summary", "description") if key in operation),
+                "tables": list(_tables(operation, document["components"]["schemas"])),
+            }
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        ],
     )
 
 
-def _text(operation: Mapping[str, Any]) -> str:
-    return ". ".join(operation[key].rstrip(".") for key in ("summary", "description") if operation.get(key)) + "."
-
-
-def _tables(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[Table]:
-    """What an operation takes, and what it answers."""
-    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        form = _resolve(document, content["schema"])
-        yield _fields(f"Takes {kind}", form)
+def _tables(operation: Json, schemas: Json) -> Iterator[Table]:
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        form = schemas[_name(content["schema"])]
+        yield _fields(f"Takes {media_type}", form)
         for name, field in form["properties"].items():
             if "contentSchema" in field:
                 yield _fields(f"{name}, as {field['contentMediaType']}", field["contentSchema"])
-    answers = [
-        {"status": status, "content": ", ".join(answer.get("content", {})), "meaning": answer["description"]}
-        for status, answer in operation["responses"].items()
-    ]
-    yield _table("Answers", ["status", "content", "meaning"], answers)
-    for kind, content in operation["responses"]["200"]["content"].items():
-        schema = _resolve(document, content.get("schema", {}))
-        if "properties" in schema:
-            yield _fields(f"200 as {kind}", schema)
+    responses = operation["responses"]
+    columns = ["status", "content", "meaning"]
+    rows = [(status, ", ".join(found.get("content", {})), found["description"]) for status, found in responses.items()]
+    yield Table("Answers", columns, [dict(zip(columns, row, strict=True)) for row in rows], settings=columns)
+    for media_type, content in responses["200"]["content"].items():
+        if "$ref" in content.get("schema", {}):
+            yield _fields(f"200 as {media_type}", schemas[_name(content["schema"])])
 
 
-def _fields(caption: str, schema: Mapping[str, Any]) -> Table:
-    needed = schema.get("required", ())
+def _fields(caption: str, schema: Json) -> Table:
+    """A table of the fields of an object."""
     rows = [
         {
             "name": name,
-            "needed": "yes" if name in needed else f"no, {field['default']}" if field.get("default") else "no",
+            "needed": "yes" if name in schema.get("required", ()) else _optional(field),
             "kind": _kind(field),
             "meaning": field.get("description", ""),
         }
         for name, field in schema["properties"].items()
     ]
-    return _table(caption, ["name", "needed", "kind", "meaning"], rows)
+    return Table(caption, list(rows[0]), rows, settings=list(rows[0]))
 
 
-def _table(caption: str, columns: list[str], rows: list[dict[str, Any]]) -> Table:
-    return Table(caption, columns, rows, settings=columns)
+def _optional(field: Json) -> str:
+    default = field.get("default")
+    return "no" if default is None else f"no, {default}"
 
 
-def _kind(field: Mapping[str, Any]) -> str:
-    """What a value may be, in a few words."""
+def _kind(field: Json) -> str:
+    """Returns the type of a field in a few words."""
     if "enum" in field:
         return ", ".join(str(value) for value in field["enum"] if value is not None)
     for variant in field.get("anyOf", ()):
@@ -86,7 +74,7 @@ def _kind(field: Mapping[str, Any]) -> str:
         encoding = field.get("contentEncoding")
         return field["contentMediaType"] + (f" in {encoding}" if encoding else "")
     if "$ref" in field:
-        return field["$ref"].rpartition("/")[2]
+        return _name(field)
     if field.get("type") == "array":
         return f"list of {_kind(field['items'])}"
     if field.get("type") == "object":
@@ -94,11 +82,5 @@ def _kind(field: Mapping[str, Any]) -> str:
     return "file" if field.get("format") == "binary" else field.get("type", "")
 
 
-def _resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema that a reference names."""
-    if "$ref" not in schema:
-        return schema
-    found: Any = document
-    for word in schema["$ref"].removeprefix("#/").split("/"):
-        found = found[word]
-    return found
+def _name(reference: Json) -> str:
+    return reference["$ref"].rpartition("/")[2]

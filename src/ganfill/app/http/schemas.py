@@ -1,4 +1,4 @@
-"""What goes over the wire: options in, answers out."""
+"""Request options and responses of the API."""
 
 import base64
 from typing import Annotated
@@ -18,19 +18,19 @@ Png = Annotated[str, Field(json_schema_extra={"contentMediaType": "image/png", "
 
 
 class Options(BaseModel):
-    """How to complete a picture. What the words mean is told by ``ganfill complete --help``."""
+    """Options of a completion, as in ``ganfill complete --help``."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    model: str | None = Field(None, description="a name from /v1/models; the first one unless given")
+    model: str | None = Field(None, description="a name from /v1/models; the first one by default")
     hole: str | None = Field(
         None,
-        description="a made-up hole instead of a mask; without both, what is fully transparent is missing",
+        description="a drawn hole instead of a mask; without both, fully transparent pixels are missing",
         json_schema_extra={"enum": [*KINDS, None]},
     )
     search: str = Field("standard", json_schema_extra={"enum": list(PRESETS)})
-    answers: int = Field(1, ge=1, description="how many, best first")
-    seed: int = Field(0, ge=0, lt=2**63, description="of the search, and of a made-up hole")
+    answers: int = Field(1, ge=1, description="number of answers")
+    seed: int = Field(0, ge=0, lt=2**63, description="of the search, and of a drawn hole")
     align: str = Field("face", description="where the model looks", json_schema_extra={"enum": list(ALIGNMENTS)})
 
 
@@ -38,30 +38,30 @@ class Answer(BaseModel):
     """A finished picture, equal to the upload outside the hole."""
 
     picture: Png
-    score: float | None = Field(description="smaller is better; null where no search was needed")
+    score: float | None = Field(description="smaller is better; null if no search was needed")
 
 
 class Completed(BaseModel):
-    """All that came of a request."""
+    """The result of a request."""
 
     model: str
     missing: float = Field(description="share of the picture")
     answers: list[Answer] = Field(description="best first")
-    extras: dict[str, Png] = Field(description="mean and uncertainty, of searches that give them")
-    remarks: list[str] = Field(description="what one should know")
-    seconds: float = Field(description="from the upload to the answer, with the time in line")
+    extras: dict[str, Png] = Field(description="mean and uncertainty, from searches that provide them")
+    remarks: list[str] = Field(description="warnings about the result")
+    seconds: float = Field(description="from the upload to the answer, including the time in the queue")
 
     @classmethod
-    def of(cls, order: CompletionRequest, filled: Filled, seconds: float) -> "Completed":
-        """What the service made of an order."""
+    def of(cls, request: CompletionRequest, filled: Filled, seconds: float) -> "Completed":
+        """Encodes a completed picture."""
 
         def png(picture: np.ndarray) -> str:
-            return base64.b64encode(to_png(picture, order.photo, order.hole)).decode()
+            return base64.b64encode(to_png(picture, request.photo, request.hole)).decode()
 
         scores = filled.scores or [None] * len(filled.pictures)
         return cls(
-            model=order.model,
-            missing=float(order.hole.mean()),
+            model=request.model,
+            missing=float(request.hole.mean()),
             answers=[
                 Answer(picture=png(picture), score=score)
                 for picture, score in zip(filled.pictures, scores, strict=True)
@@ -73,28 +73,28 @@ class Completed(BaseModel):
 
 
 class ServedModel(BaseModel):
-    """A model as the options name it."""
+    """A model that can be chosen in the options."""
 
     name: str
-    resolution: int = Field(description="pixels of a side of what it sees")
-    terms: str = Field(description="of its use")
-    sha256: str = Field(description="of its content")
+    resolution: int = Field(description="side of its pictures in pixels")
+    terms: str = Field(description="of use")
+    sha256: str = Field(description="of the model file")
 
     @classmethod
     def of(cls, name: str, model: Model) -> "ServedModel":
-        """What there is to say about a model."""
+        """Describes a model."""
         terms = model.card.get("terms") or "not stated"
         return cls(name=name, resolution=model.resolution, terms=terms, sha256=model.digest)
 
 
 class Models(BaseModel):
-    """All models."""
+    """All models of the server."""
 
     models: list[ServedModel]
 
 
 class Health(BaseModel):
-    """How the server is."""
+    """The state of the server."""
 
     status: str
-    waiting: int = Field(description="pictures in line, without the one that is searched for")
+    waiting: int = Field(description="requests in the queue, without the one that is being served")

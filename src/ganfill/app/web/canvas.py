@@ -1,4 +1,4 @@
-"""What a visitor paints on: the photo at a handy size, and the hole that the paint makes at the photo's own."""
+"""The drawing canvas: a photo scaled for the editor, and the hole that the paint marks in the photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import numpy as np
 from ganfill.images.photo import enlarge
 from ganfill.images.sheets import fit
 
-SIDE = 1024  # of the square that a photo is fitted into, small or large, so that a brush acts alike on all of them
-BRUSH = 40  # its radius, in pixels of those
+SIDE = 1024  # of the square that every photo is scaled to, so that a brush has the same effect on all of them
+BRUSH = 40  # its radius in pixels of the scaled photo
 PAINT = (225, 87, 68)
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """The size at which a photo is shown, and the hole that it was shown with.
+    """The size of a scaled photo, and the photo's initial hole.
 
     Attributes:
-        size: (h, w) of the shown picture.
-        hole: bool (H, W), of the photo's size; missing from the beginning, by its transparency or a mask.
+        size: (h, w) of the scaled photo.
+        hole: bool (H, W), of the photo's size, from its transparency or a mask.
     """
 
     size: tuple[int, int]
@@ -27,44 +27,41 @@ class Canvas:
 
     @classmethod
     def of(cls, photo: np.ndarray, hole: np.ndarray) -> "Canvas":
-        """The canvas of a photo, uint8 (H, W, 3)."""
-        return cls(shown(photo).shape[:2], hole)
+        """Returns the canvas of a photo, uint8 (H, W, 3)."""
+        return cls(scale_to_canvas(photo).shape[:2], hole)
 
     def layers(self) -> list[np.ndarray]:
-        """The hole as paint, uint8 (h, w, 4); none if there is no hole."""
+        """Returns the hole as paint, uint8 (h, w, 4), or nothing if the hole is empty."""
         if not self.hole.any():
             return []
-        missing = enlarge(self.hole, *self.size)
-        return [np.dstack([np.full((*self.size, 3), PAINT, np.uint8), np.where(missing, np.uint8(255), np.uint8(0))])]
+        alpha = np.where(enlarge(self.hole, *self.size), np.uint8(255), np.uint8(0))
+        return [np.dstack([np.full((*self.size, 3), PAINT, np.uint8), alpha])]
 
     def read(self, layers: Sequence[np.ndarray]) -> np.ndarray:
-        """The hole that is painted now.
+        """Returns the hole that is painted now, bool (H, W).
 
-        Where nobody painted or erased, it is the one that was given, at the photo's own precision; and so it is where there
-        is no paint at all, since a slow editor may not show yet what it was given.
+        Pixels that were neither painted nor erased keep their value in the initial hole, at the photo's resolution. If there
+        is no paint at all, all pixels do, because a slow editor may not have loaded the initial paint yet.
 
         Args:
-            layers: uint8 (h, w, 4); missing is what any of them covers, however thinly.
-
-        Returns:
-            bool (H, W).
+            layers: uint8 (h, w, 4); a pixel is missing if any of them covers it, however thinly.
         """
-        now = np.zeros(self.size, bool)
+        painted = np.zeros(self.size, bool)
         for layer in layers:
-            now |= enlarge(layer[..., 3] > 0, *self.size)
-        if not now.any():
+            painted |= enlarge(layer[..., 3] > 0, *self.size)
+        if not painted.any():
             return self.hole
-        touched = now != enlarge(self.hole, *self.size)
-        return np.where(self._to_photo(touched), self._to_photo(now), self.hole)
+        changed = painted != enlarge(self.hole, *self.size)
+        return np.where(self._to_photo(changed), self._to_photo(painted), self.hole)
 
-    def _to_photo(self, painted: np.ndarray) -> np.ndarray:
-        """What is painted, bool (h, w), in the photo; of a photo that is shown enlarged, every pixel that is touched."""
-        (height, width), times = self.hole.shape, self.size[0] // self.hole.shape[0]
-        if times > 1:
-            return np.any(painted.reshape(height, times, width, times), (1, 3))
-        return enlarge(painted, height, width)
+    def _to_photo(self, marked: np.ndarray) -> np.ndarray:
+        """Scales marks, bool (h, w), to the photo; in an enlarged photo they cover every pixel that they touch."""
+        (height, width), factor = self.hole.shape, self.size[0] // self.hole.shape[0]
+        if factor > 1:
+            return np.any(marked.reshape(height, factor, width, factor), (1, 3))
+        return enlarge(marked, height, width)
 
 
-def shown(picture: np.ndarray) -> np.ndarray:
-    """A picture, uint8 (H, W, 3), as large as it is shown; small ones enlarged by whole pixels."""
+def scale_to_canvas(picture: np.ndarray) -> np.ndarray:
+    """Scales a picture, uint8 (H, W, 3), to the canvas; small pictures by whole factors."""
     return np.asarray(fit(picture, SIDE))

@@ -1,22 +1,25 @@
-"""What happens on the page: each method is called by Gradio with values, and gives values or updates."""
+"""Event handlers of the page; Gradio calls them with values of components and applies the updates that they return."""
 
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
+from pydantic import ValidationError
 
-from ganfill.app.errors import Cancelled
+from ganfill.app import uploads
+from ganfill.app.errors import Cancelled, RequestError
+from ganfill.app.http.schemas import Options
 from ganfill.app.jobs import Searches
-from ganfill.app.service import CompletionRequest, Service, Watch
-from ganfill.app.web import html, result_files
-from ganfill.app.web.canvas import Canvas, shown
+from ganfill.app.service import CompletionRequest, OnProgress, Service
+from ganfill.app.web import editor_layers, html, result_files
+from ganfill.app.web.canvas import Canvas, scale_to_canvas
+from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, visible
 from ganfill.errors import UserError
 from ganfill.images.holes import to_hole
 from ganfill.images.photo import Photo
@@ -26,120 +29,76 @@ from ganfill.model_io.model_file import PACKAGED
 EXAMPLES = sorted((PACKAGED / "demo").glob("*.png"))
 EXAMPLE_HOLE = "freeform"
 FRAMES = 24  # of the GIF
-PAUSE = 0.15  # seconds between two looks at a search
+POLL_SECONDS = 0.15  # between two updates of a search
+
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class EditorState:
-    """A photo on its easel: what a visitor is working on.
-
-    Attributes:
-        path: of the photo as it was uploaded; it is decoded anew when needed, so that nobody holds memory.
-        shown: a file of the photo at the size of the canvas.
-        canvas: that is painted on.
-        waiting: True while the editor is being made ready for the photo; it takes paint only then.
-    """
-
-    path: Path
-    shown: Path
-    canvas: Canvas
-    waiting: bool = False
-
-    def editor(self) -> dict[str, Any]:
-        """What the editor shall show."""
-        layers = [] if self.waiting else self.canvas.layers()
-        return {"background": str(self.shown), "layers": layers, "composite": None}
-
-
-class UploadUpdate(NamedTuple):
-    """The page's parts that an opened photo changes, or what becomes of them."""
-
-    easel: Any = gr.skip()
-    drop: Any = None
-    refusal: Any = ""
-    start: Any = gr.skip()
-    work: Any = gr.skip()
-    hint: Any = gr.skip()
-    editor: Any = gr.skip()
-    said: Any = ""
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-
-
-class SearchUpdate(NamedTuple):
-    """The page's parts that a search changes, or what becomes of them."""
-
-    go: Any = gr.skip()
-    stop: Any = gr.skip()
-    said: Any = gr.skip()
-    progress: Any = gr.skip()
-    outcome: Any = gr.skip()
-    slider: Any = gr.skip()
-    remarks: Any = gr.skip()
-    gallery: Any = gr.skip()
-    download: Any = gr.skip()
-    how: Any = gr.skip()
-    gif: Any = gr.skip()
-    extras: Any = gr.skip()
-    found: Any = gr.skip()
-
-
-class Events:
-    """Answers what visitors do.
+class EventHandlers:
+    """Handles the events of the page.
 
     Args:
-        service: completes their photos.
-        kept: files that Gradio deletes when they are old; those of results are added.
+        service: completes the photos.
+        expiring: files that Gradio deletes after some time; the files of results are added to it.
+        pictures: folder of the uploads and of all files that the page shows.
     """
 
-    def __init__(self, service: Service, kept: set[str]) -> None:
-        self.service, self.kept, self.searches = service, kept, Searches()
+    def __init__(self, service: Service, expiring: set[str], pictures: Path) -> None:
+        self.service, self.expiring, self.pictures, self.searches = service, expiring, pictures, Searches()
 
-    def choose(self, upload: dict[str, Any] | None) -> UploadUpdate:
-        """Opens an uploaded photo; what is transparent counts as painted over."""
+    def open_upload(self, upload: dict[str, Any] | None) -> UploadUpdate:
+        """Opens an uploaded photo; its transparent pixels are painted."""
         if upload is None:
             return UploadUpdate()
         try:
             path, photo = self._decode(upload)
         except UserError as error:
-            return UploadUpdate(refusal=html.message(str(error)))
+            return UploadUpdate(upload_message=html.message(str(error)))
         hole = np.zeros(photo.pixels.shape[:2], bool) if photo.alpha is None else photo.alpha == 0
         return self._open(path, photo, hole)
 
-    def example(self, chosen: gr.SelectData) -> UploadUpdate:
-        """Opens an example, with a hole to begin with."""
-        photo = Photo.read(path := EXAMPLES[chosen.index])
-        return self._open(path, photo, self.service.draw(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
+    def open_example(self, selected: gr.SelectData) -> UploadUpdate:
+        """Opens an example with a hole."""
+        photo = Photo.read(path := _select(selected, EXAMPLES))
+        return self._open(path, photo, self.service.draw_hole(photo, EXAMPLE_HOLE, next(iter(self.service.models))))
 
-    def mask(self, upload: dict[str, Any] | None, easel: EditorState | None) -> UploadUpdate:
-        """Paints an uploaded mask, in place of what is painted."""
-        if upload is None or easel is None:
+    def open_mask(self, upload: dict[str, Any] | None, state: EditorState | None) -> UploadUpdate:
+        """Replaces the paint by an uploaded mask."""
+        if upload is None or state is None:
             return UploadUpdate()
         try:
-            hole = to_hole(self._decode(upload)[1], easel.canvas.hole.shape)
+            hole = to_hole(self._decode(upload)[1], state.canvas.hole.shape)
         except UserError as error:
-            return UploadUpdate(said=html.message(str(error)))
-        painted = replace(easel, canvas=replace(easel.canvas, hole=hole))
-        return UploadUpdate(painted, hint=html.hint(hole), editor=painted.editor())
+            return UploadUpdate(message=html.message(str(error)))
+        state = replace(state, canvas=replace(state.canvas, hole=hole))
+        return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value())
 
-    def paint(self, easel: EditorState | None) -> tuple[Any, Any]:
-        """Paints the hole that a photo begins with, when the editor is ready."""
-        if easel is None or not easel.waiting:
+    def paint_hole(self, state: EditorState | None) -> tuple[Any, Any]:
+        """Paints the initial hole when the editor has loaded the photo."""
+        if state is None or not state.loading:
             return gr.skip(), gr.skip()
-        ready = replace(easel, waiting=False)
-        return ready, ready.editor() if easel.canvas.hole.any() else gr.skip()
+        state = replace(state, loading=False)
+        return state, state.editor_value() if state.canvas.hole.any() else gr.skip()
 
-    def again(self, request: gr.Request) -> UploadUpdate:
-        """Goes back to the choice of a photo."""
-        self.searches.stop(str(request.session_hash))
-        return UploadUpdate(None, None, "", _seen(True), _seen(False), "", None, "", html.NOTHING_YET, _seen(False))
+    def close_photo(self, request: gr.Request) -> UploadUpdate:
+        """Returns to the choice of a photo."""
+        self.cancel(request)
+        return UploadUpdate(
+            state=None,
+            start=visible(True),
+            work=visible(False),
+            hint="",
+            editor=None,
+            progress=html.NOTHING_YET,
+            outcome=visible(False),
+        )
 
     async def complete(
         self,
-        easel: EditorState | None,
-        paint: dict[str, Any] | None,
+        state: EditorState | None,
+        editor: dict[str, Any] | None,
         model: str,
         search: str,
         answers: int,
@@ -147,105 +106,118 @@ class Events:
         seed: float | None,
         request: gr.Request,
     ) -> AsyncIterator[SearchUpdate]:
-        """Searches, and tells how far it is until it is done."""
-        if easel is None:
-            yield SearchUpdate(said=html.message("there is no photo: choose one first"))
-            return
-        hole = easel.canvas.read(paint["layers"] if paint else [])
-        if not hole.any():
-            yield SearchUpdate(said=html.message("nothing is painted over: paint over what shall be filled"))
-            return
-
-        def work(watch: Watch) -> result_files.Results:
-            photo = self._photo(easel)
-            order = CompletionRequest(photo, hole, model, search, int(answers), int(seed or 0), align, FRAMES)
-            filled = self.service.complete(order, watch)
-            return result_files.write(photo, hole, filled, easel.path.stem, easel.shown, _folder())
-
-        yield SearchUpdate(_seen(False), _seen(True), "", html.progress(0, None), _seen(False))
-        running = self.searches.start(str(request.session_hash), work)
+        """Runs a search and shows its progress; all values except the state come from the client and may be invalid."""
         try:
-            told = None
-            while not running.done:
-                if told != (told := (running.share, running.picture is not None)):
-                    waiting = not running.share and len(self.service.queue) > 1
-                    yield SearchUpdate(progress=html.progress(running.share, running.picture, waiting))
-                await asyncio.sleep(PAUSE)
-            end = self._show(running.result())
-        except Cancelled:
-            end = SearchUpdate(said=html.message("cancelled"), progress=html.NOTHING_YET)
+            if state is None:
+                raise RequestError("there is no photo: choose one first")
+            options = _options(model=model, search=search, answers=answers, align=align, seed=seed or 0)
+            hole = state.canvas.read(await asyncio.to_thread(editor_layers.read, editor, self.pictures))
+            if not hole.any():
+                raise RequestError("nothing is painted: paint over the part to be filled")
         except UserError as error:
-            end = SearchUpdate(said=html.message(str(error)), progress=html.NOTHING_YET)
+            yield SearchUpdate(message=html.message(str(error)))
+            return
+
+        def work(on_progress: OnProgress) -> result_files.Results:
+            photo = self._decode_again(state.path)
+            completion_request = CompletionRequest(
+                photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
+            )
+            filled = self.service.complete(completion_request, on_progress)
+            return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
+
+        yield SearchUpdate(visible(False), visible(True), "", html.progress(0, None), visible(False))
+        job = self.searches.start(str(request.session_hash), work)
+        try:
+            shown = None
+            while not job.future.done():
+                if shown != (shown := (job.progress, job.preview is not None)):
+                    waiting = not job.progress and len(self.service.queue) > 1
+                    yield SearchUpdate(progress=html.progress(job.progress, job.preview, waiting))
+                await asyncio.sleep(POLL_SECONDS)
+            update = self._show(job.future.result())
+        except (Cancelled, UserError) as error:
+            update = SearchUpdate(message=html.message(str(error)), progress=html.NOTHING_YET)
         except Exception:
             log.exception("a search failed")
-            words = "this went wrong, and it is not your fault; the server's log tells what happened"
-            end = SearchUpdate(said=html.message(words), progress=html.NOTHING_YET)
+            text = "the server failed: the reason is in its log"
+            update = SearchUpdate(message=html.message(text), progress=html.NOTHING_YET)
         finally:
-            running.stop()  # of a visitor who has left
-        yield end._replace(go=_seen(True), stop=_seen(False))
+            job.cancel()  # if the visitor left
+        yield update._replace(complete=visible(True), cancel=visible(False))
 
     def cancel(self, request: gr.Request) -> None:
-        """Ends the visitor's search."""
-        self.searches.stop(str(request.session_hash))
+        """Cancels the visitor's search."""
+        self.searches.cancel(str(request.session_hash))
 
-    def pick(self, chosen: gr.SelectData, found: result_files.Results) -> tuple[tuple[str, str], str]:
-        """Shows another answer, and hands it out."""
-        answer = found.answers[chosen.index]
-        return (str(found.before), str(answer.shown)), str(answer.full)
+    def show_answer(self, selected: gr.SelectData, results: result_files.Results | None) -> tuple[tuple[str, str], str]:
+        """Shows another answer and offers it for download."""
+        if results is None:
+            raise gr.Error("there are no answers yet: press Complete first", print_exception=False)
+        answer = _select(selected, results.answers)
+        return (str(results.before), str(answer.shown)), str(answer.full)
 
-    def _show(self, found: result_files.Results) -> SearchUpdate:
-        self.kept.update(map(str, found.files()))
-        best = found.answers[0]
+    def _show(self, results: result_files.Results) -> SearchUpdate:
+        best = results.answers[0]
+        self.expiring.update(map(str, best.full.parent.iterdir()))
         return SearchUpdate(
             progress="",
-            outcome=_seen(True),
-            slider=(str(found.before), str(best.shown)),
-            remarks=html.remarks(found.remarks),
-            gallery=[(str(answer.shown), answer.caption) for answer in found.answers],
+            outcome=visible(True),
+            slider=(str(results.before), str(best.shown)),
+            remarks=html.remarks(results.remarks),
+            gallery=[(str(answer.shown), answer.caption) for answer in results.answers],
             download=str(best.full),
-            how=_seen(bool(found.gif or found.extras)),
-            gif=gr.update(value=found.gif and str(found.gif), visible=bool(found.gif)),
+            details=visible(bool(results.gif or results.extras)),
+            gif=gr.update(value=results.gif and str(results.gif), visible=bool(results.gif)),
             extras=gr.update(
-                value=[(str(path), caption) for path, caption in found.extras], visible=bool(found.extras)
+                value=[(str(path), caption) for path, caption in results.extras], visible=bool(results.extras)
             ),
-            found=found,
+            results=results,
         )
 
     def _open(self, path: Path, photo: Photo, hole: np.ndarray) -> UploadUpdate:
-        """Puts a photo on an easel."""
-        handy = _folder() / "shown.png"
-        save(shown(photo.pixels), handy)
-        self.kept.add(str(handy))
-        easel = EditorState(path, handy, Canvas.of(photo.pixels, hole), waiting=True)
+        """Shows a photo in the editor."""
+        shown = self._new_folder() / "shown.png"
+        save(scale_to_canvas(photo.pixels), shown)
+        self.expiring.add(str(shown))
+        state = EditorState(path, shown, Canvas.of(photo.pixels, hole), loading=True)
         return UploadUpdate(
-            easel=easel,
-            start=_seen(False),
-            work=_seen(True),
+            state=state,
+            start=visible(False),
+            work=visible(True),
             hint=html.hint(hole),
-            editor=easel.editor(),
+            editor=state.editor_value(),
             progress=html.NOTHING_YET,
-            outcome=_seen(False),
+            outcome=visible(False),
         )
 
-    def _decode(self, upload: dict[str, Any]) -> tuple[Path, Photo]:
-        path = Path(upload["path"])
-        return path, self.service.decode(path.read_bytes(), path.name)
+    def _decode(self, upload: object) -> tuple[Path, Photo]:
+        content = uploads.read(upload, self.pictures, self.service.limits.megabytes)
+        path = uploads.locate(upload, self.pictures)
+        return path, self.service.decode(content, f"“{path.name}”")
 
-    def _photo(self, easel: EditorState) -> Photo:
-        """The photo on an easel.
+    def _decode_again(self, path: Path) -> Photo:
+        """Decodes an example, or an upload that was opened before."""
+        if not path.is_file():
+            raise RequestError("this photo was deleted from the server after some hours: choose it again")
+        content = uploads.read({"path": str(path)}, path.parent, self.service.limits.megabytes)
+        return self.service.decode(content, f"“{path.name}”")
 
-        Raises:
-            UserError: its file has been deleted in the meantime.
-        """
-        if not easel.path.exists():
-            raise UserError("this photo has been here for so long that it was deleted: choose it again")
-        return self.service.decode(easel.path.read_bytes(), easel.path.name)
-
-
-def _folder() -> Path:
-    """A new one among the files that Gradio hands out."""
-    return Path(tempfile.mkdtemp(dir=get_upload_folder()))
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.pictures))
 
 
-def _seen(visible: bool) -> dict[str, Any]:
-    return gr.update(visible=visible)
+def _options(**values: Any) -> Options:
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(f"{first['loc'][0]}: {first['msg']}") from None
+
+
+def _select(selected: gr.SelectData, items: Sequence[Item]) -> Item:
+    """Returns the item with the index that the client sent."""
+    index = selected.index
+    if not isinstance(index, int) or not 0 <= index < len(items):
+        raise gr.Error(f"there is no picture number {index!r:.40}: reload the page", print_exception=False)
+    return items[index]

@@ -1,4 +1,4 @@
-"""Pieces of the page that are HTML of our own. Texts that come from elsewhere are escaped here."""
+"""HTML of the page. Texts from elsewhere are escaped here."""
 
 import base64
 from collections.abc import Sequence
@@ -9,63 +9,55 @@ import numpy as np
 
 from ganfill.images.sheets import fit
 
-PREVIEW = 384  # pixels of the preview's square
+PREVIEW = 384  # side of the preview in pixels
 
 HEAD = """
 <header>
 <p class="kind">ganfill</p>
 <h1>Fill in what a portrait has lost</h1>
-<p>Paint over a scratch, a stain, or whatever is in the way. ganfill looks for a face that goes with the rest and blends it
-in; what you do not paint stays as it is, to the last bit.</p>
+<p>Paint over a scratch, a stain, or anything else that should go. ganfill searches for a face that fits the rest of the
+photo and blends it in. Pixels that you do not paint over stay exactly as they are.</p>
 </header>
 """
 FOOT = """
 <footer>
-<p>What is filled in is made up: plausible at best, never what was there. The model draws {resolution} × {resolution} pixels,
-so it is soft in a large photo. It knows faces from the front, and the pictures it was trained on.</p>
+<p>The filled part is invented: plausible at best, never what was really there. The model draws {resolution} × {resolution}
+pixels, so the result is soft in a large photo. It knows faces from the front, like those it was trained on.</p>
 <p>Examples: FFHQ test pictures (NVIDIA, CC BY-NC-SA 4.0) that the packaged model has never seen, and Eileen Collins (NASA,
-public domain). Programs can ask too: <a href="docs">the HTTP API</a>.</p>
+public domain). For programs: <a href="docs">the HTTP API</a>.</p>
 </footer>
 """
-NOTHING_YET = "<div class='nothing'><p>What it finds will appear here.</p></div>"
-TRY = "<p class='hint'>Or try one of these:</p>"
+NOTHING_YET = "<div class='nothing'><p>The results will appear here.</p></div>"
+EXAMPLES = "<p class='hint'>Or try one of these:</p>"
 COMPARE = "<p class='hint'><b>Before and after:</b> drag the line.</p>"
-CHOOSE = "<p class='hint'><b>All answers:</b> click one. The smaller its score, the better it goes with the rest.</p>"
+CHOOSE = "<p class='hint'><b>All answers:</b> click one. A smaller score is a better fit to the rest of the photo.</p>"
 
 
 def hint(hole: np.ndarray) -> str:
-    """What to do next with a photo whose hole, bool (H, W), is this one."""
+    """Returns the next step for a photo with this hole, bool (H, W)."""
     if hole.any():
-        return "<p class='hint'><b>Painted already:</b> paint more, erase some, or press Complete.</p>"
-    return "<p class='hint'><b>Paint over</b> what shall be filled, then press Complete.</p>"
+        return "<p class='hint'><b>Already painted:</b> paint more, erase some, or press Complete.</p>"
+    return "<p class='hint'><b>Paint over</b> the part to be filled, then press Complete.</p>"
 
 
 def message(text: str) -> str:
-    """What went wrong or has to be done, in a box that screen readers read out."""
+    """Returns an error message in a box that screen readers announce."""
     return f"<p class='message' role='alert'>{escape(text[:1].upper() + text[1:])}</p>"
 
 
 def progress(share: float, picture: np.ndarray | None, waiting: bool = False) -> str:
-    """How far a search is.
-
-    Args:
-        share: that is done, 0 to 1; of 0 nothing is known.
-        picture: as it is by now, uint8 (h, w, 3).
-        waiting: True if others are served first.
-    """
+    """Returns the progress of a search, 0 to 1, with an intermediate result, uint8 (h, w, 3)."""
     value = f" value='{share:.3f}'" if share else ""
-    words = (
-        "Others are served first …" if waiting else f"Searching … {share:.0%}" if share else "Looking at the photo …"
-    )
-    image = f"<img alt='The search as it is' src='{_address(picture)}'>" if picture is not None else "<div></div>"
-    return f"<div class='running'>{image}<progress max='1'{value}></progress><p role='status'>{words}</p></div>"
+    status = "Waiting for other visitors …" if waiting else f"Searching … {share:.0%}" if share else "Starting …"
+    image = f"<img alt='Intermediate result' src='{_data_url(picture)}'>" if picture is not None else "<div></div>"
+    return f"<div class='running'>{image}<progress max='1'{value}></progress><p role='status'>{status}</p></div>"
 
 
 def remarks(sentences: Sequence[str]) -> str:
-    """What the visitor should know of a result."""
+    """Returns the warnings about a result."""
     return "".join(f"<p class='remark'>{escape(sentence)}</p>" for sentence in sentences)
 
 
-def _address(picture: np.ndarray) -> str:
+def _data_url(picture: np.ndarray) -> str:
     fit(picture, PREVIEW).save(file := BytesIO(), "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,51 +1,86 @@
-"""The page: a photo, a brush, and what ganfill makes of them."""
+"""The layout of the page, and the handlers of its events."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 from gradio.components import Component
+from pydantic import ValidationError
+from starlette.routing import Mount
 
+from ganfill.app import uploads
+from ganfill.app.errors import RequestError
 from ganfill.app.service import Service
 from ganfill.app.web import html, theme
 from ganfill.app.web.canvas import BRUSH, PAINT
-from ganfill.app.web.handlers import EXAMPLES, Events, SearchUpdate, UploadUpdate
+from ganfill.app.web.handlers import EXAMPLES, EventHandlers
+from ganfill.app.web.route_filter import RouteFilter
+from ganfill.app.web.updates import SearchUpdate, UploadUpdate
 from ganfill.images.alignment import ALIGNMENTS
 from ganfill.search.presets import PRESETS
 
-# What is said of them to people who have never heard of a latent space.
+# Descriptions for visitors who do not know what a latent space is.
 SEARCHES = {
     "fast": "a first guess, at once",
-    "standard": "the one to use",
+    "standard": "recommended",
     "best": "more steps, and an average answer",
-    "posterior": "what may have been there, and how sure that is",
-    "auto": "tiny holes from what is beside them",
-    "from_pool": "begins with random faces instead of a guess",
+    "posterior": "a range of possible answers, and how certain they are",
+    "auto": "fills tiny holes from their surroundings",
+    "from_pool": "starts from random faces instead of a guess",
     "amos2016": "as published in 2016",
     "yeh2017": "as published in 2017",
 }
-PLACES = {"face": "find the face", "center": "the middle of the photo", "none": "the whole photo"}
-USUAL = 4  # answers
-DELETED = 600, 6 * 3600  # seconds between two looks for old files, and their age
-UPLOADS = 10  # times the service's limit are uploaded at all: Gradio has no words for more, the service has for less
+PLACES = {"face": "the face", "center": "the middle of the photo", "none": "the whole photo"}
+ANSWERS = 4  # by default
+DELETE_CACHE = 600, 6 * 3600  # seconds between two searches for old files, and their age
+UPLOADS = 10  # times the service's limit can be uploaded: the service explains its limit, Gradio does not
+FORM_BYTES = 10_000  # of an upload besides its files
 BARE: dict[str, Any] = {"show_label": False, "buttons": []}
-TO_CLICK: dict[str, Any] = {"allow_preview": False, "interactive": False, "height": "auto"}
-TO_RESULT = "() => document.querySelector('#found').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+CLICKABLE: dict[str, Any] = {"allow_preview": False, "interactive": False, "height": "auto"}
+SCROLL = "() => document.querySelector('#found').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+# Gradio's own event would upload the paint after every stroke.
+CLEAR_ON_PAINT = """document.addEventListener('pointerdown', event => {
+  if (event.target.closest('#editor canvas')) props.value = '';
+});"""
 
 
-def build(service: Service) -> gr.Blocks:
-    """The page of a service; ``mount`` gives it its theme."""
-    with gr.Blocks(title="ganfill", analytics_enabled=False, delete_cache=DELETED) as page:
-        events = Events(service, page.upload_file_set)
-        easel, found = gr.State(None), gr.State(None)
+class Page(gr.Blocks):
+    """Gradio's blocks, with a check of the values that clients send.
+
+    Args:
+        pictures: folder of the uploads.
+        options: Gradio's.
+    """
+
+    def __init__(self, pictures: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self.pictures = pictures
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
+        """Refuses values that the page does not send; a mounted Gradio would copy any file that they name."""
+        try:
+            if len(inputs) != len(block_fn.inputs):
+                raise RequestError(f"expected {len(block_fn.inputs)} values, got {len(inputs)}: reload the page")
+            return await super().preprocess_data(block_fn, uploads.sanitize(inputs, self.pictures), *args, **options)
+        except RequestError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        except ValidationError:
+            raise gr.Error("the values do not fit this page: reload it", print_exception=False) from None
+
+
+def build(service: Service, pictures: Path) -> gr.Blocks:
+    """Builds the page of a service; ``mount`` adds the theme."""
+    with Page(pictures, title="ganfill", analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
+        state, results = gr.State(None), gr.State(None)
         gr.HTML(html.HEAD)
         with gr.Column(elem_id="start") as start:
-            words = "# Drop a portrait here\nor click to choose one"
-            drop = gr.Image(sources=["upload"], placeholder=words, height=300, elem_id="drop", **BARE)
-            refusal = gr.HTML(elem_id="refusal")
-            gr.HTML(html.TRY)
+            placeholder = "# Drop a portrait here\nor click to choose one"
+            upload = gr.Image(sources=["upload"], placeholder=placeholder, height=300, elem_id="upload", **BARE)
+            upload_message = gr.HTML(elem_id="upload-message")
+            gr.HTML(html.EXAMPLES)
             files = [str(path) for path in EXAMPLES]
-            examples = gr.Gallery(files, columns=len(files), container=False, elem_id="examples", **BARE, **TO_CLICK)
+            examples = gr.Gallery(files, columns=len(files), container=False, elem_id="examples", **BARE, **CLICKABLE)
         with gr.Column(visible=False, elem_id="work") as work, gr.Row():
             with gr.Column(elem_id="paint"):
                 hint = gr.HTML()
@@ -60,11 +95,11 @@ def build(service: Service) -> gr.Blocks:
                     elem_id="editor",
                     **BARE,
                 )
-                said = gr.HTML(elem_id="said")
-                go = gr.Button("Complete", variant="primary", elem_id="go")
-                stop = gr.Button("Cancel", variant="stop", visible=False, elem_id="stop")
+                message = gr.HTML(elem_id="message", js_on_load=CLEAR_ON_PAINT)
+                complete = gr.Button("Complete", variant="primary", elem_id="complete")
+                cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="cancel")
                 with gr.Row():
-                    again = gr.Button("Another photo", size="sm", elem_id="again")
+                    close_photo = gr.Button("Another photo", size="sm", elem_id="close-photo")
                     mask = gr.UploadButton("Use a mask file", size="sm", file_types=["image"], elem_id="mask")
                 settings = _settings(service)
             with gr.Column(elem_id="found"):
@@ -74,71 +109,77 @@ def build(service: Service) -> gr.Blocks:
                     slider = gr.ImageSlider(format="png", interactive=False, elem_id="slider", **BARE)
                     remarks = gr.HTML(elem_id="remarks")
                     gr.HTML(html.CHOOSE)
-                    gallery = gr.Gallery(columns=4, elem_id="answers", **BARE, **TO_CLICK)
+                    gallery = gr.Gallery(columns=4, elem_id="answers", **BARE, **CLICKABLE)
                     with gr.Row():
                         download = gr.DownloadButton("Download", variant="primary", elem_id="download")
-                        other = gr.Button("Other answers", elem_id="other")
-                    with gr.Accordion("How it was found", open=False, elem_id="how") as how, gr.Row():
+                        other_answers = gr.Button("Other answers", elem_id="other-answers")
+                    with gr.Accordion("Details", open=False, elem_id="details") as details, gr.Row():
                         gif = gr.Image(label="The search", interactive=False, buttons=["download"], elem_id="gif")
-                        extras = gr.Gallery(columns=2, elem_id="extras", **BARE, **TO_CLICK)
+                        extras = gr.Gallery(columns=2, elem_id="extras", **BARE, **CLICKABLE)
         gr.HTML(html.FOOT.format(resolution=max(model.resolution for model in service.models.values())))
 
-        opening = list(UploadUpdate(easel, drop, refusal, start, work, hint, editor, said, progress, outcome))
-        turn = list(
-            SearchUpdate(go, stop, said, progress, outcome, slider, remarks, gallery, download, how, gif, extras, found)
-        )
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        drop.upload(events.choose, drop, opening, preprocess=False, show_progress_on=drop, api_visibility="private")
-        editor.upload(events.paint, easel, [easel, editor], **quiet)
-        examples.select(events.example, None, opening, **quiet)
-        mask.upload(events.mask, [mask, easel], opening, preprocess=False, **quiet)
-        again.click(events.again, None, opening, **quiet)
-        complete: dict[str, Any] = {
-            "fn": events.complete,
-            "inputs": [easel, editor, *settings],
-            "outputs": turn,
+        handlers = EventHandlers(service, page.upload_file_set, pictures)
+        private: dict[str, Any] = {"api_visibility": "private"}
+        quiet: dict[str, Any] = {"show_progress": "hidden", **private}
+        photo = list(UploadUpdate(state, upload, upload_message, start, work, hint, editor, message, progress, outcome))
+        upload.upload(handlers.open_upload, upload, photo, preprocess=False, show_progress_on=upload, **private)
+        editor.upload(handlers.paint_hole, state, [state, editor], **quiet)
+        examples.select(handlers.open_example, None, photo, **quiet)
+        mask.upload(handlers.open_mask, [mask, state], photo, preprocess=False, **quiet)
+        close_photo.click(handlers.close_photo, None, photo, **quiet)
+        shown = (complete, cancel, message, progress, outcome, slider, remarks, gallery, download, details, gif, extras)
+        search: dict[str, Any] = {
+            "fn": handlers.complete,
+            "inputs": [state, editor, *settings],
+            "outputs": list(SearchUpdate(*shown, results)),
+            "preprocess": False,
+            "concurrency_limit": None,
             **quiet,
         }
-        go.click(**complete, concurrency_limit=None)
-        other.click(lambda seed: int(seed or 0) + 1, settings[-1], settings[-1], **quiet).then(
-            **complete, concurrency_limit=None
-        )
-        gr.on([go.click, other.click], None, js=TO_RESULT, api_visibility="private")
-        stop.click(events.cancel, None, None, **quiet)
-        gallery.select(events.pick, found, [slider, download], **quiet)
-        page.unload(events.cancel)
+        complete.click(**search)
+        seed = settings[-1]
+        other_answers.click(lambda value: int(value or 0) + 1, seed, seed, **quiet).then(**search)
+        gr.on([complete.click, other_answers.click], None, js=SCROLL, **private)
+        cancel.click(handlers.cancel, None, None, **quiet)
+        gallery.select(handlers.show_answer, results, [slider, download], **quiet)
+        page.unload(handlers.cancel)
         page.queue(api_open=False, default_concurrency_limit=8)
     return page
 
 
 def _settings(service: Service) -> list[Component]:
-    """Model, search, answers, alignment and seed, in this order."""
+    """Creates the inputs for model, search, answers, alignment and seed, in this order."""
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         models = list(service.models)
         searches = [(f"{name}: {SEARCHES[name]}", name) for name in PRESETS]
-        most = service.limits.answers
+        places = [(PLACES[name], name) for name in ALIGNMENTS]
+        limit = service.limits.answers
         return [
             gr.Dropdown(models, value=models[0], label="Model"),
             gr.Dropdown(searches, value="standard", label="Search"),
-            gr.Slider(1, most, value=min(USUAL, most), step=1, label="Answers"),
-            gr.Dropdown([(PLACES[name], name) for name in ALIGNMENTS], value="face", label="Where it looks"),
-            gr.Number(0, precision=0, minimum=0, label="Seed", info="Another seed, other answers."),
+            gr.Slider(1, limit, value=min(ANSWERS, limit), step=1, label="Answers"),
+            gr.Dropdown(places, value="face", label="Where to look"),
+            gr.Number(0, precision=0, minimum=0, label="Seed", info="Another seed gives other answers."),
         ]
 
 
-def mount(app: FastAPI, service: Service) -> FastAPI:
-    """Puts the page at the root of an app, with our look and nothing from outside."""
-    return gr.mount_gradio_app(
+def mount(app: FastAPI, service: Service, pictures: Path) -> None:
+    """Adds the page at the root of an application, without Gradio's other routes and without external resources."""
+    limit = int(UPLOADS * service.limits.megabytes * 1e6)
+    gr.mount_gradio_app(
         app,
-        build(service),
+        build(service, pictures),
         "/",
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=int(UPLOADS * service.limits.megabytes * 1e6),
+        max_file_size=limit,
         ssr_mode=False,
         mcp_server=False,
         theme=theme.theme(),
         css=theme.STYLE,
         head=f"<style>{theme.COLOURS}</style>",
     )
+    mounted = app.routes[-1]
+    assert isinstance(mounted, Mount)
+    mounted.app = RouteFilter(mounted.app, pictures, limit + FORM_BYTES)

@@ -1,18 +1,18 @@
-"""The files of a finished completion that the page shows and hands out."""
+"""The files of a completed photo that the page shows and offers for download."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ganfill.app.web.canvas import shown
+from ganfill.app.web.canvas import scale_to_canvas
 from ganfill.completion.pipeline import Filled
 from ganfill.images import sheets
 from ganfill.images.alignment import WHERE
 from ganfill.images.photo import Photo, with_alpha
 
 GIF_SIDE = 256
-EXTRAS = {"mean": "the average", "uncertainty": "white: not known, black: sure"}
+EXTRAS = {"mean": "the average", "uncertainty": "white: uncertain, black: certain"}
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Answer:
     """A finished picture.
 
     Attributes:
-        shown: a file at a handy size.
-        full: a PNG file of the photo's size, with its transparency, colour profile and EXIF data.
-        caption: its score, if it has one.
+        shown: file of the picture at the size of the canvas.
+        full: PNG file at the photo's size, with its transparency, colour profile and EXIF data.
+        caption: the score, if there is one.
     """
 
     shown: Path
@@ -32,14 +32,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Results:
-    """What a search gave.
+    """The result of a search.
 
     Attributes:
-        before: the photo, a file at the same size as those of the answers.
-        answers: the best first.
-        gif: the search as it went, if it took steps.
+        before: file of the photo, of the same size as the answers' ``shown``.
+        answers: best first.
+        gif: animation of the search, if it has steps.
         extras: further pictures with their captions.
-        remarks: what the visitor should know, sentences.
+        remarks: warnings for the visitor, in sentences.
     """
 
     before: Path
@@ -48,44 +48,39 @@ class Results:
     extras: list[tuple[Path, str]]
     remarks: list[str]
 
-    def files(self) -> list[Path]:
-        """Those that were written for it."""
-        files = [*(path for path, _ in self.extras), *([self.gif] if self.gif else [])]
-        return files + [path for answer in self.answers for path in (answer.shown, answer.full)]
-
 
 def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Path, folder: Path) -> Results:
     """Writes the files of a completed photo.
 
     Args:
-        photo: as it was.
+        photo: the original.
         hole: bool (H, W).
-        filled: its completion.
-        name: that those to be handed out begin with.
-        before: the photo as it is shown.
-        folder: for these files alone.
+        filled: the completed photo.
+        name: first part of the names of files for download.
+        before: file of the photo at the size of the canvas.
+        folder: an existing folder for these files only.
     """
 
-    def show(picture: np.ndarray, stem: str) -> Path:
-        sheets.save(shown(picture), path := folder / f"{stem}.png", compress_level=1)
+    def save_scaled(picture: np.ndarray, stem: str) -> Path:
+        sheets.save(scale_to_canvas(picture), path := folder / f"{stem}.png", compress_level=1)
         return path
 
     answers = []
     for rank, picture in enumerate(filled.pictures, 1):
-        end = f"_{rank}" if len(filled.pictures) > 1 else ""
-        full = folder / f"{name}_completed{end}.png"
+        suffix = f"_{rank}" if len(filled.pictures) > 1 else ""
+        full = folder / f"{name}_completed{suffix}.png"
         finished = with_alpha(picture, photo, hole)
         sheets.save(finished, full, icc_profile=photo.profile, exif=photo.exif, compress_level=1)
         caption = f"{filled.scores[rank - 1]:.3f}" if filled.scores else None
-        answers.append(Answer(show(picture, f"answer{rank}"), full, caption))
+        answers.append(Answer(save_scaled(picture, f"answer{rank}"), full, caption))
     gif = None
     if len(filled.frames) > 1:
         sheets.save_gif(filled.frames, gif := folder / "search.gif", GIF_SIDE)
-    extras = [(show(picture, extra), EXTRAS[extra]) for extra, picture in filled.extras.items()]
-    return Results(before, answers, gif, extras, [in_words(remark) for remark in filled.remarks])
+    extras = [(save_scaled(picture, extra), EXTRAS[extra]) for extra, picture in filled.extras.items()]
+    return Results(before, answers, gif, extras, [to_sentence(remark) for remark in filled.remarks])
 
 
-def in_words(remark: str) -> str:
-    """A remark as a sentence, its remedy one that the page has."""
-    remark = remark.replace(WHERE, "under Settings you can let it look elsewhere")
+def to_sentence(remark: str) -> str:
+    """Makes a sentence of a remark, with a remedy that the page offers."""
+    remark = remark.replace(WHERE, "choose another place under Settings")
     return f"{remark[:1].upper()}{remark[1:]}{'' if remark.endswith(('?', '.')) else '.'}"

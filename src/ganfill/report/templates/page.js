@@ -1,7 +1,7 @@
 "use strict";
 
-// A click on a heading sorts the rows of each group, the best first where that is known; the second click turns the order
-// round. What is absent stays last.
+// A click on a heading sorts the rows of each group, the best first where a direction is known; a second click reverses the
+// order. Missing values stay last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
@@ -22,7 +22,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 
-// A click on a figure shows it as large as it is; a click or Escape closes it.
+// A click on a figure shows it in full size; a click or Escape closes it.
 const zoom = document.getElementById("zoom");
 for (const button of document.querySelectorAll("button.zoom")) {
   button.addEventListener("click", () => {
@@ -35,23 +35,23 @@ for (const button of document.querySelectorAll("button.zoom")) {
 }
 zoom.addEventListener("click", () => zoom.close());
 
-// A reel shows one sheet at a time, of the slider's moment and the chosen kind. The slider of the first reel also moves the
-// upright line in the curves, and tells their values there.
-for (const reel of document.querySelectorAll(".reel")) {
-  const moments = reel.dataset.moments.split(" "), slider = reel.querySelector("input[type=range]");
-  const frames = [...reel.querySelectorAll("img")], last = frames.find(frame => !frame.hidden).dataset;
+// A timeline shows one sheet at a time, of the slider's moment and the chosen kind. The slider of the first timeline also
+// moves the vertical line in the curves and updates the values beside their names.
+for (const timeline of document.querySelectorAll(".timeline")) {
+  const moments = timeline.dataset.moments.split(" "), slider = timeline.querySelector("input[type=range]");
+  const frames = [...timeline.querySelectorAll("img")], last = frames.find(frame => !frame.hidden).dataset;
   const show = () => {
     const moment = slider ? slider.value : last.moment;
-    const kind = reel.querySelector("input[type=radio]:checked")?.value ?? last.kind;
-    const told = `${moments[moment]} kimg, ${kind}`;
+    const kind = timeline.querySelector("input[type=radio]:checked")?.value ?? last.kind;
+    const label = `${moments[moment]} kimg, ${kind}`;
     frames.forEach(frame => { frame.hidden = frame.dataset.moment !== moment || frame.dataset.kind !== kind; });
-    reel.querySelector(".absent").hidden = frames.some(frame => !frame.hidden);
-    reel.querySelector("output").textContent = told;
-    slider?.setAttribute("aria-valuetext", told);
-    if ("leads" in reel.dataset) mark(Number(moment), Number(moments[moment]));
+    timeline.querySelector(".absent").hidden = frames.some(frame => !frame.hidden);
+    timeline.querySelector("output").textContent = label;
+    slider?.setAttribute("aria-valuetext", label);
+    if ("leads" in timeline.dataset) mark(Number(moment), Number(moments[moment]));
   };
-  reel.addEventListener("input", show);
-  reel.querySelector(".controls").hidden = false;
+  timeline.addEventListener("input", show);
+  timeline.querySelector(".controls").hidden = false;
   show();
 }
 
@@ -67,7 +67,7 @@ function mark(moment, kimg) {
   }
 }
 
-// Typing into a filter leaves the settings that hold the words.
+// Typing into a filter hides the settings that do not contain the text.
 for (const filter of document.querySelectorAll("input.filter")) {
   const rows = [...filter.parentElement.querySelectorAll("tr")];
   filter.hidden = false;

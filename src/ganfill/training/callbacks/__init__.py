@@ -1,1 +1,1 @@
-"""Lightning callbacks: metrics, checkpoints, samples, completions, distances, collapse warnings."""
+"""Callbacks of a training."""

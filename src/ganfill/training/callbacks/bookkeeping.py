@@ -1,6 +1,5 @@
-"""What happens besides the steps: metrics, checkpoints, progress, the end. All by images seen."""
+"""Metrics, checkpoints, progress bar and end of every training, timed by images seen."""
 
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,58 +9,51 @@ import pytorch_lightning as pl
 from tqdm import tqdm
 
 from ganfill.training import distributed
+from ganfill.training.callbacks.csv_table import CsvTable
+from ganfill.training.callbacks.periodic import StepCallback
 from ganfill.training.loggers import key, log_row
-from ganfill.training.run_directory import cut_back, save_checkpoint
 from ganfill.training.training_module import GanfillModule, crossed, is_over
 
 
-class Metrics(pl.Callback):
-    """Appends what the module measured to ``metrics.csv`` and hands it to the loggers, with images seen as the step.
+class Metrics(StepCallback):
+    """Appends each measurement of the module to ``metrics.csv`` and passes it to the loggers.
 
-    A training that was killed after its last checkpoint repeats some steps; their old rows are dropped at the start,
-    so every row stands in the file once.
+    A training that was killed after its last checkpoint repeats some steps. Their old rows are dropped at the start, so
+    no row appears twice.
     """
 
     def __init__(self, path: Path, measures: Sequence[str]) -> None:
-        self.path = path
-        self.columns = ("kimg", *measures, "seconds", "images_per_second")
+        self.table = CsvTable(path, ("kimg", *measures, "seconds", "images_per_second"))
         self.last = (0, 0.0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keeps the rows up to the checkpoint that the training continues from."""
-        if not trainer.is_global_zero:
-            return
-        module = _clocked(pl_module)
-        cut_back(self.path, self.columns, module.images_seen)
-        self.last = (module.images_seen, module.seconds)
+        """Continues the table."""
+        assert isinstance(pl_module, GanfillModule)
+        if distributed.rank() == 0:
+            self.table.resume(pl_module.images_seen)
+            self.last = (pl_module.images_seen, pl_module.seconds)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
         """Writes one row if the step was measured."""
-        module = _clocked(pl_module)
-        if not module.measured or not trainer.is_global_zero:
+        if not module.measured or distributed.rank() > 0:
             return
         row = {name: float(value) for name, value in module.measured.items()}
-        now = module.seconds
+        row["seconds"] = now = module.seconds
         row["images_per_second"] = (module.images_seen - self.last[0]) / (now - self.last[1])
-        row |= {"kimg": module.images_seen / 1000, "seconds": now}
         self.last = (module.images_seen, now)
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow([f"{row[name]:.6g}" if name != "kimg" else row[name] for name in self.columns])
-        shown = {key(name): value for name, value in row.items() if name != "kimg"}
-        log_row(trainer.loggers, shown, module.images_seen)
+        self.table.append([[module.images_seen / 1000, *(f"{row[name]:.6g}" for name in self.table.columns[1:])]])
+        log_row(trainer.loggers, {key(name): value for name, value in row.items()}, module.images_seen)
 
 
-class Checkpoint(pl.Callback):
-    """Keeps the state of the training in one file, replaced as a whole, and ends the training at ``kimg``.
+class Checkpoint(StepCallback):
+    """Keeps the state of the training in one file and ends the training at ``kimg``.
 
     Args:
-        path: the checkpoint.
-        every_kimg: how often it is written; the end always is.
-        kimg: the length of the training in thousand images.
-        minutes: the training ends earlier if its steps have taken so long; None: it does not.
-        extra: what else to put in, plain values only, so that it loads with ``weights_only=True``.
+        path: the checkpoint, which is replaced as a whole.
+        every_kimg: interval in thousand images; the end of training is always saved.
+        kimg: length of the training in thousand images.
+        minutes: limit of the time spent on steps; None: no limit.
+        extra: further content of the checkpoint; plain values only, so that it loads with ``weights_only=True``.
     """
 
     def __init__(self, path: Path, every_kimg: float, kimg: float, minutes: float | None, extra: dict[str, Any]):
@@ -71,24 +63,24 @@ class Checkpoint(pl.Callback):
         """Adds ``extra``."""
         checkpoint["ganfill"] = self.extra
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Saves when it is due or the training is over; refuses to save weights that a non-finite loss has spoilt."""
-        module = _clocked(pl_module)
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
+        """Saves when it is due or the training is over.
+
+        Raises:
+            UserError: a loss or a weight is not finite; the last checkpoint is kept.
+        """
         over = is_over(module.images_seen, module.seconds, self.kimg, self.minutes)
         if module.measured or over:
             module.check_finite()
-        before = module.images_seen - len(batch) * distributed.world()
         if over or crossed(before, module.images_seen, self.every_kimg):
             module.check_finite(weights=True)
             with module.paused():
-                save_checkpoint(trainer, self.path)
+                trainer.save_checkpoint(self.path)
         trainer.should_stop = over
 
 
-class Progress(pl.Callback):
-    """A bar of images seen."""
+class Progress(StepCallback):
+    """Progress bar of images seen."""
 
     def __init__(self, kimg: float) -> None:
         self.kimg = kimg
@@ -96,27 +88,21 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the bar where the training starts."""
-        if not trainer.is_global_zero:
-            return
-        every = 0.5 if sys.stderr.isatty() else 60
-        self.bar = tqdm(
-            *(None, "training", round(self.kimg * 1000)),
-            initial=_clocked(pl_module).images_seen,
-            unit="img",
-            unit_scale=True,
-            mininterval=every,
-        )
+        assert isinstance(pl_module, GanfillModule)
+        if distributed.rank() == 0:
+            total, seen = round(self.kimg * 1000), pl_module.images_seen
+            interval = 0.5 if sys.stderr.isatty() else 60
+            self.bar = tqdm(
+                desc="training", total=total, initial=seen, unit="img", unit_scale=True, mininterval=interval
+            )
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
         """Moves the bar."""
-        module = _clocked(pl_module)
         if self.bar is not None:
             if module.measured:
                 losses = {k: f"{float(v):.2f}" for k, v in module.measured.items() if k.startswith("loss")}
                 self.bar.set_postfix(losses, refresh=False)
-            self.bar.update(len(batch) * distributed.world())
+            self.bar.update(module.images_seen - before)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Closes the bar, so that the message has a line of its own."""
@@ -126,8 +112,3 @@ class Progress(pl.Callback):
         """Closes the bar."""
         if self.bar is not None:
             self.bar.close()
-
-
-def _clocked(module: pl.LightningModule) -> GanfillModule:
-    assert isinstance(module, GanfillModule)
-    return module

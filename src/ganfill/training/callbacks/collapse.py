@@ -1,35 +1,34 @@
-"""An early warning when the game is lost: the generator no longer learns, or draws ever the same."""
+"""Early warning of a failed training: the generator no longer learns, or always draws the same picture."""
 
 import logging
 import math
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 
 from ganfill.images.pixels import to_uint8
-from ganfill.metrics.collapse import IN_A_ROW, has_stalled, lacks_diversity, tell_alike, tell_stalled
+from ganfill.metrics.collapse import IN_A_ROW, diversity_warning, has_stalled, lacks_diversity, stall_warning
 from ganfill.metrics.diversity import spread
 from ganfill.training import distributed
+from ganfill.training.callbacks.periodic import StepCallback, as_gan
 from ganfill.training.datamodule import FFHQDataModule
-from ganfill.training.gan import GAN
-from ganfill.training.training_module import crossed
+from ganfill.training.training_module import GanfillModule, crossed
 
 log = logging.getLogger(__name__)
 
 SAMPLES, REALS = 64, 1000
 
 
-class Collapse(pl.Callback):
+class Collapse(StepCallback):
     """Warns in one line of the log, once for each cause.
 
-    - The discriminator is sure of every fake while the generator's gradient vanishes (``has_stalled``), judged by what
-      the module measures. A loss near chance is none: equal players are what the game is about.
-    - The generator's pictures are all much alike (``lacks_diversity``), judged by 64 samples of the averaged generator
-      that have the same z each time. It sees a generator that draws one picture, not one that draws a hundred.
+    - The discriminator rejects every fake while the generator's gradient vanishes (see ``has_stalled``), by the module's
+      measurements. A loss near chance is normal: then both networks are equally strong.
+    - The generator's pictures are nearly the same (see ``lacks_diversity``), by 64 samples of the averaged generator from
+      z that never change. This detects a generator that draws one picture, but not one that draws a hundred.
 
     Args:
-        every_kimg: how often the samples are looked at; 0: never.
+        every_kimg: interval at which the samples are checked, in thousand images; 0: never.
     """
 
     def __init__(self, every_kimg: float) -> None:
@@ -37,45 +36,40 @@ class Collapse(pl.Callback):
         self.real_spread = 0.0
         self.game: list[tuple[float, float, float]] = []
         self.diversity: list[tuple[float, float]] = []
-        self.told: set[str] = set()
+        self.warned: set[str] = set()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the diversity of real pictures."""
+        """Measures the diversity of real pictures."""
         data: FFHQDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        some = data.rows[:: math.ceil(len(data.rows) / REALS)]
-        self.real_spread = spread(np.asarray(data.pictures[some]))
+        self.real_spread = spread(np.asarray(data.pictures[data.rows[:: math.ceil(len(data.rows) / REALS)]]))
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Judges what the step measured, and the samples when they are due."""
-        assert isinstance(pl_module, GAN)
-        if not trainer.is_global_zero:
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
+        """Checks the measurements of the step, and the samples when they are due."""
+        if distributed.rank() > 0:
             return
-        kimg = pl_module.images_seen / 1000
-        if pl_module.measured:
-            self.judge_game(kimg, **{name: float(value) for name, value in pl_module.measured.items()})
-        before = pl_module.images_seen - len(batch) * distributed.world()
-        if crossed(before, pl_module.images_seen, self.every_kimg) and self.real_spread:
-            with pl_module.paused():
-                samples = pl_module.sample(SAMPLES)
+        kimg = module.images_seen / 1000
+        if module.measured:
+            self.judge_game(kimg, **{name: float(value) for name, value in module.measured.items()})
+        if crossed(before, module.images_seen, self.every_kimg) and self.real_spread:
+            with module.paused():
+                samples = as_gan(module).sample(SAMPLES)
                 if samples.isfinite().all():
                     self.judge_diversity(kimg, spread(to_uint8(samples).cpu().numpy()) / self.real_spread)
 
     def judge_game(self, kimg: float, logit_real: float, logit_fake: float, gradient_g: float, **_: float) -> None:
-        """Warns if this measurement and those before it make the generator's cause a lost one."""
+        """Warns if this measurement and those before it show a stalled generator."""
         if all(map(math.isfinite, (logit_real, logit_fake, gradient_g))):
             self.game = [*self.game[1 - IN_A_ROW :], (logit_real, logit_fake, gradient_g)]
         if has_stalled(self.game):
-            self._warn(tell_stalled(kimg, logit_real, logit_fake, gradient_g), "stalled")
+            self._warn(stall_warning(kimg, logit_real, logit_fake, gradient_g), "stalled")
 
     def judge_diversity(self, kimg: float, diversity: float) -> None:
-        """Warns if the samples have been much alike for long."""
+        """Warns if the samples have lacked diversity for long."""
         self.diversity.append((kimg, diversity))
         if lacks_diversity(self.diversity):
-            self._warn(tell_alike(kimg, diversity), "diversity")
+            self._warn(diversity_warning(kimg, diversity), "diversity")
 
     def _warn(self, message: str, cause: str) -> None:
-        if cause not in self.told:
-            self.told.add(cause)
+        if cause not in self.warned:
+            self.warned.add(cause)
             log.warning(message)

@@ -1,4 +1,4 @@
-"""What is done every so many thousand images and at the end of a training, beside its steps."""
+"""Callbacks that run after every step, or every N kimg and at the end of training."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -8,19 +8,34 @@ import torch
 
 from ganfill.training import distributed
 from ganfill.training.gan import GAN
-from ganfill.training.training_module import crossed, is_over
+from ganfill.training.training_module import GanfillModule, crossed, is_over
 
 
-class PeriodicCallback(pl.Callback, ABC):
-    """Acts at every multiple of an interval and at the end; the training's clock stands still meanwhile.
+class StepCallback(pl.Callback, ABC):
+    """Runs after every step, in each process."""
 
-    Goes before ``Checkpoint``, so that nothing is missing after a kill: what was done after the checkpoint that a training
-    continues from is done again.
+    @abstractmethod
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
+        """Runs after the step that began at ``before`` images seen."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Calls ``after_step``."""
+        assert isinstance(pl_module, GanfillModule)
+        self.after_step(trainer, pl_module, pl_module.images_seen - len(batch) * distributed.world())
+
+
+class PeriodicCallback(StepCallback):
+    """Acts at every multiple of an interval and at the end of training, while the training's clock is stopped.
+
+    It must precede ``Checkpoint``, so that nothing is missing after a kill: a resumed training repeats all actions since
+    its checkpoint.
 
     Args:
-        every_kimg: how often. 0: never, at the end neither.
-        kimg: the length of the training in thousand images.
-        minutes: the most time for its steps; None: as long as it takes.
+        every_kimg: interval in thousand images; 0: never, not even at the end.
+        kimg: length of the training in thousand images.
+        minutes: limit of the time spent on steps; None: no limit.
     """
 
     def __init__(self, every_kimg: float, kimg: float, minutes: float | None = None) -> None:
@@ -29,38 +44,35 @@ class PeriodicCallback(pl.Callback, ABC):
 
     @abstractmethod
     def act(self, trainer: pl.Trainer, gan: GAN) -> None:
-        """Does it, in each process."""
+        """Acts, in each process."""
 
     def act_now(self, trainer: pl.Trainer, gan: GAN) -> None:
-        """Does it, in time that does not count."""
+        """Acts while the clock is stopped."""
         self.acted_at = gan.images_seen
         with gan.paused():
             self.act(trainer, gan)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Acts when it is due or the training is over."""
-        gan = self._gan(pl_module)
-        before = gan.images_seen - len(batch) * distributed.world()
+    def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
+        """Acts if the interval or the training is over."""
+        seen = module.images_seen
         if self.every_kimg and (
-            crossed(before, gan.images_seen, self.every_kimg)
-            or is_over(gan.images_seen, gan.seconds, self.kimg, self.minutes)
+            crossed(before, seen, self.every_kimg) or is_over(seen, module.seconds, self.kimg, self.minutes)
         ):
-            self.act_now(trainer, gan)
+            self.act_now(trainer, as_gan(module))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Acts at an end that came by the clock after ``on_train_batch_end`` had looked at it."""
-        gan = self._gan(pl_module)
+        """Acts if time ran out after ``after_step`` had checked it."""
+        gan = as_gan(pl_module)
         if self.every_kimg and self.acted_at != gan.images_seen:
             self.act_now(trainer, gan)
 
-    @staticmethod
-    def _gan(module: pl.LightningModule) -> GAN:
-        assert isinstance(module, GAN)
-        return module
+
+def as_gan(module: pl.LightningModule) -> GAN:
+    """Returns the module, typed as a GAN."""
+    assert isinstance(module, GAN)
+    return module
 
 
 def own_randomness(device: torch.device):
-    """Gives the training its random state back, whatever is drawn within."""
+    """Context that restores the training's random state, whatever is drawn within."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

@@ -1,6 +1,5 @@
-"""Pictures of the generator from z that never change."""
+"""Grids of generated pictures from z that never change."""
 
-import math
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -11,47 +10,50 @@ from torchvision.utils import make_grid
 from ganfill import seeding
 from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
-from ganfill.models.latent import Normal, Uniform
-from ganfill.training.callbacks.periodic import PeriodicCallback
+from ganfill.training import distributed
+from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures
 
 COLUMNS = 8
-WAYS = 4  # of the interpolation, one a row
+INTERPOLATIONS = 4  # one a row
 
 
 class Samples(PeriodicCallback):
-    """Grids of pictures: files, and to the loggers.
+    """Writes grids of pictures to ``samples/`` and to the loggers.
 
-    ``kimg000120_ema.png`` and ``kimg000120_raw.png`` are by the averaged and by the raw generator;
-    ``kimg000120_interpolation.png`` leads, by the averaged one, from one z to another in each row (see ``ways``).
+    ``kimg000120_ema.png`` and ``kimg000120_raw.png`` are drawn by the averaged and by the raw generator. Each row of
+    ``kimg000120_interpolation.png`` leads from one z to another, drawn by the averaged generator.
 
     Args:
-        directory: where they go.
+        out: the run directory.
         every_kimg, kimg, minutes: see ``PeriodicCallback``; the untrained generator is drawn too.
-        n: pictures of the first two, eight to a row.
+        n: pictures of the first two grids, eight to a row.
     """
 
-    def __init__(self, directory: Path, every_kimg: float, kimg: float, minutes: float | None = None, n: int = 64):
+    def __init__(
+        self, out: str | Path, every_kimg: float, kimg: float, minutes: float | None = None, n: int = 64
+    ) -> None:
         super().__init__(every_kimg, kimg, minutes)
-        self.directory, self.n = directory, n
+        self.directory, self.n = Path(out) / "samples", n
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The untrained generator, once."""
-        gan = self._gan(pl_module)
+        """Draws the untrained generator, once."""
+        gan = as_gan(pl_module)
         if self.every_kimg and not gan.images_seen:
             self.act_now(trainer, gan)
 
     def act(self, trainer: pl.Trainer, gan: GAN) -> None:
         """Writes the grids."""
-        if not trainer.is_global_zero:
+        if distributed.rank() > 0:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        grids = {
-            "ema": _grid(gan.sample(self.n)),
-            "raw": _grid(gan.sample(self.n, average=False)),
-            "interpolation": _grid(interpolate(gan)),
+        pictures = {
+            "ema": gan.sample(self.n),
+            "raw": gan.sample(self.n, average=False),
+            "interpolation": interpolate(gan),
         }
+        grids = {name: _grid(images) for name, images in pictures.items()}
         for name, grid in grids.items():
             write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png", grid.save)
         log_pictures(trainer.loggers, {f"samples/{name}": grid for name, grid in grids.items()}, gan.images_seen)
@@ -59,31 +61,9 @@ class Samples(PeriodicCallback):
 
 @torch.no_grad()
 def interpolate(gan: GAN) -> torch.Tensor:
-    """Pictures (32, 3, H, W) of the averaged generator along four ways of eight steps, that depend on the seed alone."""
-    ends = gan.latent.sample(2 * WAYS, seeding.generator(gan.seed, "interpolation"))
-    return gan.generator_ema(ways(gan.latent, ends[:WAYS], ends[WAYS:], COLUMNS).flatten(0, 1).to(gan.device))
-
-
-def ways(latent: Normal | Uniform, start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
-    """Ways that stay where the prior's mass is.
-
-    Of a normal prior by spherical interpolation (White 2016, arXiv 1609.04468), of a bounded one straight on.
-
-    Args:
-        latent: the prior.
-        start: (N, d).
-        end: (N, d).
-        steps: of each way, both ends included.
-
-    Returns:
-        z (N, steps, d).
-    """
-    t = torch.linspace(0, 1, steps)[:, None]
-    start, end = start[:, None], end[:, None]
-    if latent.bounded:
-        return start + t * (end - start)
-    angle = torch.cosine_similarity(start, end, -1).clamp(-1, 1).acos()[..., None].clamp(1e-4, math.pi - 1e-4)
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+    """Draws four interpolations of eight pictures, (32, 3, H, W), by the averaged generator; they depend on the seed."""
+    start, end = gan.latent.sample(2 * INTERPOLATIONS, seeding.generator(gan.seed, "interpolation")).chunk(2)
+    return gan.generator_ema(gan.latent.interpolate(start, end, COLUMNS).flatten(0, 1).to(gan.device))
 
 
 def _grid(images: torch.Tensor) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The trained model among wandb's artifacts."""
+"""The trained model as an artifact of wandb."""
 
 import logging
 from pathlib import Path
@@ -15,24 +15,23 @@ log = logging.getLogger(__name__)
 
 
 class ModelArtifact(pl.Callback):
-    """Gives wandb, if it is a logger, the model file at the end: an artifact of the type model, its card the metadata.
+    """Logs the model file to wandb, if it is a logger, at the end: an artifact of type model with the card as metadata.
 
-    It is what ``ganfill export`` makes of ``last.ckpt``. The file stays in the run directory, under ``wandb/``, from where
-    ``wandb sync`` takes it after a training that was offline. A training that is continued later gives another version.
+    The file is what ``ganfill export`` makes of ``last.ckpt``. It stays in the run directory, under ``wandb/``, where
+    ``wandb sync`` finds it after an offline training. A training that is continued later logs another version.
 
     Args:
         out: the run directory.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: str | Path) -> None:
+        self.out = Path(out)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes and logs the file; a model that cannot be exported costs a line in the log and not the training."""
-        for logger in trainer.loggers:
-            if not isinstance(logger, WandbLogger) or logger.experiment.disabled:
+        """Writes and logs the file; a model that cannot be exported only costs a warning."""
+        for run in [logger.experiment for logger in trainer.loggers if isinstance(logger, WandbLogger)]:
+            if run.disabled:
                 continue
-            run = logger.experiment
             try:
                 model = from_run(self.out, "last")
             except UserError as error:

@@ -1,26 +1,27 @@
-"""Searches and baselines by a word: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``."""
+"""Parses searches and baselines: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``."""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ganfill.benchmark.baselines import BASELINES, NEAREST, Search
+from ganfill.benchmark.baselines import BASELINES, NEAREST
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Feather, Paste, Poisson
 from ganfill.search.presets import PRESETS
+from ganfill.search.result import Search
 
 BLENDS: dict[str, Callable[[], Blend]] = {"paste": Paste, "feather": Feather, "poisson": Poisson}
 
 
 @dataclass(frozen=True)
 class SearchEntry:
-    """What is compared.
+    """A search of an evaluation.
 
     Attributes:
-        word: as it was given; the name of its rows.
-        search: does the work.
-        settings: all that its answers depend on, defaults included, as plain values.
+        word: as given by the user; the name of its rows.
+        search: to be run.
+        settings: all settings including defaults, plain values.
     """
 
     word: str
@@ -29,17 +30,17 @@ class SearchEntry:
 
 
 def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
-    """The contestant that a word means.
+    """Parses a word of ``search=``.
 
     Args:
-        word: a baseline, or a preset and settings of it, ``name:key=value:key=value``.
-        nearest: the baseline of that name; None where there are no training pictures.
+        word: a baseline, or a preset with settings, ``name:key=value:key=value``.
+        nearest: the baseline ``nearest``; None without training pictures.
 
     Returns:
-        None if the word is ``nearest`` and there is none.
+        The entry; None if the word is ``nearest`` and there are no training pictures.
 
     Raises:
-        UserError: there is no such search, or it has no such setting, or the value cannot be used.
+        UserError: the search or the setting does not exist, or the value is invalid.
     """
     name, *pairs = word.split(":")
     baselines = BASELINES | ({} if nearest is None else {NEAREST: nearest})
@@ -58,10 +59,10 @@ def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
 
 
 def _setting(word: str, pair: str, parameters: Any) -> tuple[str, Any]:
-    """A key and its value, of the type that the preset's default has."""
+    """Parses ``key=value``; the value must have the type of the preset's default."""
     key, equals, text = pair.partition("=")
     if not equals or key not in parameters:
-        raise UserError(f"search={word}: {pair} is no setting, write key=value with one of {', '.join(parameters)}")
+        raise UserError(f"search={word}: {pair} is not a setting, write key=value with one of {', '.join(parameters)}")
     if key == "blend":
         if text not in BLENDS:
             raise UserError(f"search={word}: blend={text} is not known: use {', '.join(BLENDS)}")
@@ -75,7 +76,7 @@ def _setting(word: str, pair: str, parameters: Any) -> tuple[str, Any]:
 
 
 def _literal(text: str) -> int | float | bool | str:
-    """A number or a truth value, if the text is one."""
+    """Converts a text to a number or a bool if it is one."""
     for kind in (int, float):
         try:
             return kind(text)

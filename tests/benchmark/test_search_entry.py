@@ -1,11 +1,11 @@
 import pytest
 
 from ganfill.benchmark.baselines import BASELINES
-from ganfill.benchmark.contestants import parse_search
+from ganfill.benchmark.search_entry import parse_search
 from ganfill.errors import UserError
 from ganfill.images.blend import Paste
-from ganfill.search.latent_search import LatentSearch
 from ganfill.search.presets import PRESETS
+from ganfill.search.published import PublishedSearch
 
 
 @pytest.mark.parametrize("name", [*PRESETS, *BASELINES])
@@ -16,8 +16,8 @@ def test_every_preset_and_baseline_has_its_name(name):
 
 def test_settings_arrive():
     found = parse_search("yeh2017:steps=16:rate=1:blend=paste:precision=fp32", None)
-    assert found is not None and isinstance(found.search, LatentSearch)
-    assert found.search.steps == 16 and found.search.optimizer.rate == 1
+    assert found is not None and isinstance(found.search, PublishedSearch)
+    assert found.search.steps == 16 and found.search.rate == 1
     assert found.search.blend == Paste() and found.search.precision == "fp32"
 
 
@@ -38,8 +38,8 @@ def test_nearest_is_there_if_training_pictures_are():
     ("word", "message"),
     [
         ("standart", "search=standart: there is no standart: choose from fast, standard"),
-        ("standard:step=3", "search=standard:step=3: step=3 is no setting, write key=value with one of steps"),
-        ("standard:steps", "steps is no setting"),
+        ("standard:step=3", "search=standard:step=3: step=3 is not a setting, write key=value with one of steps"),
+        ("standard:steps", "steps is not a setting"),
         ("standard:steps=few", "steps=few cannot be used, the default is steps=200"),
         ("standard:steps=1.5", "steps=1.5 cannot be used"),
         ("standard:steps=true", "steps=true cannot be used"),

@@ -1,0 +1,122 @@
+"""Runs sweeps, and commands with a configuration of the user's own, as applications of Hydra."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import hydra
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganfill import plugins
+from ganfill.config import explain
+from ganfill.config_files import PACKAGE, default_options, read_source
+from ganfill.errors import UserError
+from ganfill.overrides import quote, split_options, take_config_dir
+
+
+def run_as_hydra_application(command: str, words: list[str], job: Callable[[DictConfig, Any], None]) -> None:
+    """Runs ``job`` for every configuration that ``words``, in the grammar of Hydra, ask for (``-m``, ``-cd``, ``-cn``).
+
+    The job also gets the settings of Hydra: mode, directories, launcher and the option of each group.
+    """
+
+    def run_job(config: DictConfig) -> None:
+        OmegaConf.resolve(config)  # interpolations of hydra: can be resolved here only
+        job(config, HydraConfig.get())
+
+    GlobalHydra.instance().clear()
+    options_given, settings = split_options(words)
+    settings = map(in_hydras_grammar, settings)
+    sys.argv = [f"ganfill {command}", *options_given, *settings, f"hydra.job.name={command}"]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raises errors, to be explained here, instead of printing them
+    try:
+        with _config_path(command) as path, _own_logging(), _checked_hydra_settings(words):
+            hydra.main(version_base="1.3", config_path=path, config_name=command)(run_job)()
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
+
+
+@contextmanager
+def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
+    """Checks the node ``hydra`` of every configuration that is loaded, before Hydra builds anything from it."""
+    load = ConfigLoaderImpl.load_configuration
+
+    def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
+        config = load(self, *args, **kwargs)
+        plugins.refuse_hydra_settings(_resolved(config.hydra), words)
+        return config
+
+    ConfigLoaderImpl.load_configuration = load_configuration
+    try:
+        yield
+    finally:
+        ConfigLoaderImpl.load_configuration = load
+
+
+def _resolved(node: Any) -> Any:
+    """Returns plain containers; interpolations that cannot be resolved yet stay as they are."""
+    if not OmegaConf.is_config(node):
+        return node
+    plain = []
+    for key in node if OmegaConf.is_dict(node) else range(len(node)):
+        try:
+            plain.append((key, _resolved(node[key])))
+        except OmegaConfBaseException:
+            plain.append((key, str(node._get_node(key)._value())))
+    return dict(plain) if OmegaConf.is_dict(node) else [value for _, value in plain]
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Restores logging: Hydra removes the handlers of the root logger and may disable every other logger."""
+    root, named = logging.getLogger(), logging.Logger.manager.loggerDict.values()
+    handlers, level = root.handlers[:], root.level
+    silent = {logger for logger in named if isinstance(logger, logging.Logger) and logger.disabled}
+    try:
+        yield
+    finally:
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for logger in named:
+            if isinstance(logger, logging.Logger):
+                logger.disabled = logger in silent
+
+
+@contextmanager
+def _config_path(command: str) -> Iterator[str]:
+    """Gives the path on which Hydra finds the configuration of a command.
+
+    A command without groups gets a directory with its own file only. Otherwise Hydra would take evaluate's
+    ``model=FILE`` for an option of train's group ``model``.
+    """
+    if default_options(command):
+        yield f"pkg://{PACKAGE}"
+        return
+    with TemporaryDirectory() as directory:
+        Path(directory, f"{command}.yaml").write_text(read_source(command), "utf-8")
+        yield directory
+
+
+def in_hydras_grammar(word: str) -> str:
+    """Returns a word, quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
+    if word.startswith("-") or "=" not in word:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return quote(word).replace("\\${", "${")  # a sweep needs interpolations
+    return word

@@ -1,0 +1,1 @@
+"""Reading training runs: ranking, leaderboard and reports."""

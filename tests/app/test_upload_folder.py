@@ -1,0 +1,93 @@
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+import pytest
+
+pytest.importorskip("filelock", reason="the extra app is not installed")
+from ganfill.app import upload_folder
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Replaces the system's temporary folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield tmp_path
+    tempfile.tempdir = None
+
+
+@pytest.fixture
+def start(model_path, temporary):
+    """Starts a server with a page."""
+    pytest.importorskip("gradio", reason="the extra app is not installed")
+    started = []
+
+    def start():
+        command = [sys.executable, "-m", "ganfill", "app", f"models={model_path}", "port=0", "device=cpu"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        output = started[-1].stdout.readline()
+        assert "listens on" in output, started[-1].communicate()
+        address = output.removeprefix("ganfill listens on ").split(";")[0]
+        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+            assert answer.status == 200
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+        server.communicate()
+
+
+def folders(temporary):
+    return set(temporary.glob("ganfill-app-*"))
+
+
+def test_a_folder_is_private_and_deleted_at_the_end(temporary):
+    with upload_folder.temporary_folder() as pictures:
+        (pictures / "me.png").write_bytes(b"x")
+        (home,) = folders(temporary)
+        assert pictures.parent == home.resolve() and stat.S_IMODE(home.stat().st_mode) == 0o700
+        assert stat.S_IMODE(pictures.stat().st_mode) == 0o700
+    assert not folders(temporary)
+    with pytest.raises(KeyError), upload_folder.temporary_folder():
+        raise KeyError
+    assert not folders(temporary)
+
+
+def test_only_abandoned_folders_are_deleted(temporary, tmp_path):
+    (young := temporary / "ganfill-app-young").mkdir()
+    (old := temporary / "ganfill-app-old").mkdir()
+    os.utime(old, (0, 0))
+    (elsewhere := tmp_path / "mine").mkdir()
+    (link := temporary / "ganfill-app-link").symlink_to(elsewhere)
+    (file := temporary / "ganfill-app-file").write_text("")
+    with upload_folder.temporary_folder():
+        assert young.exists() and not old.exists() and elsewhere.exists() and link.is_symlink() and file.exists()
+
+
+def test_pictures_of_a_killed_server_are_deleted_and_those_of_a_running_one_are_not(temporary, start):
+    killed = start()
+    (left,) = folders(temporary)
+    live = start()
+    (lives,) = folders(temporary) - {left}
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(20)
+    assert left.exists()
+    with upload_folder.temporary_folder():
+        assert not left.exists() and lives.exists() and any(lives.rglob("*.png"))
+    live.send_signal(signal.SIGTERM)
+    _, errors = live.communicate(timeout=60)
+    assert live.returncode == 128 + signal.SIGTERM and errors == "" and not folders(temporary)
+
+
+def test_pictures_are_deleted_when_a_server_is_interrupted(temporary, start):
+    server = start()
+    assert folders(temporary)
+    server.send_signal(signal.SIGINT)
+    output, errors = server.communicate(timeout=60)
+    assert output == "ganfill has stopped\n" and errors == "" and server.returncode == 0 and not folders(temporary)
