@@ -163,11 +163,14 @@ def served():
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
+            listening.listen()  # clients that come before uvicorn wait
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-            server.should_exit = True
-            thread.join(20)
+            try:
+                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join(20)
         assert not thread.is_alive()
 
     return served
