@@ -38,7 +38,7 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no model")
     assert cli.run(["info", str(tmp_path / "notes.txt")]) == 2
     error = capsys.readouterr().err
-    assert "notes.txt is no model file" in error and error.count("\n") == 1
+    assert "notes.txt is not a model file" in error and error.count("\n") == 1
     assert cli.run(["info", "faces65"]) == 2
     assert "faces64" in capsys.readouterr().err
 
