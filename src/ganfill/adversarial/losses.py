@@ -6,11 +6,13 @@ equal micro-batches average to that of their batch. All use softplus(x) = log(1 
 -log sigmoid(x) = softplus(-x) neither overflows nor loses its gradient.
 """
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
-class Loss:
+class Loss(ABC):
     """Pair of losses; the default for the generator is that of a critic, -D(G(z)).
 
     Attributes:
@@ -21,9 +23,9 @@ class Loss:
     relativistic = False
     boundary: float | None = 0.0
 
+    @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the loss of the discriminator."""
-        raise NotImplementedError
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
         """-D(G(z)), averaged over the batch."""

@@ -15,7 +15,7 @@ class TimeoutProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Starts the timer."""
         super().connection_made(transport)
         self._start_timer()
