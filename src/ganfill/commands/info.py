@@ -43,6 +43,7 @@ def cost(model: Model, name: str) -> dict[str, int]:
         "generator": [(model.latent.dim,)],
         "discriminator": [(3, size, size)],
         "encoder": [(3, size, size), (1, size, size)],
+        "inpainter": [(3, size, size), (1, size, size), (3, size, size)],
     }
     network = copy.deepcopy(network).to("meta")  # computes shapes only
     flops = []
@@ -63,8 +64,9 @@ def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict
     lines["latent"] = _call(card["latent"])
     lines["resolution"] = f"{model.resolution} x {model.resolution}"
     lines["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
-    if "encoder" in card:
-        lines["encoder"] += f", trained on {card['encoder']['kimg']:g} thousand pictures"
+    for name in ("encoder", "inpainter"):
+        if name in card:
+            lines[name] += f", trained on {card[name]['kimg']:g} thousand pictures"
     lines["data"] = f"image store {card['data'][:16]}"
     config = card.get("config", {})
     if "loss" in config:

@@ -1,7 +1,7 @@
 """Model files: one ``.safetensors`` with everything that completion needs.
 
 Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
-if one was trained, ``encoder.*``. The header contains a JSON card (architectures with their arguments, latent prior,
+if they were trained, ``encoder.*`` and ``inpainter.*``. The header contains a JSON card (architectures with their arguments, latent prior,
 resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes of ``ganfill.models`` and of
 packages that the user has allowed (``ganfill.plugins``).
 """
@@ -24,7 +24,7 @@ from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
 
 FORMAT = "ganfill model 1"
-NETWORKS = ("generator", "discriminator", "encoder")
+NETWORKS = ("generator", "discriminator", "encoder", "inpainter")
 PACKAGED = Path(__file__).parents[1] / "packaged"
 
 

@@ -22,6 +22,8 @@ class Model:
         logit_centre: mean logit of real pictures at the end of training, the zero of a prior term.
         mean_picture: (3, R, R) in [-1, 1], the mean of the training pictures.
         encoder: known pixels and their mask -> z, see ``ganfill.models.encoder``; None without one.
+        inpainter: known pixels, their mask and a guess -> completed pictures, see ``ganfill.models.inpainter``; None
+            without one.
         card: architecture, prior and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """
@@ -35,11 +37,12 @@ class Model:
     card: dict[str, Any]
     digest: str = ""
     encoder: nn.Module | None = None
+    inpainter: nn.Module | None = None
 
     def __repr__(self) -> str:
         family = type(self.generator).__module__.rpartition(".")[2]
-        encoder = "encoder, " if self.encoder is not None else ""
-        return f"Model({family}, resolution={self.resolution}, latent={self.latent}, {encoder}{self.device})"
+        further = "".join(f"{name}, " for name in ("encoder", "inpainter") if getattr(self, name) is not None)
+        return f"Model({family}, resolution={self.resolution}, latent={self.latent}, {further}{self.device})"
 
     def to(self, device: torch.device | str) -> Self:
         """Returns a copy of the model on ``device``; this model stays where it is."""
@@ -49,6 +52,7 @@ class Model:
             discriminator=copy.deepcopy(self.discriminator).to(device),
             mean_picture=self.mean_picture.to(device),
             encoder=copy.deepcopy(self.encoder).to(device) if self.encoder is not None else None,
+            inpainter=copy.deepcopy(self.inpainter).to(device) if self.inpainter is not None else None,
         )
 
     @property

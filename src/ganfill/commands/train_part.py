@@ -1,0 +1,77 @@
+"""Trains a further network for a model and writes a copy of the model file that contains it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from ganfill import seeding
+from ganfill.commands.summary import commit, versions, write_summary
+from ganfill.config import build, to_plain
+from ganfill.devices import choose_device
+from ganfill.model_io import model_file
+from ganfill.models.model import Model
+from ganfill.training.export import part
+from ganfill.training.fit import fit
+from ganfill.training.run_directory import init_run_dir, last_metrics, read_checkpoint
+from ganfill.training.trainer import choose_precision
+from ganfill.training.training_module import GanfillModule
+
+
+def train_part(
+    config: DictConfig, name: str, make_module: Callable[[nn.Module, Model], GanfillModule], kept: str
+) -> Path:
+    """Trains, or continues the training in ``config.out``; returns the path of the model file with the network.
+
+    Args:
+        config: of the command; ``config[name]`` describes the network.
+        name: of the network, a field of ``Model``.
+        make_module: makes the training of a network for a model.
+        kept: name of the module's attribute whose weights go into the model file.
+    """
+    started, out = time.perf_counter(), Path(str(config.out))
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    model = model_file.load(config.model)
+    config.resolution = model.resolution
+    if "latent_dim" in config:
+        config.latent_dim = model.latent.dim
+    plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
+    init_run_dir(out, plain)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
+        network = build(config[name])
+    fit(
+        make_module(network, model),
+        build(config.data),
+        out,
+        kimg=config.kimg,
+        device=device,
+        precision=precision,
+        make_loggers=lambda: [build(config.logger)] if config.logger else [],
+        provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
+        checkpoint_kimg=config.checkpoint_kimg,
+    )
+    checkpoint = read_checkpoint(out / "last.ckpt")
+    state, prefix = checkpoint["state_dict"], f"{kept}."
+    network.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
+    kimg = checkpoint["images_seen"] / 1000
+    provenance = {
+        "kimg": kimg,
+        "data": checkpoint["ganfill"]["data_digest"],
+        "pictures": checkpoint["ganfill"]["pictures"],
+        "commit": checkpoint["ganfill"]["commit"],
+        "metrics": last_metrics(out / "metrics.csv", kimg),
+    }
+    card = model.card | {name: part(plain[name]) | provenance}
+    network.eval().requires_grad_(False)
+    file = out / "model.safetensors"
+    digest = model_file.save(file, replace(model, **{name: network}, card=card), config.half)
+    figures = {"kimg": kimg, "sha256_of_content": digest, "bytes": file.stat().st_size}
+    write_summary(out, f"train-{name}", config, figures, time.perf_counter() - started)
+    return file

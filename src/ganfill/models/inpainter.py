@@ -1,0 +1,104 @@
+"""Inpainter: a conditional generator that fills a hole from a guess of the search and from everything around it.
+
+The guess, a picture G(z), decides what is drawn; the surroundings decide how it continues them. So z still selects among
+different completions, and every search of z works with an inpainter as without one.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
+
+FOLD = 2  # convolutions at full resolution would take most of the time
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with a skip connection, the identity at first; without normalization."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Returns features of the same shape."""
+        return features + self.outer(leaky_relu(self.inner(leaky_relu(features, 0.2)), 0.2))
+
+
+class Inpainter(nn.Module):
+    """U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that corrects a guess inside the hole; at first it returns the guess.
+
+    Args:
+        resolution: R, a multiple of 2^(number of widths).
+        widths: channels at R/2, R/4, ...
+        blocks: residual blocks at each resolution, on either side.
+    """
+
+    def __init__(self, resolution: int = 64, widths: Sequence[int] = (32, 64, 112, 160), blocks: int = 2) -> None:
+        super().__init__()
+        if not widths or resolution % (FOLD ** len(widths)):
+            raise ValueError(f"resolution {resolution} cannot be halved {len(widths)} times, once for each of widths")
+        self.resolution = resolution
+
+        def stages(widths: Sequence[int]) -> nn.ModuleList:
+            return nn.ModuleList(nn.Sequential(*(Residual(width) for _ in range(blocks))) for width in widths)
+
+        pairs = list(pairwise(widths))
+        self.from_pixels = nn.Conv2d(7 * FOLD**2, widths[0], 3, 1, 1)
+        self.encoder, self.decoder = stages(widths), stages(widths[:-1])
+        self.down = nn.ModuleList(nn.Conv2d(wide, narrow, 3, 2, 1) for wide, narrow in pairs)
+        self.up = nn.ModuleList(nn.Conv2d(narrow, wide, 1) for wide, narrow in pairs)
+        self.skip = nn.ModuleList(nn.Conv2d(wide, wide, 1) for wide, _ in pairs)
+        self.to_pixels = nn.Conv2d(widths[0], 3 * FOLD**2, 3, 1, 1)
+        nn.init.zeros_(self.to_pixels.weight)
+        nn.init.zeros_(self.to_pixels.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, image: torch.Tensor, known: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+        """Completes pictures.
+
+        Args:
+            image: (N, 3, R, R) in [-1, 1]; the content of the hole is ignored.
+            known: (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
+            guess: (N, 3, R, R), a complete picture.
+
+        Returns:
+            (N, 3, R, R), equal to ``image`` where pixels are known.
+        """
+        inside = known > 0
+        pasted = torch.where(inside, image, guess)
+        features = self.from_pixels(pixel_unshuffle(torch.cat([pasted, guess, known - 0.5], 1), FOLD))
+        skipped = []
+        for stage, down in zip(self.encoder, self.down, strict=False):
+            skipped.append(stage(features))
+            features = down(skipped[-1])
+        features = self.encoder[-1](features)
+        for up, skip, stage in reversed(list(zip(self.up, self.skip, self.decoder, strict=True))):
+            features = stage(interpolate(up(features), scale_factor=2.0) + skip(skipped.pop()))
+        correction = pixel_shuffle(self.to_pixels(leaky_relu(features, 0.2)), FOLD)
+        return torch.where(inside, pasted, pasted + correction.to(pasted.dtype))
+
+
+class HoleDiscriminator(nn.Module):
+    """A discriminator of completed pictures that also sees the hole, so that it can judge the seam.
+
+    A 1x1 convolution maps the picture and the hole to three channels; it starts with the picture alone, so ``discriminator``
+    may be trained already.
+
+    Args:
+        discriminator: pictures (N, 3, R, R) -> logits (N,).
+    """
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.merge = nn.Conv2d(4, 3, 1)
+        with torch.no_grad():
+            self.merge.weight.copy_(torch.eye(3, 4)[:, :, None, None])
+            nn.init.zeros_(self.merge.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Maps pictures and holes (N, 4, R, R), the hole being the last channel, to logits (N,)."""
+        return self.discriminator(self.merge(pictures))

@@ -1,0 +1,218 @@
+"""Training of the inpainter, which completes a picture from a guess of the search; generator and encoder are fixed."""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganfill import seeding
+from ganfill.adversarial import ema
+from ganfill.adversarial.losses import Loss
+from ganfill.adversarial.step import discriminator_step, generator_step
+from ganfill.errors import UserError
+from ganfill.images import masks
+from ganfill.images.pixels import to_float
+from ganfill.models.inpainter import HoleDiscriminator
+from ganfill.models.model import Model
+from ganfill.training.encoder_module import KINDS, errors
+from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
+
+WARMUP = 2000  # pictures over which the learning rate rises
+SETTLED = 0.2  # learning rate of the adversarial part, relative to the highest
+FINAL = 0.1  # learning rate at the end, relative to that of the adversarial part
+HEAD_START = 10_000  # pictures over which the weight of the discriminator rises
+
+
+class InpainterTraining(GanfillModule):
+    """Trains ``inpainter`` to complete pictures, first by regression, then against a discriminator as well.
+
+    A step hides a hole of a random kind in each real picture and draws a guess, the generator's picture of some z:
+
+    - half of the pictures: z is the encoder's, as in a search;
+    - a quarter: the encoder also saw a part of the hole, so that the guess is closer to the truth, and worth following;
+    - a quarter: z is the encoder's, mixed with a draw from the prior. Such a guess is off the truth, so these pictures are
+      judged by the discriminator alone; without it they get the encoder's z.
+
+    The first ``regression_kimg`` minimize the root mean squared error in the hole. From then on the discriminator compares
+    completed with real pictures; it sees the hole too, so it judges the seam (Yu et al. 2019, arXiv 1806.03589). The
+    inpainter minimizes its adversarial loss plus ``error_weight`` times the error.
+
+    Args:
+        inpainter: see ``ganfill.models.inpainter``.
+        model: its generator, encoder and latent prior are used; its discriminator is copied and trained on.
+        loss: the adversarial losses.
+        regularizer: penalty of the discriminator; None for none.
+        optimizer: makes the inpainter's optimizer. Its learning rate falls to a fifth during the regression, stays there,
+            and falls to a tenth of that over the last quarter.
+        discriminator_optimizer: makes the discriminator's optimizer.
+        kimg: length of the training in thousand pictures.
+        regression_kimg: length of its first part.
+        error_weight: weight of the error in the hole, relative to the adversarial loss.
+        ema_half_life_kimg: half-life of the averaged inpainter, which is the one to keep.
+        log_kimg: interval at which losses are measured, in thousand pictures.
+        seed: seed of z and holes.
+
+    Raises:
+        UserError: ``kimg`` is not above 0, or the model has no encoder.
+    """
+
+    MEASURES = ("loss_d", "loss_g", "error_hole", "logit_real", "logit_fake", "penalty")
+    REMEDY = "a lower learning rate (optimizer.lr, discriminator_optimizer.lr)"
+
+    def __init__(
+        self,
+        inpainter: nn.Module,
+        model: Model,
+        loss: Loss,
+        regularizer: Any,
+        optimizer: MakeOptimizer,
+        discriminator_optimizer: MakeOptimizer,
+        kimg: float,
+        regression_kimg: float,
+        error_weight: float = 10.0,
+        ema_half_life_kimg: float = 5.0,
+        log_kimg: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if kimg <= 0:
+            raise UserError(f"kimg must be above 0, got {kimg}")
+        if model.encoder is None:
+            raise UserError("the model has no encoder, which gives the guesses: run ganfill train-encoder first")
+        self.inpainter = inpainter.to(memory_format=torch.channels_last)
+        self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)
+        self.discriminator = HoleDiscriminator(copy.deepcopy(model.discriminator)).train().requires_grad_(True)
+        self.fixed = [model.generator, model.encoder]  # a list keeps them out of the checkpoint
+        self.latent, self.resolution = model.latent, model.resolution
+        self.loss, self.regularizer, self.error_weight = loss, regularizer, error_weight
+        self.optimizer, self.discriminator_optimizer = optimizer, discriminator_optimizer
+        self.kimg, self.regression_kimg, self.log_kimg, self.seed = kimg, regression_kimg, log_kimg, seed
+        self.ema_half_life_kimg = ema_half_life_kimg
+        self.register_buffer("penalty", torch.zeros(()))
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Returns the optimizers of the discriminator and of the inpainter."""
+        return [
+            self.make(self.discriminator_optimizer, self.discriminator),
+            self.make(self.optimizer, self.inpainter),
+        ]
+
+    def on_fit_start(self) -> None:
+        """Moves the fixed networks to the device."""
+        for network in self.fixed:
+            network.to(self.device)
+
+    def training_step(self, pixels: Tensor, batch_idx: int) -> None:
+        """One step on uint8 pictures (N, H, W, 3)."""
+        seen, n = self.images_seen, len(pixels)
+        measuring = crossed(seen, seen + n, self.log_kimg)
+        real = to_float(pixels)
+        hole = self._draw_holes(n, "holes")
+        adversarial = seen >= self.regression_kimg * 1000
+        guess = self._draw_guesses(real, hole, adversarial)
+        self._set_rate()
+        if adversarial:
+            measured = self._adversarial_step(real, hole, guess)
+        else:
+            error = error_in_hole(self._complete(real, hole, guess), real, hole)
+            self._descend(1, error)
+            measured = {"error_hole": error.detach()}
+        ema.update(self.inpainter_ema, self.inpainter, ema.decay(n, self.ema_half_life_kimg, seen, 0.05))
+        for value in measured.values():
+            self.finite &= torch.isfinite(value)
+        undefined = torch.full((), torch.nan)
+        self.measured = dict.fromkeys(self.MEASURES, undefined) | measured if measuring else {}
+        self.images_seen += n
+
+    def _adversarial_step(self, real: Tensor, hole: Tensor, guess: Tensor) -> dict[str, Tensor]:
+        """Updates the discriminator, then the inpainter; returns measurements."""
+        seen, n = self.images_seen, len(real)
+        interval = self.regularizer.interval if self.regularizer is not None else 1
+        due = self.regularizer is not None and seen // n % interval == 0
+        generator = seeding.generator(self.seed, "penalty", seen)
+
+        def complete(guess: Tensor) -> Tensor:
+            return torch.cat([self._complete(real, hole, guess), hole], 1)
+
+        def penalty(real: Tensor, fake: Tensor) -> Tensor:
+            return self.regularizer(self.discriminator, real, fake, generator)
+
+        self._optimizer(0).zero_grad()
+        parts: Any = complete, self.discriminator, self.loss, torch.cat([real, hole], 1), guess
+        step = discriminator_step(*parts, penalty=penalty if due else None, penalty_weight=interval,
+                                  backward=self.manual_backward)  # fmt: skip
+        self._step(0)
+        if step.penalty is not None:
+            self.penalty.copy_(step.penalty)
+
+        judged = n - n // 4
+        error = error_in_hole(step.fake[:judged, :3], real[:judged], hole[:judged])
+        weight = min(1.0, (seen - self.regression_kimg * 1000) / HEAD_START)
+        self._optimizer(1).zero_grad()
+        loss, fake_logits = generator_step(
+            *parts, step, weight=weight, backward=lambda value: self.manual_backward(value + self.error_weight * error)
+        )
+        self._step(1)
+        return {
+            "loss_d": step.loss, "loss_g": loss, "error_hole": error.detach(), "logit_real": step.real_logits.mean(),
+            "logit_fake": fake_logits.mean(), "penalty": self.penalty.clone(),
+        }  # fmt: skip
+
+    def _complete(self, real: Tensor, hole: Tensor, guess: Tensor) -> Tensor:
+        return self.inpainter(real, 1 - hole, guess)
+
+    @torch.no_grad()
+    def _draw_guesses(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
+        """Returns guesses (N, 3, R, R) for pictures with a hole, float (N, 1, R, R) and 1 where a pixel is missing."""
+        n, (generator, encoder) = len(real), self.fixed
+        half, quarter = n // 2, n // 4
+        seen = hole.clone()
+        seen[half : n - quarter] *= self._draw_holes(n - quarter - half, "second holes")
+        z = encoder(real * (1 - seen), 1 - seen).float()
+        if jittered:
+            draw = seeding.generator(self.seed, "z", self.images_seen)
+            share = torch.rand(quarter, 1, generator=draw).to(z)
+            z[n - quarter :] = (1 - share**2).sqrt() * z[n - quarter :] + share * self.latent.sample(quarter, draw, z.device)
+        return generator(self.latent.project(z)).float().clamp(-1, 1)
+
+    def _draw_holes(self, n: int, purpose: str) -> Tensor:
+        """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing."""
+        generator = seeding.generator(self.seed, purpose, self.images_seen)
+        kinds = torch.randint(len(KINDS), (n,), generator=generator).tolist()
+        holes = [KINDS[kind](self.resolution, self.resolution, generator) for kind in kinds]
+        return torch.stack(holes).float().to(self.device) if holes else torch.zeros(0, 1, self.resolution, self.resolution)
+
+    def _set_rate(self) -> None:
+        optimizer = self._optimizer(1)
+        for group in optimizer.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * rate_at(
+                self.images_seen, self.regression_kimg * 1000, self.kimg * 1000
+            )
+
+    def _descend(self, index: int, loss: Tensor) -> None:
+        self._optimizer(index).zero_grad()
+        self.manual_backward(loss)
+        self._step(index)
+
+    def _step(self, index: int) -> None:
+        self._optimizer(index).step()
+        torch.clear_autocast_cache()  # it holds low-precision copies of weights that are now out of date
+
+    def _optimizer(self, index: int) -> Any:
+        return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
+
+
+def error_in_hole(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
+    """Root mean squared error in the hole, averaged over pictures (N, 3, R, R)."""
+    return errors(pictures, real, 1 - hole)[0]
+
+
+def rate_at(seen: float, regression: float, length: float) -> float:
+    """Learning rate after ``seen`` pictures, relative to the highest, if the first ``regression`` are the first part."""
+    if seen < regression:
+        return min(1.0, seen / WARMUP + 0.01) * (SETTLED + (1 - SETTLED) * (0.5 + 0.5 * math.cos(math.pi * seen / regression)))
+    last = max(0.0, 4 * (seen / length - 0.75))
+    return SETTLED * (1 - (1 - FINAL) * min(last, 1.0))
