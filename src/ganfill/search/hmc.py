@@ -93,11 +93,13 @@ class PosteriorSampling:
         chosen = self.selection.choose(scores, pictures, target, options.answers)
         chosen = chosen.gather(1, lowest(scores.gather(1, chosen), options.answers))
         rows = torch.arange(len(chosen), device=chosen.device)[:, None]
+        errors = masked_l1(pictures[rows, chosen], target.image, target.known).cpu()
+        pictures = networks.inpaint(target, pictures)
         return Completion(
             pictures[rows, chosen].cpu(),
             z[rows, chosen].cpu(),
             scores[rows, chosen].cpu(),
-            masked_l1(pictures[rows, chosen], target.image, target.known).cpu(),
+            errors,
             recorder.frames,
             pictures.mean(1).cpu(),
             chains.interval(pictures),

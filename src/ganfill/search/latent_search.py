@@ -129,11 +129,13 @@ class LatentSearch:
             recorder(pictures, scores)
         errors = masked_l1(pictures, target.image, target.known)
         pictures = self._refine(networks, candidates.z, pictures, candidates.image, weights, recorder)
+        pictures = networks.inpaint(target, pictures)
 
         mean = None
         if self.average and self.encoder_prior is not None and expected is not None:
             wanted = torch.where(target.known > 0, target.image, expected)[:, None]
-            mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)[:, 0].cpu()
+            mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)
+            mean = networks.inpaint(target, mean)[:, 0].cpu()
         order = lowest(scores, options.answers)
         return Completion(
             pictures[rows, order].cpu(),

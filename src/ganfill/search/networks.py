@@ -11,6 +11,7 @@ import torch
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 from ganfill.models.model import Model
+from ganfill.search.target import Target
 
 
 class Networks:
@@ -43,6 +44,16 @@ class Networks:
     def logits(self, pictures: torch.Tensor) -> torch.Tensor:
         """Maps pictures (M, 3, R, R) to discriminator logits (M,), positive for real."""
         return self.run(self.model.discriminator, pictures)
+
+    def inpaint(self, target: Target, guesses: torch.Tensor) -> torch.Tensor:
+        """Maps guesses (N, k, 3, R, R) for N pictures to completed pictures; without an inpainter, returns the guesses."""
+        if self.model.inpainter is None:
+            return guesses
+        k = guesses.shape[1]
+        image, known = (tensor.repeat_interleave(k, 0) for tensor in (target.image, target.known))
+        with torch.no_grad():
+            completed = self.run(self.model.inpainter, image, known, guesses.flatten(0, 1).clamp(-1, 1))
+        return completed.unflatten(0, (-1, k))
 
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
         """Runs a network on batches (M, ...) filled up to a power of two; returns float32 (M, ...)."""

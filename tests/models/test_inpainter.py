@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from ganfill.models.inpainter import HoleDiscriminator, Inpainter
+
+
+@pytest.fixture
+def inpainter():
+    torch.manual_seed(0)
+    return Inpainter(32, (8, 12), 1)
+
+
+@pytest.fixture
+def pictures():
+    generator = torch.Generator().manual_seed(0)
+    image, guess = (torch.rand(3, 3, 32, 32, generator=generator) * 2 - 1 for _ in range(2))
+    known = (torch.rand(3, 1, 32, 32, generator=generator) < 0.7).float()
+    return image, known, guess
+
+
+def enliven(network):
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
+    return network
+
+
+def test_a_fresh_inpainter_returns_the_guess_in_the_hole(inpainter, pictures):
+    image, known, guess = pictures
+    assert torch.equal(inpainter(*pictures), torch.where(known > 0, image, guess))
+
+
+def test_known_pixels_stay_and_the_hole_changes(inpainter, pictures):
+    image, known, guess = pictures
+    completed = enliven(inpainter)(*pictures)
+    inside = (known > 0).expand_as(image)
+    assert torch.equal(completed[inside], image[inside])
+    assert ((completed - guess)[~inside].abs() > 1e-3).float().mean() > 0.9
+
+
+def test_the_content_of_the_hole_is_ignored(inpainter, pictures):
+    image, known, guess = pictures
+    enliven(inpainter)
+    damaged = torch.where(known > 0, image, torch.nan)
+    assert torch.equal(inpainter(damaged, known, guess), inpainter(*pictures))
+
+
+def test_guess_and_surroundings_both_matter(inpainter, pictures):
+    image, known, guess = pictures
+    enliven(inpainter)
+    hole = (known == 0).expand_as(image)
+    correction = inpainter(*pictures) - guess
+    for other in ((image, known, -guess), (image.flip(0), known, guess)):
+        assert not torch.allclose((inpainter(*other) - other[2])[hole], correction[hole], atol=1e-3)
+
+
+def test_every_weight_learns(inpainter, pictures):
+    enliven(inpainter)(*pictures).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in inpainter.parameters())
+
+
+@pytest.mark.parametrize("resolution", [32, 64, 128])
+def test_sizes(resolution):
+    inpainter = enliven(Inpainter(resolution, (4, 4, 4), 1))
+    image = torch.zeros(1, 3, resolution, resolution)
+    assert inpainter(image, torch.zeros(1, 1, resolution, resolution), image).shape == image.shape
+
+
+@pytest.mark.parametrize(("resolution", "widths"), [(32, ()), (36, (4, 4, 4))])
+def test_a_size_that_cannot_be_halved_is_refused(resolution, widths):
+    with pytest.raises(ValueError, match="cannot be halved"):
+        Inpainter(resolution, widths)
+
+
+def test_a_discriminator_of_completions_starts_as_the_one_it_was_given_and_learns_the_hole():
+    inner = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 32), torch.nn.Flatten(0))
+    discriminator = HoleDiscriminator(inner)
+    image, hole = torch.rand(2, 3, 32, 32), (torch.rand(2, 1, 32, 32) < 0.5).float()
+    torch.testing.assert_close(discriminator(torch.cat([image, hole], 1)), inner(image))
+    discriminator(torch.cat([image, hole], 1)).sum().backward()
+    assert discriminator.merge.weight.grad[:, 3].abs().min() > 0

@@ -1,0 +1,133 @@
+from functools import partial
+
+import pytest
+import torch
+
+from ganfill.adversarial.losses import Relativistic
+from ganfill.adversarial.regularizers import R1
+from ganfill.data.synthetic import draw_faces
+from ganfill.errors import UserError
+from ganfill.models.inpainter import Inpainter
+from ganfill.training.datamodule import SyntheticDataModule
+from ganfill.training.fit import fit
+from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, rate_at
+from ganfill.training.run_directory import read_checkpoint
+
+ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99))
+
+
+@pytest.fixture
+def model(model_with_encoder, enliven):
+    return enliven(model_with_encoder)
+
+
+@pytest.fixture
+def make(model):
+    """A fresh training of a tiny inpainter; its second half is adversarial."""
+
+    def make(seed=0, **options):
+        torch.manual_seed(seed)
+        settings = {"kimg": 0.32, "regression_kimg": 0.16, "log_kimg": 0.016} | options
+        parts = Relativistic(), R1(0.5, 2), ADAM, ADAM
+        return InpainterTraining(Inpainter(32, (8, 8), 1), model, *parts, seed=seed, **settings)
+
+    return make
+
+
+def by_itself(module):
+    """The module's own steps without a Trainer: plain optimizers and backward."""
+    optimizers = module.configure_optimizers()
+    module.optimizers = lambda: optimizers
+    module.manual_backward = lambda loss: loss.backward()
+    return module
+
+
+def faces(n, seed=0):
+    return torch.from_numpy(draw_faces(n, 32, torch.Generator().manual_seed(seed)))
+
+
+def weights(network):
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+def test_the_regression_leaves_the_discriminator_alone_and_lowers_the_error(make):
+    module = by_itself(make(kimg=3.2, regression_kimg=3.2))
+    before, measured = weights(module.discriminator), []
+    for step in range(100):
+        module.training_step(faces(16, step % 4), 0)
+        measured.append(float(module.measured["error_hole"]))
+    assert all(torch.equal(*pair) for pair in zip(before, module.discriminator.parameters(), strict=True))
+    assert sum(measured[-20:]) < 0.9 * sum(measured[:20])
+    assert module.measured["loss_d"].isnan() and module.finite
+
+
+def test_an_adversarial_step_trains_both_networks_and_the_average_follows(make, model):
+    module = by_itself(make(ema_half_life_kimg=0.016))
+    module.images_seen = 256
+    networks = module.inpainter, module.discriminator, module.inpainter_ema
+    before = [weights(network) for network in networks]
+    module.training_step(faces(16), 0)
+    module.training_step(faces(16, 1), 0)
+    for network, old in zip(networks, before, strict=True):
+        assert any(not torch.equal(*pair) for pair in zip(old, network.parameters(), strict=True))
+    assert all(value.isfinite() for value in module.measured.values()) and module.measured["penalty"] > 0
+    assert module.images_seen == 288
+
+
+def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make):
+    module = by_itself(make())
+    module.images_seen = 160  # the discriminator has no weight yet, so only the error moves the inpainter
+    seen = []
+    module.inpainter.register_forward_hook(lambda _, inputs, output: (output.retain_grad(), seen.append(output))[1])
+    module.training_step(faces(8), 0)
+    rows = seen[0].grad.flatten(1).abs().sum(1)
+    assert (rows[:6] > 0).all() and not rows[6:].any()
+
+
+def test_guesses_do_not_see_the_hole_except_where_they_may(make):
+    module = by_itself(make())
+    real, hole = torch.rand(8, 3, 32, 32), module._draw_holes(8, "holes")
+    other = torch.where(hole > 0, torch.rand_like(real), real)
+    guesses, others = (module._draw_guesses(pictures, hole, True) for pictures in (real, other))
+    same = [torch.equal(a, b) for a, b in zip(guesses, others, strict=True)]
+    assert all(same[:4]) and all(same[6:]) and not all(same[4:6])
+
+
+def test_the_averaged_inpainter_is_kept_and_fixed_networks_are_not(make, tmp_path):
+    data = SyntheticDataModule(16, 32, n=40)
+    assert fit(make(), data, tmp_path, kimg=0.32, device=torch.device("cpu"), precision="32-true",
+               make_loggers=lambda: [], provenance={})  # fmt: skip
+    names = {name.split(".")[0] for name in read_checkpoint(tmp_path / "last.ckpt")["state_dict"]}
+    assert names == {"inpainter", "inpainter_ema", "discriminator", "penalty"}
+
+
+def test_cut_off_and_resumed_is_bit_identical(make, tmp_path):
+    def train(out, kimg):
+        out.mkdir(exist_ok=True)
+        fit(make(), SyntheticDataModule(16, 32, n=40, mirror=True), out, kimg=kimg, device=torch.device("cpu"),
+            precision="32-true", make_loggers=lambda: [], provenance={})  # fmt: skip
+        return read_checkpoint(out / "last.ckpt")["state_dict"]
+
+    whole = train(tmp_path / "whole", 0.32)
+    train(tmp_path / "parts", 0.208)
+    parts = train(tmp_path / "parts", 0.32)
+    assert whole.keys() == parts.keys() and all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_error_by_hand():
+    real, hole = torch.zeros(2, 3, 2, 2), torch.zeros(2, 1, 2, 2)
+    hole[:, :, 0] = 1
+    pictures = real + 0.3
+    pictures[1, :, 0] = 0.1
+    assert error_in_hole(pictures, real, hole) == pytest.approx((0.3 + 0.1) / 2, abs=1e-3)
+
+
+def test_the_rate_falls_in_both_parts():
+    rates = [rate_at(seen, 10_000, 20_000) for seen in (0, 2000, 9999, 10_000, 15_000, 17_500, 20_000)]
+    assert rates == pytest.approx([0.01, 0.92, 0.2, 0.2, 0.2, 0.11, 0.02], abs=0.01)
+
+
+def test_a_model_without_an_encoder_is_refused(make, model):
+    model.encoder = None
+    with pytest.raises(UserError, match="no encoder.*train-encoder"):
+        make()
