@@ -14,6 +14,7 @@ NEEDED = {
     "app": [],
     "train": ["out=o"],
     "train-encoder": ["data.path=d", "model=m", "out=o"],
+    "train-inpainter": ["data.path=d", "model=m", "out=o"],
     "prepare": ["source=s", "out=o"],
     "export": ["run=r", "out=o"],
     "info": ["file=f"],

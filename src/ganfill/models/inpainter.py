@@ -11,21 +11,9 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
+from ganfill.models.encoder import Residual
+
 FOLD = 2  # convolutions at full resolution would take most of the time
-
-
-class Residual(nn.Module):
-    """Two 3x3 convolutions with a skip connection, the identity at first; without normalization."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner, self.outer = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)  # pyright: ignore[reportArgumentType]
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Returns features of the same shape."""
-        return features + self.outer(leaky_relu(self.inner(leaky_relu(features, 0.2)), 0.2))
 
 
 class Inpainter(nn.Module):
@@ -33,7 +21,7 @@ class Inpainter(nn.Module):
 
     Args:
         resolution: R, a multiple of 2^(number of widths).
-        widths: channels at R/2, R/4, ...
+        widths: channels at R/2, R/4 and so on.
         blocks: residual blocks at each resolution, on either side.
     """
 

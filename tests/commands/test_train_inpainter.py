@@ -1,0 +1,54 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganfill
+from ganfill import cli
+from ganfill.model_io import model_file
+
+TINY = ["data=synthetic", "data.n=40", "batch_size=16", "inpainter.widths=[8,8]", "inpainter.blocks=1", "device=cpu"]
+TINY += ["precision=32-true", "log_kimg=0.032", "kimg=0.1", "regression_kimg=0.05"]
+
+
+@pytest.fixture
+def words(tmp_path, model_with_encoder):
+    model_with_encoder.card["encoder"]["kimg"] = 1
+    model_file.save(tmp_path / "model.safetensors", model_with_encoder)
+    return ["train-inpainter", *TINY, f"model={tmp_path / 'model.safetensors'}", f"out={tmp_path / 'run'}"]
+
+
+def test_a_model_gets_its_inpainter_and_completes_with_it(words, tmp_path, model_with_encoder, capsys):
+    assert cli.run(words) == 0
+    file = tmp_path / "run/model.safetensors"
+    assert capsys.readouterr().out.strip() == str(file)
+    after = ganfill.load(file)
+    card = after.card["inpainter"]
+    assert card["class"] == "ganfill.models.inpainter.Inpainter" and card["kimg"] == 0.112
+    assert card["arguments"] == {"resolution": 32, "widths": [8, 8], "blocks": 1}
+    assert {key: value for key, value in after.card.items() if key != "inpainter"} == model_with_encoder.card
+    saved = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["state_dict"]
+    weights = after.inpainter.state_dict()
+    assert all(torch.equal(saved[f"inpainter_ema.{name}"], value) for name, value in weights.items())
+    assert json.loads((tmp_path / "run/summary.json").read_text())["command"] == "train-inpainter"
+
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    for name, model in (("with", file), ("without", tmp_path / "model.safetensors")):
+        complete = ["complete", str(tmp_path / "a.png"), "mask=center", "search=fast", "blend=paste", "device=cpu"]
+        assert cli.run([*complete, f"out={tmp_path / name}", f"model={model}"]) == 0
+    one, other = (np.asarray(Image.open(tmp_path / name / "a.png")).astype(int) for name in ("with", "without"))
+    assert (one != other)[8:24, 8:24].any()
+    assert np.array_equal(one[:8], pixels[:8])
+    assert cli.run(["info", str(file)]) == 0
+    assert "inpainter.Inpainter(resolution=32, widths=[8, 8], blocks=1)" in capsys.readouterr().out
+
+
+def test_a_model_without_an_encoder_is_refused(words, model_with_encoder, tmp_path, capsys):
+    card = {key: value for key, value in model_with_encoder.card.items() if key != "encoder"}
+    model_file.save(tmp_path / "model.safetensors", replace(model_with_encoder, encoder=None, card=card))
+    assert cli.run(words) == 2
+    assert "has no encoder" in capsys.readouterr().err and not (tmp_path / "run/last.ckpt").exists()
