@@ -52,3 +52,20 @@ def test_a_model_without_an_encoder_is_refused(words, model_with_encoder, tmp_pa
     model_file.save(tmp_path / "model.safetensors", replace(model_with_encoder, encoder=None, card=card))
     assert cli.run(words) == 2
     assert "has no encoder" in capsys.readouterr().err and not (tmp_path / "run/last.ckpt").exists()
+
+
+def test_a_training_starts_from_a_trained_inpainter(words, tmp_path, capsys):
+    assert cli.run(words) == 0
+    first = tmp_path / "run/model.safetensors"
+    again = [word for word in words if not word.startswith(("out=", "kimg=", "regression_kimg="))]
+    again += [f"init={first}", f"out={tmp_path / 'again'}", "kimg=0.016", "regression_kimg=0", "optimizer.lr=1e-9"]
+    assert cli.run(again) == 0
+    before, after = (ganfill.load(path).inpainter for path in (first, tmp_path / "again/model.safetensors"))
+    for name, value in before.named_parameters():
+        torch.testing.assert_close(after.get_parameter(name), value, atol=1e-5, rtol=0)
+    assert "inpainter: " in capsys.readouterr().err
+
+
+def test_init_without_an_inpainter_is_refused(words, tmp_path, capsys):
+    assert cli.run([*words, f"init={tmp_path / 'model.safetensors'}"]) == 2
+    assert "this model has no inpainter" in capsys.readouterr().err

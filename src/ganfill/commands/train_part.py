@@ -14,6 +14,7 @@ from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
+from ganfill.errors import UserError
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.training.export import part
@@ -21,6 +22,7 @@ from ganfill.training.fit import fit
 from ganfill.training.run_directory import init_run_dir, last_metrics, read_checkpoint
 from ganfill.training.trainer import choose_precision
 from ganfill.training.training_module import GanfillModule
+from ganfill.training.warm_start import warm_start
 
 
 def train_part(
@@ -46,6 +48,11 @@ def train_part(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         network = build(config[name])
+    if config.init:
+        trained = getattr(model_file.load(config.init), name)
+        if trained is None:
+            raise UserError(f"init={config.init}: this model has no {name}: leave init out, or give another model")
+        warm_start(network, trained, name)
     fit(
         make_module(network, model),
         build(config.data),

@@ -175,7 +175,9 @@ class InpainterTraining(GanfillModule):
         if jittered:
             draw = seeding.generator(self.seed, "z", self.images_seen)
             share = torch.rand(quarter, 1, generator=draw).to(z)
-            z[n - quarter :] = (1 - share**2).sqrt() * z[n - quarter :] + share * self.latent.sample(quarter, draw, z.device)
+            z[n - quarter :] = (1 - share**2).sqrt() * z[n - quarter :] + share * self.latent.sample(
+                quarter, draw, z.device
+            )
         return generator(self.latent.project(z)).float().clamp(-1, 1)
 
     def _draw_holes(self, n: int, purpose: str) -> Tensor:
@@ -183,7 +185,9 @@ class InpainterTraining(GanfillModule):
         generator = seeding.generator(self.seed, purpose, self.images_seen)
         kinds = torch.randint(len(KINDS), (n,), generator=generator).tolist()
         holes = [KINDS[kind](self.resolution, self.resolution, generator) for kind in kinds]
-        return torch.stack(holes).float().to(self.device) if holes else torch.zeros(0, 1, self.resolution, self.resolution)
+        return (
+            torch.stack(holes).float().to(self.device) if holes else torch.zeros(0, 1, self.resolution, self.resolution)
+        )
 
     def _set_rate(self) -> None:
         optimizer = self._optimizer(1)
@@ -213,6 +217,8 @@ def error_in_hole(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
 def rate_at(seen: float, regression: float, length: float) -> float:
     """Learning rate after ``seen`` pictures, relative to the highest, if the first ``regression`` are the first part."""
     if seen < regression:
-        return min(1.0, seen / WARMUP + 0.01) * (SETTLED + (1 - SETTLED) * (0.5 + 0.5 * math.cos(math.pi * seen / regression)))
+        return min(1.0, seen / WARMUP + 0.01) * (
+            SETTLED + (1 - SETTLED) * (0.5 + 0.5 * math.cos(math.pi * seen / regression))
+        )
     last = max(0.0, 4 * (seen / length - 0.75))
     return SETTLED * (1 - (1 - FINAL) * min(last, 1.0))
