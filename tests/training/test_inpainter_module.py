@@ -129,5 +129,5 @@ def test_the_rate_falls_in_both_parts():
 
 def test_a_model_without_an_encoder_is_refused(make, model):
     model.encoder = None
-    with pytest.raises(UserError, match="no encoder.*train-encoder"):
+    with pytest.raises(UserError, match=r"no encoder.*train-encoder"):
         make()

@@ -1,9 +1,9 @@
 """Model files: one ``.safetensors`` with everything that completion needs.
 
 Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
-if they were trained, ``encoder.*`` and ``inpainter.*``. The header contains a JSON card (architectures with their arguments, latent prior,
-resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes of ``ganfill.models`` and of
-packages that the user has allowed (``ganfill.plugins``).
+if they were trained, ``encoder.*`` and ``inpainter.*``. The header contains a JSON card (architectures with their
+arguments, latent prior, resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes of
+``ganfill.models`` and of packages that the user has allowed (``ganfill.plugins``).
 """
 
 import hashlib

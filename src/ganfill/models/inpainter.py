@@ -17,7 +17,7 @@ FOLD = 2  # convolutions at full resolution would take most of the time
 
 
 class Inpainter(nn.Module):
-    """U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that corrects a guess inside the hole; at first it returns the guess.
+    """U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that corrects a guess in the hole; at first it returns the guess.
 
     Args:
         resolution: R, a multiple of 2^(number of widths).

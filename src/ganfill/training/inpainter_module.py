@@ -13,7 +13,6 @@ from ganfill.adversarial import ema
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.step import discriminator_step, generator_step
 from ganfill.errors import UserError
-from ganfill.images import masks
 from ganfill.images.pixels import to_float
 from ganfill.models.inpainter import HoleDiscriminator
 from ganfill.models.model import Model
