@@ -17,6 +17,7 @@ from ganfill.data.store import FORMAT
 from ganfill.model_io import model_file
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
+from ganfill.models.inpainter import Inpainter
 from ganfill.models.latent import Uniform
 
 
@@ -97,6 +98,17 @@ def model_with_encoder(model):
     model.encoder = Encoder(32, 8, 4).eval().requires_grad_(False)
     model.card["encoder"] = part("encoder.Encoder", resolution=32, latent_dim=8, width=4)
     return model
+
+
+@pytest.fixture
+def model_with_inpainter(model_with_encoder):
+    """The same model with an untrained encoder and an untrained inpainter, which changes every guess."""
+    torch.manual_seed(3)
+    inpainter = Inpainter(32, (8, 8), 1).eval().requires_grad_(False)
+    torch.nn.init.normal_(inpainter.to_pixels.weight, 0, 0.1)
+    model_with_encoder.inpainter = inpainter
+    model_with_encoder.card["inpainter"] = part("inpainter.Inpainter", resolution=32, widths=[8, 8], blocks=1)
+    return model_with_encoder
 
 
 @pytest.fixture

@@ -124,6 +124,14 @@ def test_an_encoder_is_kept_where_there_is_one(model_with_encoder, tmp_path, hal
     assert loaded.card == model_with_encoder.card and loaded.to("cpu").encoder is not None
 
 
+def test_an_inpainter_is_kept_where_there_is_one(model_with_inpainter, tmp_path):
+    model_file.save(tmp_path / "model.safetensors", model_with_inpainter)
+    loaded = model_file.load(tmp_path / "model.safetensors")
+    for name, value in model_with_inpainter.inpainter.state_dict().items():
+        assert torch.equal(loaded.inpainter.state_dict()[name], value)
+    assert not loaded.inpainter.training and loaded.to("cpu").inpainter is not loaded.inpainter
+
+
 def test_a_file_without_an_encoder_has_none(path):
     assert model_file.load(path).encoder is None and not [key for key in load_file(path) if key.startswith("encoder.")]
 
