@@ -31,6 +31,9 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pyramid,kd_pyramid,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
+    best = summary["figures"]["best_checkpoint"]
+    assert best["distance"] == "fd_pyramid" and "not a trained network" in best["features"]
+    assert f",{best['value']:g}," in (out / "distances.csv").read_text()
     assert summary["seconds"] > 0 and summary["versions"]["torch"]
     assert yaml.safe_load((out / "config.yaml").read_text())["loss"]["_target_"].endswith("NonSaturating")
 
