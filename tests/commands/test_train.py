@@ -185,11 +185,11 @@ def test_interrupted_it_says_how_to_continue(tmp_path):
             while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=60)[1]
+            errors = process.communicate(timeout=60)[1]
         finally:
             process.kill()  # or one that does not listen would go on for ever
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
+    assert errors.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
 
 
 def test_a_resumed_sweep_keeps_its_wandb_runs_apart(tmp_path):
