@@ -11,19 +11,7 @@ from ganfill.images.alignment import Given
 from ganfill.images.blend import Paste, Poisson
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import amos2016, standard
-
-QUICK = standard(steps=4, starts=2, pool=16, precision="fp32")
-SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
-
-
-def photo(size, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def rectangle(size, top, left, bottom, right):
-    hole = np.zeros(size, bool)
-    hole[int(top * size[0]) : max(1, int(bottom * size[0])), int(left * size[1]) : int(right * size[1])] = True
-    return hole
+from tests.pictures import QUICK, photo, rectangle
 
 
 @pytest.fixture

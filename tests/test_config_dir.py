@@ -51,7 +51,7 @@ def test_it_is_taken_out_of_the_words(own, form):
     assert take_config_dir(words) == (["train", "out=o"], own)
 
 
-def test_no_such_directory_is_told_in_one_line(capsys, tmp_path):
+def test_no_such_directory_is_reported_in_one_line(capsys, tmp_path):
     for words in (["-cd", str(tmp_path / "nowhere"), "out=o"], ["out=o", "-cd"]):
         assert cli.run(["train", *words]) == 2
         assert "-cd" in (error := capsys.readouterr().err) and "no such directory" in error

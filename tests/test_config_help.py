@@ -37,6 +37,12 @@ def test_help_lists_the_keys_of_the_chosen_options(capsys):
     assert "search.trust=1.0" in help_text("complete") and "blend.radius" not in help_text("complete")
 
 
+def test_help_follows_references():
+    assert key_help("complete", "search.window") == "side in pixels of the neighborhood that weights a known pixel; odd"
+    assert key_help("complete", "search.starts").startswith("for a model without an encoder: number of candidates")
+    assert key_help("train", "data.mirror", ["data=synthetic"]) == "mirror pictures at random"
+
+
 @pytest.mark.parametrize("command", ["complete", "evaluate"])
 def test_help_of_masks_names_every_kind(command):
     assert all(kind in key_help(command, "mask") for kind in KINDS)

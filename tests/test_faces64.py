@@ -56,9 +56,9 @@ def test_what_the_generator_drew_is_found_again(faces64, drawn):
 def test_an_answer_hardly_depends_on_batch_and_order_and_not_at_all_if_asked(faces64, drawn):
     images, holes = drawn[0][:4], drawn[1][:4]
     together = faces64.complete(images, holes)
-    turned = faces64.complete(images.flip(0), holes.flip(0)).flip(0)
+    reversed_batch = faces64.complete(images.flip(0), holes.flip(0)).flip(0)
     alone = torch.stack([faces64.complete(*pair) for pair in zip(images, holes, strict=True)])
-    for other in (turned, alone):
+    for other in (reversed_batch, alone):
         assert (psnr(other, together, holes) >= 40).float().mean() >= 0.95
     exact = faces64.complete(images[:2], holes[:2], deterministic=True)
     assert torch.equal(faces64.complete(images[1], holes[1], deterministic=True), exact[1])

@@ -108,9 +108,9 @@ def test_a_failing_cell_stops_no_other_and_tells_its_reason(tmp_path, capsys):
     assert failed == ["rate=1e+39,seed=0", "rate=1e+39,seed=1"]
     reason = (tmp_path / failed[0] / "failed.txt").read_text()
     assert "became NaN or infinite" in reason and reason.count("\n") == 1
-    told = capsys.readouterr().err
-    assert "ganfill: 2 of 4 jobs failed; the same command again continues them" in told
-    assert all(f"  {tmp_path / name}: the training became NaN" in told for name in failed)
+    output = capsys.readouterr().err
+    assert "ganfill: 2 of 4 jobs failed; the same command again continues them" in output
+    assert all(f"  {tmp_path / name}: the training became NaN" in output for name in failed)
 
 
 def test_whatever_happens_to_a_cell_is_kept_and_forgotten_when_it_succeeds(tmp_path, monkeypatch):
@@ -120,10 +120,10 @@ def test_whatever_happens_to_a_cell_is_kept_and_forgotten_when_it_succeeds(tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(train, "fit", short_of_memory)
         assert cli.run(words(tmp_path, "seed=0")) == 1
-    told = tmp_path / "loss=non_saturating,seed=0/failed.txt"
-    assert told.read_text().startswith("MemoryError: 37 GiB\nTraceback")
+    report = tmp_path / "loss=non_saturating,seed=0/failed.txt"
+    assert report.read_text().startswith("MemoryError: 37 GiB\nTraceback")
     assert cli.run(words(tmp_path, "seed=0")) == 0
-    assert not told.exists()
+    assert not report.exists()
 
 
 def test_an_interrupt_stops_the_whole_sweep(tmp_path, monkeypatch, capsys):
@@ -222,7 +222,7 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
     ],
 )
-def test_a_mistake_is_told_before_any_cell_starts(tmp_path, capsys, more, message):
+def test_a_mistake_is_reported_before_any_cell_starts(tmp_path, capsys, more, message):
     assert cli.run(words(tmp_path, *more)) == 2
     assert capsys.readouterr().err.startswith(f"ganfill: {message}")
     assert not list(tmp_path.glob("*/config.yaml"))
@@ -276,5 +276,5 @@ def test_every_sweep_names_its_cells_and_its_first_trains(tmp_path, name):
 
 def values_named(cell, params):
     """Whether a cell's name tells a value for each of the sweep's parameters, up to how a number is written."""
-    told = dict(pair.split("=") for pair in cell.split(","))
-    return len(told) == len(params)
+    settings = dict(pair.split("=") for pair in cell.split(","))
+    return len(settings) == len(params)

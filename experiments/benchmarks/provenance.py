@@ -23,9 +23,10 @@ def provenance() -> dict[str, Any]:
     changed = subprocess.run(
         ["git", "status", "--porcelain", "-uno", "--", ".", RESULTS], capture_output=True, text=True
     ).stdout.strip()
-    script = os.path.relpath(sys.argv[0])
+    spec = sys.modules["__main__"].__spec__
+    script = ["-m", spec.name] if spec else [os.path.relpath(sys.argv[0])]
     return {
-        "command": shlex.join(["python", script, *sys.argv[1:]]),
+        "command": shlex.join(["python", *script, *sys.argv[1:]]),
         "commit": commit + ("+changes" if changed else ""),
         "date": date.today().isoformat(),
         "machine": describe(choose_device()),

@@ -107,7 +107,10 @@ def _chosen(command: str, words: Iterable[str]) -> dict[str, str | None]:
 
 @cache
 def _docstring(target: Any) -> tuple[str, dict[str, str]]:
-    """Returns the first line of the docstring of a class or function of ganfill, and the help of its arguments."""
+    """Returns the first line of the docstring of a class or function of ganfill, and the help of its arguments.
+
+    "see NAME" at the end of an argument's help stands for what the same module says about that argument of NAME.
+    """
     module, _, name = str(target).rpartition(".")
     summary, arguments = "", dict[str, str]()
     if not module.startswith("ganfill."):
@@ -121,7 +124,11 @@ def _docstring(target: Any) -> tuple[str, dict[str, str]]:
         for names, described in re.findall(
             r"^ {4}(\w[\w, ]*): (.*(?:\n {5,}.*)*)", section[1] if section else "", re.M
         ):
-            arguments = dict.fromkeys(names.split(", "), " ".join(described.split())) | arguments
+            for argument in names.split(", "):
+                text = " ".join(described.split())
+                if (other := re.search(r"\bsee (\w+)\.?$", text)) and other[1] in found:
+                    text = text[: other.start()] + _docstring(f"{module}.{other[1]}")[1].get(argument, other[0])
+                arguments.setdefault(argument, text)
         bases = node.bases if isinstance(node, ast.ClassDef) else []
         name = bases[0].id if bases and isinstance(bases[0], ast.Name) else ""
     return summary, arguments

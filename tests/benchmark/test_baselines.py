@@ -42,9 +42,9 @@ def test_what_the_hole_holds_changes_nothing(name, every, model, damaged):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_adds_up_to_the_pictures(name, every, model, damaged):
-    told = []
-    every[name](model, *damaged, SearchOptions(on_progress=lambda progress: told.append(progress.pictures)))
-    assert sum(told) == pytest.approx(3)
+    reports = []
+    every[name](model, *damaged, SearchOptions(on_progress=lambda progress: reports.append(progress.pictures)))
+    assert sum(reports) == pytest.approx(3)
 
 
 def test_nearest_finds_the_picture_that_is_the_same_where_it_is_known(store, model):

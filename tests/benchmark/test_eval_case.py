@@ -108,9 +108,9 @@ def test_a_slow_search_is_timed_alone_once(case, cache, monkeypatch):
 
 
 def test_the_batch_alone_moves_the_bar(case, cache):
-    told = []
-    run_search(case, spied(Spy()), cache, told.append)
-    assert told == [4]
+    reports = []
+    run_search(case, spied(Spy()), cache, reports.append)
+    assert reports == [4]
 
 
 def test_a_cell_is_computed_once_and_again_if_anything_changes(case, cache):

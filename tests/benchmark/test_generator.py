@@ -105,19 +105,19 @@ def test_samples_are_the_seeds_and_global_random_numbers_are_left_alone(model):
     assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
 
 
-def test_steps_are_counted_before_as_they_are_told(model, tmp_path):
+def test_steps_are_counted_before_as_they_are_reported(model, tmp_path):
     np.save(tmp_path / "training.npy", noise(150))
-    training, told = np.load(tmp_path / "training.npy", mmap_mode="r"), []
+    training, counts = np.load(tmp_path / "training.npy", mmap_mode="r"), []
     other = FeatureNetwork("other", COLOURS.network, "")
     for held_out in (None, noise(30, 1)):
-        told.clear()
-        report = evaluate_generator(model, training, [COLOURS, other], 1000, advance=told.append, held_out=held_out)
-        assert sum(told) == count_steps(training, [COLOURS, other], 1000, held_out)
+        counts.clear()
+        report = evaluate_generator(model, training, [COLOURS, other], 1000, advance=counts.append, held_out=held_out)
+        assert sum(counts) == count_steps(training, [COLOURS, other], 1000, held_out)
         assert report.figures["samples"] == 75 and len(report.samples) == 64
         assert report.figures["fd_other"] == report.figures["fd_colours"]
 
 
-def test_too_few_pictures_another_size_and_a_spoilt_model_are_told(model, draws):
+def test_too_few_pictures_another_size_and_a_spoilt_model_are_refused(model, draws):
     with pytest.raises(UserError, match="n=3 of 40 training pictures"):
         evaluate_generator(model, noise(40), [], n=3)
     with pytest.raises(UserError, match="of 7 training pictures gives sets of 3"):

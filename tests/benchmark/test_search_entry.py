@@ -50,7 +50,7 @@ def test_nearest_is_there_if_training_pictures_are():
         ("", "there is no : choose"),
     ],
 )
-def test_a_mistake_is_told(word, message):
+def test_a_mistake_is_reported(word, message):
     with pytest.raises(UserError) as caught:
         parse_search(word, None)
     assert message in str(caught.value)

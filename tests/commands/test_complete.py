@@ -69,8 +69,8 @@ def test_bad_files_are_listed_and_the_good_ones_done(ganfill, work):
     assert code == 1 and "2 of 3 not completed" in said and "cut.png cannot be read" in said
     assert "text.png cannot be read (no picture that Pillow knows)" in said
     assert list(results(work / "out")) == ["good"] and (work / "out/good.png").is_file()
-    told = figures(work / "out")
-    assert told["completed"] == 1 and set(told["failed"]) == {"out/cut", "out/text"}
+    summary = figures(work / "out")
+    assert summary["completed"] == 1 and set(summary["failed"]) == {"out/cut", "out/text"}
 
 
 def test_a_picture_without_its_mask_is_listed(ganfill, work):
@@ -90,8 +90,8 @@ def test_again_is_skipped_and_what_changed_is_done_again(ganfill, work):
 
     def run(*more):
         assert ganfill(*words, *more)[0] == 0
-        told = figures(work / "out")
-        counts.append((told["completed"], told["skipped"]))
+        summary = figures(work / "out")
+        counts.append((summary["completed"], summary["skipped"]))
 
     run()
     stamp = (work / "out/0.png").stat().st_mtime_ns

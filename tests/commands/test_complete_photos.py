@@ -86,7 +86,7 @@ def test_two_faces_of_the_user_and_a_hole_outside(ganfill, work):
     assert code == 0 and "400 missing pixels lie outside" in said  # another box is another result
 
 
-def test_a_photo_without_a_face_is_told(ganfill, work):
+def test_a_photo_without_a_face_is_reported(ganfill, work):
     Image.fromarray(colours(64, 100)).save(work / "a.png")
     mask(work / "mask.png", (64, 100), (20, 20, 30, 30))
     code, said = ganfill("a.png", "mask=mask.png", "out=out")

@@ -53,8 +53,8 @@ def test_the_generator_becomes_an_onnx_file(run, tmp_path):
 def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["export", *words]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"ganfill: {message}") and told.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"ganfill: {message}") and errors.count("\n") == 1
 
 
 def test_the_summary_of_the_run_stays(run):

@@ -12,26 +12,26 @@ from ganfill.models.model import Model
 
 def test_info_tells_what_a_file_holds(model_path, capsys):
     assert cli.run(["info", str(model_path)]) == 0
-    told = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
-    told = {name: value.strip() for name, value in told.items()}
-    assert told["generator"].startswith("dcgan.Generator(resolution=32, latent_dim=8, width=4), ")
-    assert told["latent"] == "latent.Uniform(dim=8)"
-    assert told["trained"] == "12.5 thousand images seen, on 40 pictures"
-    assert told["terms"] == "Gemäß den Bedingungen"
-    assert len(told["sha256"].split()[0]) == 64
+    output = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    output = {name: value.strip() for name, value in output.items()}
+    assert output["generator"].startswith("dcgan.Generator(resolution=32, latent_dim=8, width=4), ")
+    assert output["latent"] == "latent.Uniform(dim=8)"
+    assert output["trained"] == "12.5 thousand images seen, on 40 pictures"
+    assert output["terms"] == "Gemäß den Bedingungen"
+    assert len(output["sha256"].split()[0]) == 64
 
 
 def test_the_whole_card_goes_to_a_summary(model_path, tmp_path, model):
-    assert cli.run(["info", f"file={model_path}", f"out={tmp_path / 'told'}"]) == 0
-    summary = json.loads((tmp_path / "told/summary.json").read_text("utf-8"))
+    assert cli.run(["info", f"file={model_path}", f"out={tmp_path / 'output'}"]) == 0
+    summary = json.loads((tmp_path / "output/summary.json").read_text("utf-8"))
     assert summary["figures"]["card"] == model.card
     assert summary["figures"]["bytes"] == model_path.stat().st_size
 
 
 def test_a_packaged_model_by_name(capsys):
     assert cli.run(["info", "faces64"]) == 0
-    told = capsys.readouterr().out
-    assert "non-commercial" in told.lower() and "dcgan.Generator(resolution=64" in told
+    output = capsys.readouterr().out
+    assert "non-commercial" in output.lower() and "dcgan.Generator(resolution=64" in output
 
 
 def test_what_is_no_model_is_refused_in_one_line(tmp_path, capsys):
@@ -62,7 +62,7 @@ def test_multiply_adds_of_published_networks(family, latent, generator, discrimi
     assert cost(model, "discriminator")["macs"] / 1e9 == pytest.approx(discriminator, rel=0.01)
 
 
-def test_costs_are_told_and_kept(model_path, model, tmp_path, capsys):
+def test_costs_are_shown_and_kept(model_path, model, tmp_path, capsys):
     assert cli.run(["info", f"file={model_path}", f"out={tmp_path}"]) == 0
     # 8 -> 16 at 4x4, 16 -> 8 at 8x8, 8 -> 4 at 16x16 and 4 -> 3 at 32x32, each pixel from 4 (at first 1) of 16 taps
     macs = 8 * 16 * 16 + 4 * (16 * 8 * 64 + 8 * 4 * 256 + 4 * 3 * 1024)
@@ -73,7 +73,7 @@ def test_costs_are_told_and_kept(model_path, model, tmp_path, capsys):
     assert list(costs) == ["generator", "discriminator"]
 
 
-def test_an_encoder_is_told_with_its_costs(model_with_encoder):
+def test_an_encoder_is_shown_with_its_costs(model_with_encoder):
     found = cost(model_with_encoder, "encoder")
     assert found["parameters"] == sum(p.numel() for p in model_with_encoder.encoder.parameters())
     assert found["macs"] > 4 * 16 * 4 * 256  # its first convolution alone

@@ -72,8 +72,8 @@ def _rows(path):
 
 def test_a_finished_sweep(sweep, capsys):
     assert cli.run(["leaderboard", str(sweep)]) == 0
-    told = capsys.readouterr()
-    assert told.out.strip() == str(sweep / "leaderboard.html") and told.err == ""
+    output = capsys.readouterr()
+    assert output.out.strip() == str(sweep / "leaderboard.html") and output.err == ""
     first, second = _rows(sweep / "leaderboard.csv")
     assert (first["rank"], first["loss"], first["n"], first["state"]) == ("1", "Hinge", "2", "finished")
     assert (first["fd_face_best"], first["fd_face_best_sd"], first["fd_face_best_at"]) == ("11", "1.41421", "2")
@@ -181,7 +181,7 @@ def test_damaged_files_are_one_line_each_and_nothing_else_is_lost(sweep, caplog)
     assert cli.run(["leaderboard", str(sweep)]) == 0
     lines = caplog.messages
     assert len(lines) == 4
-    for line, told in zip(
+    for line, beginning in zip(
         lines,
         (
             "loss=hinge,seed=0/config.yaml cannot be read",
@@ -191,7 +191,7 @@ def test_damaged_files_are_one_line_each_and_nothing_else_is_lost(sweep, caplog)
         ),
         strict=True,
     ):
-        assert line.startswith(told) and "\n" not in line
+        assert line.startswith(beginning) and "\n" not in line
         assert line.split(" cannot")[0] in (sweep / "leaderboard.html").read_text("utf-8")
     rows = _rows(sweep / "leaderboard.csv")
     assert [row["fd_face_best"] for row in rows] == ["10", "12", "21"]

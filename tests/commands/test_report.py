@@ -20,8 +20,8 @@ def run(tmp_path):
 
 def test_the_page_goes_into_the_run_directory(run, capsys):
     assert cli.run(["report", str(run)]) == 0
-    told = capsys.readouterr()
-    assert told.out.strip() == str(run / "report.html") and told.err == ""
+    output = capsys.readouterr()
+    assert output.out.strip() == str(run / "report.html") and output.err == ""
     page = (run / "report.html").read_text("utf-8")
     assert "<h1>first run</h1>" in page and page.count("data:image/webp;base64,") == 1
     assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "metrics.csv", "report.html", "samples"]

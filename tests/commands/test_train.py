@@ -31,6 +31,9 @@ def test_train_leaves_a_complete_run_directory(tmp_path, capsys):
     assert (out / "distances.csv").read_text().startswith("kimg,seconds,fd_pyramid,kd_pyramid,diversity\n0.112,")
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train" and summary["figures"]["kimg"] == 0.112
+    best = summary["figures"]["best_checkpoint"]
+    assert best["distance"] == "fd_pyramid" and "not a trained network" in best["features"]
+    assert f",{best['value']:g}," in (out / "distances.csv").read_text()
     assert summary["seconds"] > 0 and summary["versions"]["torch"]
     assert yaml.safe_load((out / "config.yaml").read_text())["loss"]["_target_"].endswith("NonSaturating")
 
@@ -182,11 +185,11 @@ def test_interrupted_it_says_how_to_continue(tmp_path):
             while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=60)[1]
+            errors = process.communicate(timeout=60)[1]
         finally:
             process.kill()  # or one that does not listen would go on for ever
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
+    assert errors.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
 
 
 def test_a_resumed_sweep_keeps_its_wandb_runs_apart(tmp_path):

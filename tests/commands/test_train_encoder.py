@@ -29,10 +29,10 @@ def test_a_model_gets_its_encoder_and_completes(words, tmp_path, model_path, cap
     for name, value in before.generator.state_dict().items():
         assert torch.equal(after.generator.state_dict()[name], value)
     assert after.logit_centre == before.logit_centre and torch.equal(after.mean_picture, before.mean_picture)
-    told = after.card["encoder"]
+    encoder = after.card["encoder"]
     arguments = {"resolution": 32, "latent_dim": 8, "width": 4}
-    assert told["class"] == "ganfill.models.encoder.Encoder" and told["arguments"] == arguments
-    assert told["kimg"] == 0.112 and told["pictures"] == 40 and told["metrics"]["kimg"] == 0.096
+    assert encoder["class"] == "ganfill.models.encoder.Encoder" and encoder["arguments"] == arguments
+    assert encoder["kimg"] == 0.112 and encoder["pictures"] == 40 and encoder["metrics"]["kimg"] == 0.096
     assert {key: value for key, value in after.card.items() if key != "encoder"} == before.card
     summary = json.loads((out / "summary.json").read_text())
     assert summary["command"] == "train-encoder" and summary["figures"]["sha256_of_content"] == after.digest
@@ -91,8 +91,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, message, tmp_path, m
     (tmp_path / "notes.txt").write_text("no model")
     words = [old for old in words if old.split("=")[0] != word.split("=")[0]]
     assert cli.run([*words, word]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("ganfill: ") and message in told and told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("ganfill: ") and message in output and output.count("\n") == 1
     assert not (tmp_path / "run/last.ckpt").exists()
 
 
@@ -125,8 +125,8 @@ def test_pictures_of_another_size_are_refused(words, capsys, tmp_path, store_pat
 )
 def test_settings_that_train_nothing_are_one_line(words, word, message, capsys):
     assert cli.run([*words, word]) == 2
-    told = capsys.readouterr().err
-    assert message in told and "Traceback" not in told
+    output = capsys.readouterr().err
+    assert message in output and "Traceback" not in output
 
 
 def test_its_run_is_not_for_export_and_info_tells_of_it(words, tmp_path, capsys):

@@ -8,19 +8,9 @@ from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior, standard
 from ganfill.search.result import Completion
+from tests.pictures import QUICK, photo, rectangle
 
-QUICK = standard(steps=4, starts=2, pool=16, precision="fp32")
 SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
-
-
-def photo(size, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def rectangle(size, top, left, bottom, right):
-    hole = np.zeros(size, bool)
-    hole[int(top * size[0]) : max(1, int(bottom * size[0])), int(left * size[1]) : int(right * size[1])] = True
-    return hole
 
 
 @pytest.mark.parametrize("blend", [None, Paste(), Feather(), Poisson()])
@@ -39,13 +29,13 @@ def test_known_pixels_of_any_photo_stay_bit_for_bit(model, blend, size):
 
 def test_a_photo_without_a_hole_stays_and_the_others_are_as_alone(model):
     photos, empty = [photo((32, 32), i) for i in range(3)], np.zeros((32, 32), bool)
-    hole, told = rectangle((32, 32), 0.2, 0.2, 0.7, 0.7), []
-    results = fill(model, photos, [hole, empty, hole], QUICK, answers=2, deterministic=True, advance=told.append)
+    hole, reports = rectangle((32, 32), 0.2, 0.2, 0.7, 0.7), []
+    results = fill(model, photos, [hole, empty, hole], QUICK, answers=2, deterministic=True, advance=reports.append)
     assert all(np.array_equal(picture, photos[1]) for picture in results[1].pictures)
     assert len(results[1].pictures) == 2 and not results[1].views and results[1].scores == []
     alone = fill(model, photos[2:], [hole], QUICK, answers=2, deterministic=True)[0]
     assert all(np.array_equal(a, b) for a, b in zip(results[2].pictures, alone.pictures, strict=True))
-    assert results[2].scores == alone.scores and sum(told) == pytest.approx(3)
+    assert results[2].scores == alone.scores and sum(reports) == pytest.approx(3)
     assert fill(model, photos[:1], [empty], QUICK)[0].views == []
 
 
@@ -66,10 +56,10 @@ def test_several_faces_and_a_hole_outside_them(model):
     hole = rectangle((90, 200), 0.2, 0.1, 0.5, 0.3) | rectangle((90, 200), 0.3, 0.6, 0.9, 0.65)
     outside = np.zeros_like(hole)
     outside[60:80, 170:190] = True
-    placement, told = Placement((Square(35, 40, 70, 12), Square(120, 50, 60, -20))), []
-    words = {"placements": [placement], "answers": 2, "frames": 2, "advance": told.append}
+    placement, reports = Placement((Square(35, 40, 70, 12), Square(120, 50, 60, -20))), []
+    words = {"placements": [placement], "answers": 2, "frames": 2, "advance": reports.append}
     filled = fill(model, [before], [hole | outside], QUICK, **words)[0]
-    assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(told) == 1
+    assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(reports) == 1
     assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 2
     assert len(filled.scores) == 2 and "400 missing pixels lie outside any face" in filled.remarks[0]
     for picture in filled.pictures:

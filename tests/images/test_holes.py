@@ -43,9 +43,9 @@ def test_a_masks_own_transparency_plays_no_part(hole):
 
 
 def test_a_mask_is_turned_as_its_exif_says(hole):
-    turned = mask(hole).transpose(Image.Transpose.ROTATE_90)
-    turned.getexif()[0x0112] = 6
-    assert np.array_equal(to_hole(turned, (20, 30)), hole)
+    rotated = mask(hole).transpose(Image.Transpose.ROTATE_90)
+    rotated.getexif()[0x0112] = 6
+    assert np.array_equal(to_hole(rotated, (20, 30)), hole)
 
 
 def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):

@@ -49,16 +49,16 @@ def test_alpha_is_kept_apart_from_the_colours_below_it(tmp_path):
 
 
 def test_exif_turns_upright(tmp_path):
-    turned = Image.fromarray(COLOURS).transpose(Image.Transpose.ROTATE_90)
+    rotated = Image.fromarray(COLOURS).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010F] = "a maker"
-    photo = read(turned, tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
+    photo = read(rotated, tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
     assert abs(photo.pixels.astype(int) - COLOURS).mean() < 8
     kept = Image.Exif()
     kept.load(photo.exif)
     assert dict(kept) == {0x010F: "a maker"}
-    assert read(turned, tmp_path / "b.jpg").exif is None
+    assert read(rotated, tmp_path / "b.jpg").exif is None
 
 
 def test_an_rgb_profile_is_kept_and_one_of_other_colours_is_not(tmp_path):

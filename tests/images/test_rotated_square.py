@@ -72,12 +72,12 @@ def test_a_turned_picture_is_seen_upright():
     upright = cv2.GaussianBlur(RNG.integers(0, 256, (80, 80, 3), dtype=np.uint8), (0, 0), 6).astype(np.float64)
     upright = ((upright - upright.min()) / np.ptp(upright) * 255).astype(np.uint8)
     counter_clockwise = cv2.getRotationMatrix2D((39.5, 39.5), 20, 1)
-    turned = cv2.warpAffine(upright, counter_clockwise, (80, 80), flags=cv2.INTER_CUBIC)
+    rotated = cv2.warpAffine(upright, counter_clockwise, (80, 80), flags=cv2.INTER_CUBIC)
     nothing = np.zeros((80, 80), bool)
-    seen = look(turned, nothing, Square(40, 40, 48, 20), 16).image
+    seen = look(rotated, nothing, Square(40, 40, 48, 20), 16).image
     wanted = look(upright, nothing, Square(40, 40, 48, 0), 16).image
     assert (
-        (seen - wanted).abs().max() < 0.05 < (look(turned, nothing, Square(40, 40, 48), 16).image - wanted).abs().max()
+        (seen - wanted).abs().max() < 0.05 < (look(rotated, nothing, Square(40, 40, 48), 16).image - wanted).abs().max()
     )
 
 

@@ -60,8 +60,8 @@ def test_frechet_of_a_set_with_itself_is_zero_and_its_order_plays_no_part(shape)
     assert 0 <= frechet(points, points) <= 1e-12 * scale
     assert 0 <= frechet(points, points[::-1]) <= 1e-12 * scale
     other = normal(*shape, seed=3)
-    turned = np.random.default_rng(4).permutation(shape[1])
-    assert frechet(points, other) == pytest.approx(frechet(points[::-1, turned], other[:, turned]))
+    order = np.random.default_rng(4).permutation(shape[1])
+    assert frechet(points, other) == pytest.approx(frechet(points[::-1, order], other[:, order]))
     assert frechet(points, other) == pytest.approx(frechet(other, points))
 
 

@@ -106,14 +106,14 @@ def test_the_digest_changes_with_code_and_with_weights_and_not_with_the_name(fol
         ({"kind": ""}, "does not have the form"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_with_the_name(folder, changed, message):
+def test_mistakes_are_reported_in_one_line_with_the_name(folder, changed, message):
     plain = folder.rename(folder.with_name("nets"))
     with pytest.raises(UserError, match=message) as caught:
         load_networks([word(plain, **changed)])
     assert "\n" not in str(caught.value)
 
 
-def test_code_that_cannot_run_is_told(folder):
+def test_code_that_cannot_run_is_reported(folder):
     for code, message in [
         ("def", "invalid syntax"),
         ("import no_such_module", "no_such_module"),
@@ -136,7 +136,7 @@ def test_only_inception_gives_fid_and_kid():
 
 
 def test_features_are_taken_in_batches_from_a_memmap_as_well(tmp_path):
-    images, seen, told = pictures(150), [], []
+    images, seen, counts = pictures(150), [], []
 
     def network(batch):
         seen.append((batch.dtype, tuple(batch.shape)))
@@ -144,10 +144,10 @@ def test_features_are_taken_in_batches_from_a_memmap_as_well(tmp_path):
 
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    features = extract(FeatureNetwork("flat", network, ""), mapped, "cpu", told.append)
+    features = extract(FeatureNetwork("flat", network, ""), mapped, "cpu", counts.append)
     assert features.dtype == np.float64
     assert (features == images.transpose(0, 3, 1, 2).reshape(150, -1)).all()
-    assert seen == [(torch.uint8, (n, 3, 8, 8)) for n in (64, 64, 22)] and told == [64, 64, 22]
+    assert seen == [(torch.uint8, (n, 3, 8, 8)) for n in (64, 64, 22)] and counts == [64, 64, 22]
     assert len(extract(FeatureNetwork("flat", network, ""), mapped[:0], "cpu")) == 0
 
 

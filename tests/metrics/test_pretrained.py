@@ -15,7 +15,7 @@ from ganfill.metrics.pretrained import Skipped, inception, lpips
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path, monkeypatch):
-    """An empty cache of torch's hub; whatever goes to the network fails and is told."""
+    """An empty cache of torch's hub; network requests fail and are recorded."""
     attempts = []
 
     def refuse(*arguments, **options):

@@ -30,8 +30,8 @@ class Hub:
     def find(self, name, revision):
         """The commit and files of a revision, given by its name or commit."""
         for label, files in self.repositories[name].items():
-            told = sorted((path, sha1(content)) for path, content in files.items())
-            commit = sha1(json.dumps(told).encode())
+            listing = sorted((path, sha1(content)) for path, content in files.items())
+            commit = sha1(json.dumps(listing).encode())
             if revision in (label, commit):
                 return commit, files
         return None
@@ -82,8 +82,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(content=entries)
         if api:
             siblings = [{"rfilename": path} for path in files]
-            told = {"id": "/".join(parts[:2]), "sha": commit, "siblings": siblings, "private": False, "tags": []}
-            return self.answer(content=told | {"downloads": 0, "likes": 0})
+            info = {"id": "/".join(parts[:2]), "sha": commit, "siblings": siblings, "private": False, "tags": []}
+            return self.answer(content=info | {"downloads": 0, "likes": 0})
         file = "/".join(rest[2:])
         if file not in files:
             return self.refuse(404, "EntryNotFound")

@@ -97,8 +97,8 @@ def test_without_the_extra(monkeypatch):
 def test_info_takes_such_a_name_with_and_without_its_key(hub, digest, capsys):
     for word in ("hf://ada/faces", "file=hf://ada/faces@main"):
         assert cli.run(["info", word]) == 0
-        told = capsys.readouterr().out
-        assert digest in told and "Gemäß den Bedingungen" in told
+        output = capsys.readouterr().out
+        assert digest in output and "Gemäß den Bedingungen" in output
     assert cli.run(["info", "hf://ada/nothing"]) == 2
     assert "ganfill: hf://ada/nothing: it does not exist" in capsys.readouterr().err
 

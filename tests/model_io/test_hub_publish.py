@@ -29,13 +29,13 @@ def test_a_published_model_is_loaded_again_from_there(hub, publish, model_path, 
     front = yaml.safe_load(front)
     assert front["library_name"] == "ganfill" and front["pipeline_tag"] == "image-to-image" and "dcgan" in front["tags"]
     assert front["license"] == "other" and front["license_name"]
-    for told in (
+    for text in (
         "| generator | dcgan.Generator(resolution=32, latent_dim=8, width=4), ",
         "| trained | 12.5 thousand images seen, on 40 pictures |",
         "## Terms of use\n\nGemäß den Bedingungen\n",
         'ganfill.load("hf://ada/faces")',
     ):
-        assert told in body
+        assert text in body
     summary = json.loads((tmp_path / "folder/summary.json").read_text())["figures"]
     assert summary["address"].endswith(f"/ada/faces/commit/{1:040x}") and set(summary["files"]) == set(files)
 

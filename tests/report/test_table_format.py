@@ -136,5 +136,5 @@ def test_cells_have_intervals_and_what_is_missing_is_a_dash():
     ("seconds", "text"),
     [(0.02, "20 ms"), (59.0, "59 s"), (60, "1 min"), (150.07, "2 min 30 s"), (3599.7, "1 h"), (7305.3, "2 h 2 min")],
 )
-def test_long_times_are_told_in_hours_and_minutes(seconds, text):
+def test_long_times_are_written_in_hours_and_minutes(seconds, text):
     assert duration(seconds) == text

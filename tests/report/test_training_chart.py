@@ -49,7 +49,7 @@ def test_values_are_those_nearest_to_the_moments():
     assert chart.lines[0].values == ["0.500", "1.23", "7.00e−08"] and chart.lines[0].last == "7.00e−08"
 
 
-def test_a_level_is_inside_and_told():
+def test_a_level_is_inside_and_labelled():
     chart = draw_chart("FD-face", {"": _points([50, 20])}, end=2, levels={"floor": 0.5})
     assert _curve(chart)[-1, 1] < _texts(chart)["floor 0.500"][1] < BOTTOM
     assert "FD-face" in chart.summary and chart.summary.endswith("20.0")

@@ -21,14 +21,14 @@ def _config(loss="Hinge", model="dcgan", seed=0, lr=2e-4, discriminator_lr=None,
     } | more
 
 
-def test_parts_are_told_by_class_or_module_and_what_follows_from_them_is_not_told():
+def test_parts_are_named_by_class_or_module_and_what_follows_from_them_is_left_out():
     configs = [_config(loss, model) for loss in ("Hinge", "Minimax") for model in ("dcgan", "r3")]
     assert differences(configs) == [
         {"model": model, "loss": loss} for loss in ("Hinge", "Minimax") for model in ("dcgan", "r3")
     ]
 
 
-def test_the_seed_is_told_once_and_last():
+def test_the_seed_is_named_once_and_last():
     assert [list(its.items()) for its in differences([_config(seed=0), _config(seed=1, loss="Minimax")])] == [
         [("loss", "Hinge"), ("seed", 0)],
         [("loss", "Minimax"), ("seed", 1)],
@@ -61,7 +61,7 @@ def test_generator_and_discriminator_of_different_families():
     assert differences([_config(), mixed]) == [{"model.discriminator": "dcgan"}, {"model.discriminator": "r3"}]
 
 
-def test_classes_of_one_name_are_told_by_their_whole_path():
+def test_classes_of_one_name_are_named_by_their_whole_path():
     optimizers = [{"_target_": f"{module}.Adam"} for module in ("torch.optim", "ganfill.adversarial")]
     names = [its["sharpness"] for its in differences([_config(sharpness=its) for its in optimizers])]
     assert names == ["torch.optim.Adam", "ganfill.adversarial.Adam"]
@@ -87,8 +87,8 @@ def test_values_as_people_write_them():
 def test_what_is_not_known_has_no_settings(unknown):
     configs = [_config(), _config("Minimax")]
     configs.insert(unknown, None)
-    told = differences(configs)
-    assert told.pop(unknown) == {} and told == [{"loss": "Hinge"}, {"loss": "Minimax"}]
+    settings = differences(configs)
+    assert settings.pop(unknown) == {} and settings == [{"loss": "Hinge"}, {"loss": "Minimax"}]
     assert differences([]) == [] and differences([None]) == [{}] and differences([_config()]) == [{}]
 
 

@@ -77,7 +77,7 @@ def test_how_far_a_cell_is(changes, state, tmp_path):
     assert cell.state == state and cell.finished == (state == "finished") and cell.problems == ()
 
 
-def test_a_failure_is_told_by_its_first_line_unless_the_cell_got_to_its_end_later(tmp_path):
+def test_a_failure_is_described_by_its_first_line_unless_the_cell_got_to_its_end_later(tmp_path):
     for name, kimg in (("late", None), ("done", 40)):
         (_cell(tmp_path / name, kimg=kimg) / "failed.txt").write_text("the loss became NaN \nTraceback\n")
     (tmp_path / "bare").mkdir()

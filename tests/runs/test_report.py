@@ -207,7 +207,7 @@ def test_a_long_training_keeps_its_page_small(training):
         ("encoder", r"run=\S+encoder holds the training of an encoder"),
     ],
 )
-def test_what_is_no_training_is_told(name, message, tmp_path):
+def test_what_is_no_training_is_refused(name, message, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "encoder").mkdir()
     (tmp_path / "encoder/config.yaml").write_text("encoder: {width: 4}\n")

@@ -43,7 +43,7 @@ def test_both_kinds_of_every_moment_in_their_order(tmp_path):
     assert timeline.note == "3 of 3 moments, re-encoded as WebP; all are in samples/"
 
 
-def test_damaged_sheets_are_told_of_and_left_out(tmp_path):
+def test_damaged_sheets_are_reported_and_left_out(tmp_path):
     for kimg in (0, 10):
         _sheet(tmp_path / f"kimg{kimg:06d}.png")
     (tmp_path / "kimg000020.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")

@@ -67,15 +67,15 @@ def test_nothing_to_search(target):
 
 
 def test_frames_show_the_candidate_with_the_least_loss_at_even_moments(target):
-    told = []
-    options = SearchOptions(frames=3, on_progress=lambda progress: told.append(progress.pictures))
+    reports = []
+    options = SearchOptions(frames=3, on_progress=lambda progress: reports.append(progress.pictures))
     recorder = Recorder(options, 9, 2, target.pick(0, 2))
     for step in range(9):
         pictures = torch.full((2, 2, 3, 4, 4), float(step))
         pictures[:, 1] += 0.5
         recorder(pictures, torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
     assert [frame[:, 0, 0, 0].tolist() for frame in recorder.frames] == [[0, 0.5], [4, 4.5], [8, 8.5]]
-    assert len(told) == 9 and sum(told) == pytest.approx(2)
+    assert len(reports) == 9 and sum(reports) == pytest.approx(2)
 
 
 def test_previews_show_known_pixels_and_the_leading_candidate_now_and_then(target, monkeypatch):

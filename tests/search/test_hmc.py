@@ -60,17 +60,17 @@ def test_answers_are_samples_and_ranked(model):
     images = model.generator(model.latent.sample(2, torch.Generator().manual_seed(3)))
     holes = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
     holes[:, :, 8:24, 8:24] = True
-    told = []
+    reports = []
     found = replace(SAMPLING, burn_in=2, samples=3, leaps=2)(
         model,
         images,
         holes,
-        SearchOptions(answers=3, frames=3, on_progress=lambda progress: told.append(progress.pictures)),
+        SearchOptions(answers=3, frames=3, on_progress=lambda progress: reports.append(progress.pictures)),
     )
     torch.testing.assert_close(model.generator(found.latents.flatten(0, 1)), found.pictures.flatten(0, 1))
     assert (found.scores.diff(dim=1) >= 0).all() and found.latents.abs().max() <= 1
     assert (found.interval[0] <= found.interval[1]).all() and found.mean.shape == (2, 3, 32, 32)
-    assert [frame.shape for frame in found.frames] == [(2, 3, 32, 32)] * 3 and sum(told) == pytest.approx(2)
+    assert [frame.shape for frame in found.frames] == [(2, 3, 32, 32)] * 3 and sum(reports) == pytest.approx(2)
     assert found.passes >= 4 * 2 * (2 + 3)
 
 

@@ -134,28 +134,28 @@ def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
     how = EncoderStart(pool=PoolStart(32))
     z = start(how, guided, target)
     assert torch.equal(start(how, guided, target.pick(1, 2)), z[1:2])
-    turned = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])
-    assert torch.equal(start(how, guided, turned), z.flip(0))
+    reversed_batch = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])
+    assert torch.equal(start(how, guided, reversed_batch), z.flip(0))
     other = start(how, guided, target, seed=1)
     assert torch.equal(other[:, 0], z[:, 0]) and not torch.equal(other[:, 1:], z[:, 1:])
 
 
 def test_missing_and_hidden_pixels_do_not_reach_the_encoder(guided, target):
-    held = torch.zeros_like(target.known)
-    held[:, :, :4] = 1
-    start(EncoderStart(), guided, target.hide(held))
+    held_out = torch.zeros_like(target.known)
+    held_out[:, :, :4] = 1
+    start(EncoderStart(), guided, target.hide(held_out))
     ((image, known),) = guided.model.encoder.seen
-    hidden = (target.known == 0) | (held == 1)
+    hidden = (target.known == 0) | (held_out == 1)
     assert torch.equal(known[:3], 1 - hidden.float()) and not image[:3][hidden.expand(-1, 3, -1, -1)].any()
-    louder = Target(torch.where(hidden, 9.0, target.image), target.known * (1 - held), target.keys)
-    assert torch.equal(start(EncoderStart(), guided, louder), start(EncoderStart(), guided, target.hide(held)))
+    louder = Target(torch.where(hidden, 9.0, target.image), target.known * (1 - held_out), target.keys)
+    assert torch.equal(start(EncoderStart(), guided, louder), start(EncoderStart(), guided, target.hide(held_out)))
 
 
 def test_the_expectation_is_the_mean_of_a_guess_and_of_the_mirrored_one(guided, target):
     holes = target.known == 0
     holes[..., :4] = True  # no mirror of itself
     target = Target.of(target.image, holes)
-    z, turned = estimate_z(guided, target), estimate_z(guided, target.mirror())
-    mean = (guided.generate(z) + guided.generate(turned).flip(3)) / 2
+    z, mirrored = estimate_z(guided, target), estimate_z(guided, target.mirror())
+    mean = (guided.generate(z) + guided.generate(mirrored).flip(3)) / 2
     torch.testing.assert_close(expected_pictures(guided, target), mean)
     torch.testing.assert_close(expected_pictures(guided, target.mirror()), expected_pictures(guided, target).flip(3))

@@ -91,21 +91,21 @@ def test_a_search_ends_with_less_error_than_it_began(model, images, holes, quick
 
 
 def test_frames_show_the_search_and_progress_adds_up(model, images, holes, quick):
-    told = []
+    reports = []
     found = replace(quick, batch=8)(
-        model, images, holes, SearchOptions(frames=4, on_progress=lambda progress: told.append(progress.pictures))
+        model, images, holes, SearchOptions(frames=4, on_progress=lambda progress: reports.append(progress.pictures))
     )
     assert [frame.shape for frame in found.frames] == [(5, 3, 32, 32)] * 4
     assert not torch.equal(found.frames[0], found.frames[-1])
-    assert sum(told) == pytest.approx(5)
-    told.clear()
+    assert sum(reports) == pytest.approx(5)
+    reports.clear()
     quick(
         model,
         images,
         holes,
-        SearchOptions(deterministic=True, on_progress=lambda progress: told.append(progress.pictures)),
+        SearchOptions(deterministic=True, on_progress=lambda progress: reports.append(progress.pictures)),
     )
-    assert sum(told) == pytest.approx(5)
+    assert sum(reports) == pytest.approx(5)
 
 
 def test_nothing_known_gives_some_answer(model, images, quick):

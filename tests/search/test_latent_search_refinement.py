@@ -73,9 +73,9 @@ def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
     images = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     holes = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
     holes[..., 1:] = True
-    told = torch.tensor([[1.0, -0.5, 0.3]])
-    linear.encoder = lambda image, known: told.expand(len(image), -1)
-    start = linear.generator(told).expand(1, -1, -1, -1)
+    z = torch.tensor([[1.0, -0.5, 0.3]])
+    linear.encoder = lambda image, known: z.expand(len(image), -1)
+    start = linear.generator(z).expand(1, -1, -1, -1)
     search = LatentSearch(
         rounds=((1, 0),),
         start=EncoderStart(),
@@ -92,13 +92,13 @@ def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
 
 @pytest.mark.parametrize("refinement", [None, FeatureOptimization(1, 4)])
 def test_without_steps_of_z_what_follows_is_seen_and_progress_adds_up(model_with_encoder, images, holes, refinement):
-    told = []
+    reports = []
     search = LatentSearch(rounds=((1, 0),), start=EncoderStart(), refinement=refinement, precision="fp32")
     found = search(
         model_with_encoder,
         images,
         holes,
-        SearchOptions(frames=3, on_progress=lambda progress: told.append(progress.pictures)),
+        SearchOptions(frames=3, on_progress=lambda progress: reports.append(progress.pictures)),
     )
-    assert sum(told) == pytest.approx(5)
+    assert sum(reports) == pytest.approx(5)
     assert [frame.shape for frame in found.frames] == [(5, 3, 32, 32)] * (3 if refinement else 1)

@@ -59,8 +59,8 @@ def test_held_out_pixels_rank_and_are_not_fitted(model, images, holes):
         precision="fp32",
     )  # fmt: skip
     networks, options = Networks(model, "fp32"), SearchOptions()
-    held = hold_out(target, 0.3, 0)
-    other = Target(torch.where(held > 0, -target.image, target.image), target.known, target.keys)
+    held_out = hold_out(target, 0.3, 0)
+    other = Target(torch.where(held_out > 0, -target.image, target.image), target.known, target.keys)
     one, two = (search.search(networks, options, t, Recorder(options, 3, 5, t)) for t in (target, other))
     assert torch.equal(one.latents, two.latents) and not torch.equal(one.scores, two.scores)
 

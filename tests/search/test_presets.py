@@ -213,8 +213,8 @@ def test_what_the_hole_holds_does_not_change_one_bit(search, model, images, hole
 
 def test_deterministic_answers_know_neither_order_nor_mates(search, model, images, holes):
     together = search(model, images[:3], holes[:3], SearchOptions(deterministic=True))
-    turned = search(model, images[:3].flip(0), holes[:3].flip(0), SearchOptions(deterministic=True))
-    assert equal(bits(turned), bits(together, [2, 1, 0]))
+    reversed_batch = search(model, images[:3].flip(0), holes[:3].flip(0), SearchOptions(deterministic=True))
+    assert equal(bits(reversed_batch), bits(together, [2, 1, 0]))
     assert equal(bits(search(model, images[1:2], holes[1:2], SearchOptions(deterministic=True))), bits(together, [1]))
 
 
@@ -228,10 +228,10 @@ def test_stylegan2_is_searched_like_any_other(make, encoder, styled, holes):
     search = make(precision="fp32", batch=8, **{key: value for key, value in SMALL.items() if key in known})
     found = search(styled, images, holes, SearchOptions(answers=2, deterministic=True))
     assert found.pictures.shape == (4, 2, 3, 32, 32) and found.pictures.isfinite().all()
-    turned = search(
+    reversed_batch = search(
         styled, images.masked_fill(holes, float("nan")).flip(0), holes, SearchOptions(answers=2, deterministic=True)
     )
-    assert torch.equal(turned.pictures.flip(0), found.pictures)
+    assert torch.equal(reversed_batch.pictures.flip(0), found.pictures)
     if make is not posterior:
         of_z = styled.generator(found.latents.flatten(0, 1)).unflatten(0, (4, 2))
         left = [(error(replace(found, pictures=p), images, ~holes)).mean() for p in (found.pictures, of_z)]

@@ -100,8 +100,8 @@ def test_items_know_neither_order_nor_mates(refinement, model):
     holes[:, :, 10:22, 6:18] = True
     z = model.latent.sample(4, generator)
     together = refine(refinement, model, images, holes, z)
-    turned = refine(refinement, model, images.flip(0), holes, z.flip(0))
-    assert torch.equal(turned.flip(0), together)
+    reversed_batch = refine(refinement, model, images.flip(0), holes, z.flip(0))
+    assert torch.equal(reversed_batch.flip(0), together)
     alone = refine(refinement, model, images[1:2], holes[1:2], z[1:2])
     torch.testing.assert_close(alone, together[1:2], atol=1e-3, rtol=0)
     assert torch.equal(refine(refinement, model, images.masked_fill(holes, float("nan")), holes, z), together)

@@ -55,12 +55,12 @@ def test_wide_holes_alone_are_searched_without_a_word(model, images, holes, capl
 
 def test_small_holes_alone_run_no_generator(model, images, holes, caplog):
     caplog.set_level(logging.WARNING)
-    told = []
+    reports = []
     model.generator = None
     found = ROUTED(
-        model, images[1:], holes[1:], SearchOptions(on_progress=lambda progress: told.append(progress.pictures))
+        model, images[1:], holes[1:], SearchOptions(on_progress=lambda progress: reports.append(progress.pictures))
     )
-    assert found.pictures.isfinite().all() and sum(told) == 3 and found.passes == 0
+    assert found.pictures.isfinite().all() and sum(reports) == 3 and found.passes == 0
 
 
 def test_what_the_hole_holds_plays_no_part(model, images, holes):

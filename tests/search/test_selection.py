@@ -14,17 +14,17 @@ def target():
 
 
 def test_known_pixels_are_held_out_in_blocks(target):
-    held = hold_out(target, 0.25, 0)
-    assert held.shape == target.known.shape and not (held * (1 - target.known)).any()
-    assert 0.15 < held.sum() / target.known.sum() < 0.35
-    blocks = (held + 2 * (1 - target.known)).unfold(2, 4, 4).unfold(3, 4, 4).reshape(-1, 16)
+    held_out = hold_out(target, 0.25, 0)
+    assert held_out.shape == target.known.shape and not (held_out * (1 - target.known)).any()
+    assert 0.15 < held_out.sum() / target.known.sum() < 0.35
+    blocks = (held_out + 2 * (1 - target.known)).unfold(2, 4, 4).unfold(3, 4, 4).reshape(-1, 16)
     assert all(not ((block == 0).any() and (block == 1).any()) for block in blocks)
 
 
 def test_each_picture_has_blocks_of_its_own_whatever_its_mates(target):
-    held = hold_out(target, 0.25, 0)
-    assert torch.equal(hold_out(target.pick(2, 3), 0.25, 0), held[2:3])
-    assert not torch.equal(hold_out(target, 0.25, 1), held)
+    held_out = hold_out(target, 0.25, 0)
+    assert torch.equal(hold_out(target.pick(2, 3), 0.25, 0), held_out[2:3])
+    assert not torch.equal(hold_out(target, 0.25, 1), held_out)
     free = torch.ones_like(target.known)
     draws = hold_out(Target(target.image, free, target.keys), 0.25, 0)
     assert len(draws.flatten(1).unique(dim=0)) == 6

@@ -49,11 +49,11 @@ def test_pick_repeats_the_last_one(images, holes):
 
 
 def test_hidden_pixels_are_missing_and_the_keys_stay(images, holes):
-    target, held = Target.of(images, holes), torch.zeros(3, 1, 8, 8)
-    held[0, 0, 0, :4] = 1
-    seen = target.hide(held)
+    target, held_out = Target.of(images, holes), torch.zeros(3, 1, 8, 8)
+    held_out[0, 0, 0, :4] = 1
+    seen = target.hide(held_out)
     assert seen.keys == target.keys
-    assert torch.equal(seen.known, target.known * (1 - held)) and not seen.known[0, 0, 0, :4].any()
+    assert torch.equal(seen.known, target.known * (1 - held_out)) and not seen.known[0, 0, 0, :4].any()
     assert not seen.image[0, :, 0, :4].any() and torch.equal(seen.image[1:], target.image[1:])
     assert target.image[0, :, 0, :4].all()
 

@@ -71,9 +71,11 @@ def test_mirroring_turns_about_half_of_them():
     pictures = np.zeros((1, 2, 2, 3), np.uint8)
     pictures[:, :, 1] = 255
     shown = Batches(pictures, np.arange(1), 400, seed=0, mirror=True).at(0)
-    turned = shown[:, 0, 0, 0] == 255
-    assert 0.4 < turned.float().mean() < 0.6
-    assert torch.equal(shown[turned], torch.from_numpy(pictures[:, :, ::-1].copy()).expand(int(turned.sum()), 2, 2, 3))
+    mirrored = shown[:, 0, 0, 0] == 255
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert torch.equal(
+        shown[mirrored], torch.from_numpy(pictures[:, :, ::-1].copy()).expand(int(mirrored.sum()), 2, 2, 3)
+    )
 
 
 def test_a_store_gives_its_training_half(store):
@@ -98,17 +100,22 @@ def test_held_out_pictures_are_of_the_test_half_and_the_same_for_every_seed(stor
 def test_drawn_pictures_that_are_held_out_are_none_of_the_others_and_the_same_for_every_seed():
     first, other = (SyntheticDataModule(4, 32, seed=seed, n=9) for seed in (0, 1))
     first.setup()
-    held = first.held_out(4)
-    assert held.ids == ["drawn/0", "drawn/1", "drawn/2", "drawn/3"] and (held.images == other.held_out(4).images).all()
-    assert not any((picture == first.pictures).all((1, 2, 3)).any() for picture in held.images)
+    pictures = first.held_out(4)
+    assert (
+        pictures.ids == ["drawn/0", "drawn/1", "drawn/2", "drawn/3"]
+        and (pictures.images == other.held_out(4).images).all()
+    )
+    assert not any((picture == first.pictures).all((1, 2, 3)).any() for picture in pictures.images)
 
 
 def test_a_missing_store_says_how_to_get_ffhq_and_how_to_prepare_it(tmp_path):
     with pytest.raises(UserError) as caught:
         FFHQDataModule(str(tmp_path / "nothing"), 4).setup()
-    told = str(caught.value)
-    assert all(word in told for word in ("thumbnails128x128", "images1024x1024", "ganfill prepare source=", "nothing"))
-    assert "\n" not in told
+    message = str(caught.value)
+    assert all(
+        word in message for word in ("thumbnails128x128", "images1024x1024", "ganfill prepare source=", "nothing")
+    )
+    assert "\n" not in message
 
 
 def test_pictures_of_another_size_or_none_to_train_on_are_refused(store, folder, tmp_path):

@@ -240,7 +240,7 @@ def mistake(device):
     distributed.broadcast_flag(False)
 
 
-def test_a_mistake_that_one_finds_is_told_and_a_defect_keeps_its_traceback(jobs):
+def test_a_mistake_of_one_process_is_reported_and_a_defect_keeps_its_traceback(jobs):
     with pytest.raises(UserError, match=r"^fd_samples=7 is wrong$"):
         distributed.start(2, CPU, jobs.mistake)
     with pytest.raises(ProcessRaisedException, match=r"TypeError: int\(\)"):

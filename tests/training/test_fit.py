@@ -128,15 +128,15 @@ class Ends(pl.Callback):
 @pytest.mark.parametrize(
     ("error", "code"), [(None, 0), (UserError("wrong"), 1), (ValueError("worse"), 1), (KeyboardInterrupt(), 255)]
 )
-def test_loggers_are_told_how_it_ended(tmp_path, train, monkeypatch, error, code):
-    told, handler = [], signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(ganfill.training.fit, "finish_wandb", lambda loggers, exit_code: told.append(exit_code))
+def test_loggers_receive_the_exit_code(tmp_path, train, monkeypatch, error, code):
+    exit_codes, handler = [], signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(ganfill.training.fit, "finish_wandb", lambda loggers, exit_code: exit_codes.append(exit_code))
     try:
         with pytest.raises(type(error)) if error else nullcontext():
             train(tmp_path, 0.1, callbacks=[Ends(error)] if error else [])
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning ignores it from then on
-    assert told == [code]
+    assert exit_codes == [code]
 
 
 def test_loggers_get_the_configuration_and_keys_in_sections(tmp_path, train):

@@ -5,7 +5,11 @@ follow one cosine.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from torch.optim import Optimizer
 
 Range = tuple[float, float]
 
@@ -26,6 +30,14 @@ class Settings:
     ema: float = 1.0
     beta1: float | None = None
     beta2: float | None = None
+
+    def apply(self, optimizer: Optimizer, configured: Sequence[Mapping[str, Any]]) -> None:
+        """Sets learning rates and betas of an optimizer from the ``configured`` values of its parameter groups."""
+        for group, values in zip(optimizer.param_groups, configured, strict=True):
+            group["lr"] = values["lr"] * self.lr
+            if "betas" in group:
+                pairs = zip((self.beta1, self.beta2), values["betas"], strict=True)
+                group["betas"] = tuple(old if new is None else new for new, old in pairs)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ def train(device: torch.device, config: DictConfig) -> None:
             f"parameters_{name}": sum(p.numel() for p in network.parameters()) for name, network in networks.items()
         }
         figures = {"kimg": kimg} | counts | {"device": describe(device), "processes": distributed.world()}
+        for callback in callbacks:
+            figures |= getattr(callback, "figures", {})
         write_summary(out, "train", config, figures, time.perf_counter() - started)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.metrics.feature_names import BUILT_IN, INCEPTION, PIXELS
 
 __all__ = ["INCEPTION", "PIXELS", "FeatureNetwork", "extract", "load_networks"]
@@ -87,7 +87,7 @@ def extract(
                 features = compute(batch)
         except (RuntimeError, ValueError, TypeError) as error:
             raise UserError(
-                f"feature network {network.name} fails on uint8 pictures {tuple(batch.shape)} ({_reason(error)}): "
+                f"feature network {network.name} fails on uint8 pictures {tuple(batch.shape)} ({first_line(error)}): "
                 "give a network that accepts them"
             ) from error
         _check(features, network.name, len(batch))
@@ -127,7 +127,7 @@ def _load(word: str) -> FeatureNetwork:
             network: Any = constructor(weights)
         except Exception as error:  # user code can raise anything
             raise UserError(
-                f"feature network {name}: {kind} of {file} cannot be built with {weights} ({_reason(error)})"
+                f"feature network {name}: {kind} of {file} cannot be built with {weights} ({first_line(error)})"
             ) from error
     if isinstance(network, nn.Module):
         network.eval().requires_grad_(False)
@@ -151,9 +151,5 @@ def _run(code: bytes, file: str, name: str) -> ModuleType:
     try:
         exec(compile(code, file, "exec"), module.__dict__)
     except Exception as error:
-        raise UserError(f"feature network {name}: {file} cannot be run ({_reason(error)})") from error
+        raise UserError(f"feature network {name}: {file} cannot be run ({first_line(error)})") from error
     return module
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -29,12 +29,8 @@ def fast(
     """The encoder's answer without a search: a few milliseconds for each picture.
 
     Args:
-        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
-        starts: number of candidates for a model without an encoder.
-        pool: number of generated pictures to start from for a model without an encoder.
-        blend: Poisson by default.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures on the device at once.
+        steps, starts, pool: for a model without an encoder: see ``from_pool``.
+        blend, precision, batch: see ``from_pool``.
     """
     return LatentSearch(
         rounds=((1, 0),),
@@ -69,22 +65,13 @@ def standard(
     An answer follows the known pixels near the edge of the hole, and the encoder's picture deep inside.
 
     Args:
-        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
-        starts: number of candidates for a model without an encoder.
-        pool: number of generated pictures to start from for a model without an encoder.
-        cut_level: stage of the generator whose features are optimized.
-        cut_steps: number of Adam steps on the features; 0 leaves them out.
-        cut_rate: step size of the features.
+        steps, starts, pool: for a model without an encoder: see ``from_pool``.
+        cut_level, cut_steps, cut_rate, floor, window, blend, precision, batch: see ``from_pool``.
         trust: weight of the encoder's picture in the hole; 0 uses known pixels only.
-        floor: weight of known pixels far from the hole, relative to the largest.
-        window: side in pixels of the neighborhood that weights a known pixel; odd.
         jitter: how far the answers after the first start from the encoder's, 0 to 1.
         agreement: weight of the encoder's picture in the ranking.
         num_candidates: number of candidates that several answers are chosen from.
         spread: share by which the scores of further answers may exceed the best, so that they differ; 0 takes the best.
-        blend: Poisson by default.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates on the device at once.
     """
     if not (_is_number(trust) and trust >= 0 and _is_number(jitter) and 0 <= jitter <= 1):
         raise UserError(
@@ -119,13 +106,8 @@ def best(
     """Makes more steps than ``standard``; with an encoder, also gives the mean answer, which has the smallest squared error.
 
     Args:
-        steps: number of Adam steps for a model without an encoder, see ``from_pool``.
-        starts: number of candidates for a model without an encoder.
-        pool: number of generated pictures to start from for a model without an encoder.
-        cut_steps: number of Adam steps on features of the generator.
-        blend: Poisson by default.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates on the device at once.
+        steps, starts, pool: for a model without an encoder: see ``from_pool``.
+        cut_steps, blend, precision, batch: see ``from_pool``.
     """
     search = standard(steps, starts, pool, cut_steps=cut_steps, blend=blend, precision=precision, batch=batch)
     return replace(search, average=True)
@@ -191,9 +173,7 @@ def auto(
     Args:
         tiny: share of the picture up to which a hole is tiny.
         scattered: mean share of known pixels among the neighbors of missing pixels from which a hole is scattered.
-        blend: Poisson by default.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates on the device at once.
+        blend, precision, batch: see ``from_pool``.
     """
     return RoutedSearch(standard(precision=precision, batch=batch), tiny, scattered, blend or Poisson())
 
@@ -220,11 +200,8 @@ def posterior(
         leaps: number of leapfrog steps of a proposal.
         correlated: number of known values that count as one, because neighboring errors are correlated.
         steps: number of Adam steps before the chains start.
-        agreement: weight of the encoder's picture in the ranking.
-        spread: share by which the scores of further answers may exceed the best, so that they differ; 0 takes the best.
-        blend: Poisson by default.
-        precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times chains on the device at once.
+        agreement, spread: see ``standard``.
+        blend, precision, batch: see ``from_pool``.
     """
     check_settings(steps=steps, starts=chains)
     if min(samples, leaps) < 1 or burn_in < 0 or not (_is_number(correlated) and correlated > 0):

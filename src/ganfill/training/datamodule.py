@@ -157,7 +157,7 @@ class SyntheticDataModule(FFHQDataModule):
     """Simple drawn faces, made in memory, for tests and first trials without data.
 
     Args:
-        batch_size, resolution, seed, mirror: as for ``FFHQDataModule``.
+        batch_size, resolution, seed, mirror: see ``FFHQDataModule``.
         n: number of pictures.
     """
 
@@ -188,7 +188,7 @@ class FolderDataModule(FFHQDataModule):
     Args:
         path: folder or archive of pictures, or several.
         store: directory of the image store.
-        batch_size, resolution, seed, mirror: as for ``FFHQDataModule``.
+        batch_size, resolution, seed, mirror: see ``FFHQDataModule``.
     """
 
     def __init__(

@@ -125,7 +125,9 @@ class GAN(GanfillModule):
         seen, batch = self.images_seen, len(pixels) * distributed.world()
         rows = distributed.local_slice(batch)
         count, first = seen // batch, seen + rows.start  # steps so far; position of this process's first picture
-        settings = self._follow_schedule()
+        settings = self.schedule.at(seen)
+        for index, configured in enumerate(self.configured):
+            settings.apply(self._optimizer(index), configured)
         generating = (count + 1) % self.n_critic == 0
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
@@ -223,17 +225,6 @@ class GAN(GanfillModule):
             return self.discriminator.forward(augment(images))  # never the compiled network
 
         return lambda real, fake: self.regularizer(discriminator, real, fake, generator) * settings.gamma
-
-    def _follow_schedule(self) -> Settings:
-        """Sets learning rates and betas for this step; returns all settings."""
-        settings = self.schedule.at(self.images_seen)
-        for index, groups in enumerate(self.configured):
-            for group, configured in zip(self._optimizer(index).param_groups, groups, strict=True):
-                group["lr"] = configured["lr"] * settings.lr
-                if "betas" in group:
-                    pairs = zip((settings.beta1, settings.beta2), configured["betas"], strict=True)
-                    group["betas"] = tuple(old if new is None else new for new, old in pairs)
-        return settings
 
     def _optimizer(self, index: int) -> Any:
         return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]

@@ -23,18 +23,18 @@ HEALTHY_DIVERSITY = [0.006, 0.163, 0.414, 0.474, 0.525, 0.625, 0.684, 0.712, 0.7
 HEALTHY_LATER = [1.012, 0.966, 0.906, 0.930, 0.875, 0.764]
 
 
-def told(caplog):
+def warnings(caplog):
     return [record.message for record in caplog.records if record.name == "ganfill.training.callbacks.collapse"]
 
 
-def test_the_stalled_training_is_told_of_once_and_early(caplog):
+def test_the_stalled_training_causes_one_early_warning(caplog):
     callback = Collapse(10)
     moments = []
     for kimg, (real, fake, gradient) in enumerate(STALLED, 1):
         callback.judge_game(kimg, logit_real=real, logit_fake=fake, gradient_g=gradient, loss_d=0.1, penalty=0.0)
-        moments.append(len(told(caplog)))
+        moments.append(len(warnings(caplog)))
     assert moments == [0] * 4 + [1] * 8
-    (message,) = told(caplog)
+    (message,) = warnings(caplog)
     assert message.startswith("at 5 kimg the discriminator is sure of every fake")
     assert "loss=non_saturating" in message and "\n" not in message
 
@@ -45,14 +45,14 @@ def test_the_healthy_training_raises_no_alarm(caplog):
         callback.judge_game(kimg, real, fake, gradient)
     for index, diversity in enumerate(HEALTHY_DIVERSITY + HEALTHY_LATER):
         callback.judge_diversity(10 * index, diversity)
-    assert not told(caplog)
+    assert not warnings(caplog)
 
 
-def test_each_cause_is_told_once_with_its_remedy(caplog):
+def test_each_cause_gives_one_warning_with_its_remedy(caplog):
     callback = Collapse(10)
     for index, value in enumerate([*STALLED_DIVERSITY, 0.222, 0.222]):
         callback.judge_diversity(10 * index, value)
-    (message,) = told(caplog)
+    (message,) = warnings(caplog)
     assert message.startswith("at 30 kimg the generator draws much the same picture")
     assert "0.22 times" in message and "augment=diffaugment" in message
 
@@ -62,9 +62,9 @@ def test_values_that_are_not_finite_are_passed_over(caplog):
     for kimg, (real, fake, gradient) in enumerate(STALLED[1:5], 1):
         callback.judge_game(kimg, real, fake, gradient)
         callback.judge_game(kimg, float("nan"), fake, float("inf"))
-    assert not told(caplog)
+    assert not warnings(caplog)
     callback.judge_game(5, *STALLED[5])
-    assert len(told(caplog)) == 1
+    assert len(warnings(caplog)) == 1
 
 
 def test_in_a_training_it_looks_at_measures_and_samples(tmp_path, make_gan, monkeypatch, caplog):
@@ -88,7 +88,7 @@ def test_in_a_training_it_looks_at_measures_and_samples(tmp_path, make_gan, monk
     )
     assert [round(kimg, 3) for kimg, _ in callback.diversity] == [0.064, 0.128, 0.192, 0.256, 0.320, 0.384]
     assert {value for _, value in callback.diversity} == {0.0}
-    assert sorted(message.split(" kimg the ")[1].split()[0] for message in told(caplog)) == [
+    assert sorted(message.split(" kimg the ")[1].split()[0] for message in warnings(caplog)) == [
         "discriminator",
         "generator",
     ]

@@ -85,7 +85,7 @@ def test_best_is_exported_as_the_last_is(tmp_path, train):
     assert all(map(torch.equal, last.generator.state_dict().values(), gan.generator_ema.state_dict().values()))
 
 
-def test_without_a_network_built_in_features_judge(tmp_path, train, table, caplog):
+def test_without_a_network_built_in_features_choose(tmp_path, train, table, caplog):
     train(tmp_path / "out", 0.1, every_kimg=50)
     (row,) = table(tmp_path / "out")
     assert list(row) == ["kimg", "fd_pyramid", "kd_pyramid", "diversity"]
@@ -105,11 +105,11 @@ def test_an_end_by_the_clock_is_measured(tmp_path, train, table):
     assert float(row["kimg"]) == gan.images_seen / 1000
 
 
-def test_samples_that_are_not_finite_are_told_and_cost_no_training(tmp_path, train, spoilt_gan, caplog, table):
+def test_samples_that_are_not_finite_cause_a_warning_and_cost_no_training(tmp_path, train, spoilt_gan, caplog, table):
     with caplog.at_level(logging.WARNING, "ganfill"):
         train(tmp_path / "out", 0.256, gan=spoilt_gan)
-    told = [record.message for record in caplog.records if "distances" in record.message]
-    assert told == [
+    warnings = [record.message for record in caplog.records if "distances" in record.message]
+    assert warnings == [
         f"no distances at {kimg} kimg: the averaged generator draws pictures that are not finite"
         for kimg in (0.128, 0.192)
     ]

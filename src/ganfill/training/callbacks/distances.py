@@ -98,6 +98,14 @@ class Distances(PeriodicCallback):
         self.table.append([[row[name] for name in self.table.columns]])
         log_row(trainer.loggers, {key(name): row[name] for name in self.table.columns[2:]}, gan.images_seen)
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The distance that chose ``best.ckpt``, its value, and the features it compares; empty without a ``best.ckpt``."""
+        if self.best == math.inf:
+            return {}
+        name = self.names[0]
+        return {"best_checkpoint": {"distance": name, "value": self.best, "features": describe(name)}}
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measures the end; warns if the best checkpoint was chosen by built-in features."""
         super().on_train_end(trainer, pl_module)
