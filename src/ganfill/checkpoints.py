@@ -7,6 +7,10 @@ from contextvars import ContextVar
 Check = Callable[[], object]
 
 
+class Interrupted(Exception):
+    """Base of the exceptions that checks raise; code that converts other exceptions lets it pass."""
+
+
 def _never() -> None:
     pass
 
@@ -15,7 +19,7 @@ _check: ContextVar[Check] = ContextVar("check", default=_never)
 
 
 def checkpoint() -> None:
-    """Calls the check of the surrounding ``checked`` block, if there is one; it may raise to end the computation."""
+    """Calls the check of the surrounding ``checked`` block, if there is one; it may raise ``Interrupted``."""
     _check.get()()
 
 
