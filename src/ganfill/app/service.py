@@ -81,7 +81,7 @@ class Service:
         self.queue = FifoQueue(self.limits.waiting)
         self.models: dict[str, Model] = {}
         # Bounds the memory; and Pillow's warnings are caught for the whole process.
-        self._decoding = FifoQueue(self.limits.waiting)
+        self._decoding = FifoQueue(self.limits.waiting + 1)
         for word in models:
             name = Path(word).name.removesuffix(".safetensors")
             if name in self.models:
