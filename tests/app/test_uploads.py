@@ -13,7 +13,8 @@ from PIL import Image
 
 from ganfill.app import uploads
 from ganfill.app.errors import RequestError, TooLarge
-from ganfill.app.service import Limits, Service
+from ganfill.app.limits import Limits
+from ganfill.app.service import Service
 from ganfill.app.web import editor_layers
 
 pytest.importorskip("ganfill.app.web.layout", reason="the extra app is not installed")

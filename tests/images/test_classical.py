@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ganfill.images.classical import biharmonic, navier_stokes, telea
+from ganfill.images.classical import biharmonic, harmonic, navier_stokes, telea
 
-METHODS = [biharmonic, telea, navier_stokes]
+METHODS = [biharmonic, harmonic, telea, navier_stokes]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Errors of the service with their HTTP statuses."""
 
+from ganfill.checkpoints import Interrupted
 from ganfill.errors import UserError
 
 
@@ -16,7 +17,7 @@ class UnknownModel(RequestError):
 
 
 class TooLarge(RequestError):
-    """An upload exceeds the limit of bytes or pixels."""
+    """An upload exceeds the limit of bytes or pixels, or its answers would."""
 
     status = 413
 
@@ -36,11 +37,11 @@ class QueueFull(RequestError):
         self.retry_after = retry_after
 
 
-class SearchTimeout(RequestError):
-    """A search exceeded its time limit and was stopped."""
+class RequestTimeout(RequestError, Interrupted):
+    """A request exceeded its time limit and was stopped."""
 
     status = 504
 
 
-class Cancelled(Exception):
+class Cancelled(Interrupted):
     """The client cancelled the search or disconnected."""

@@ -10,8 +10,9 @@ import numpy as np
 from fastapi import Request
 
 from ganfill.app.errors import Cancelled
+from ganfill.app.limits import OnProgress
 from ganfill.app.queue import POLL_SECONDS
-from ganfill.app.service import OnProgress, Service
+from ganfill.app.service import Service
 
 Result = TypeVar("Result")
 
@@ -20,7 +21,7 @@ class Job(Generic[Result]):
     """A function that runs in its own thread.
 
     Args:
-        work: the function; it must call the callback that it is given regularly, see ``Service.complete``.
+        work: the function; it must call the callback that it is given regularly, see ``Service.slot``.
 
     Attributes:
         future: its result, or its exception, ``Cancelled`` after ``cancel``.
@@ -71,8 +72,8 @@ class RequestPool:
     """Limits API requests in flight and cancels those whose client disconnected.
 
     Args:
-        service: does the work. Its limit ``waiting`` applies before a request enters the queue, because a request first
-            decodes its uploads.
+        service: does the work. Its limit ``waiting`` applies before a request enters the queue, because the headers of its
+            uploads are checked first.
     """
 
     def __init__(self, service: Service) -> None:

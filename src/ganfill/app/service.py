@@ -1,56 +1,34 @@
 """Completes pictures for many clients: limits, shared models, and one search at a time."""
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from PIL import Image
 
-from ganfill.app.errors import RequestError, SearchTimeout, TooLarge, UnknownModel
+from ganfill.app.errors import RequestError, TooLarge, UnknownModel
+from ganfill.app.limits import Limits, OnProgress, TimedProgress
 from ganfill.app.queue import FifoQueue
+from ganfill.checkpoints import checked, checkpoint
 from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
 from ganfill.images.holes import HoleSource, to_hole
-from ganfill.images.photo import Photo, opened
+from ganfill.images.photo import CheckedBytes, Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # Pillow runs external programs for some others
+MAX_SCANS = 100  # of a progressive JPEG file; each takes a pass over the whole picture, and a usual file has about ten
+METADATA_MEGABYTES = 4  # of colour profile and EXIF data, which every answer repeats
 EMPTY = "nothing is missing, so the picture stays as it is"
 FULL = "no pixel of the picture is known, so the answers are random samples of the model"
-
-OnProgress = Callable[[float, np.ndarray | None], object]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a request; raises ``UserError`` if they would refuse every request.
-
-    Args:
-        megabytes: size of an upload.
-        megapixels: size of a picture.
-        waiting: requests in the queue; one more is refused.
-        seconds: duration of a search, without the time in the queue.
-        answers: answers for one picture.
-    """
-
-    megabytes: float = 20.0
-    megapixels: float = 24.0
-    waiting: int = 32
-    seconds: float = 120.0
-    answers: int = 16
-
-    def __post_init__(self) -> None:
-        if min(self.megabytes, self.megapixels, self.seconds, self.answers) <= 0 or self.waiting < 0:
-            raise UserError(f"limits must be above 0, and waiting at least 0, got {self}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +56,10 @@ class CompletionRequest:
     frames: int = 0
 
 
+def _ignore(progress: float, picture: np.ndarray | None) -> None:
+    pass
+
+
 class Service:
     """Completes pictures for any number of threads, one at a time, in the order of arrival.
 
@@ -98,7 +80,8 @@ class Service:
         self.limits = limits or Limits()
         self.queue = FifoQueue(self.limits.waiting)
         self.models: dict[str, Model] = {}
-        self._decoding = threading.Lock()  # bounds the memory; and Pillow's warnings are caught for the whole process
+        # Bounds the memory; and Pillow's warnings are caught for the whole process.
+        self._decoding = FifoQueue(self.limits.waiting + 1)
         for word in models:
             name = Path(word).name.removesuffix(".safetensors")
             if name in self.models:
@@ -106,6 +89,19 @@ class Service:
             self.models[name] = model_file.load(word, device)
         if not self.models:
             raise UserError("models is empty: give faces64, or model files")
+
+    def check(self, file: BinaryIO, name: str, answers: int = 1) -> None:
+        """Checks an upload by its header alone, which takes no time; ``name`` is for error messages.
+
+        Raises:
+            TooLarge: it has too many bytes or pixels, or its answers together would have.
+            UserError: it is not a picture.
+        """
+        size = file.seek(0, 2)
+        file.seek(0)
+        with self._opened(file, size, name, answers):
+            pass
+        file.seek(0)
 
     def decode_with_hole(self, picture: bytes, mask: bytes | None = None) -> tuple[Photo, np.ndarray]:
         """Decodes the files of a picture and its mask.
@@ -136,20 +132,34 @@ class Service:
             TooLarge: it has too many bytes or pixels.
             UserError: it is not a picture, or damaged.
         """
-        limits, megabytes = self.limits, len(content) / 1e6
-        if megabytes > limits.megabytes:
-            raise TooLarge(f"{name} is {megabytes:.3g} MB, the limit is {limits.megabytes:g} MB: shrink it")
+        with self._opened(CheckedBytes(content), len(content), name) as image:
+            if image.format in ("JPEG", "MPO") and (scans := content.count(b"\xff\xda")) > MAX_SCANS:
+                raise TooLarge(f"{name} has {scans} scans, the limit is {MAX_SCANS}: save it anew")
+            photo = Photo.of(image)
+        megabytes = (len(photo.profile or b"") + len(photo.exif or b"")) / 1e6
+        if megabytes > METADATA_MEGABYTES:
+            raise TooLarge(
+                f"{name} has {megabytes:.3g} MB of EXIF data and colour profile, the limit is {METADATA_MEGABYTES}: "
+                "remove them"
+            )
+        return photo
+
+    @contextmanager
+    def _opened(self, file: BinaryIO, size: int, name: str, answers: int = 1) -> Iterator[Image.Image]:
+        """Opens an upload of this size in bytes within the limits; raises as ``check`` does."""
+        self.limits.check_bytes(size, name)
         try:
-            with self._decoding, opened(BytesIO(content), name, FORMATS) as image:
-                megapixels = image.width * image.height / 1e6
-                if megapixels <= limits.megapixels:
-                    return Photo.of(image)
-                size = f"{megapixels:.3g}"
+            with self._decoding.slot(checkpoint), opened(file, name, FORMATS) as image:
+                self.limits.check_pixels(image.width * image.height, name, answers)
+                yield image
         except UserError as error:
             if not isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
                 raise
-            size = f"more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.3g}"
-        raise TooLarge(f"{name} has {size} megapixels, the limit is {limits.megapixels:g}: shrink it")
+            megapixels = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+            limit = self.limits.megapixels
+            raise TooLarge(
+                f"{name} has more than {megapixels:.3g} megapixels, the limit is {limit:g}: shrink it"
+            ) from None
 
     def draw_hole(self, photo: Photo, kind: str, model: str, seed: int = 0) -> np.ndarray:
         """Draws a hole, bool (H, W), of one of ``masks.KINDS``; ``Model.complete`` draws the same.
@@ -161,17 +171,44 @@ class Service:
             raise RequestError(f"hole={kind} is unknown: use {', '.join(masks.KINDS)}, or send a mask")
         return HoleSource(kind, self._find_model(model).resolution, seed)(photo, photo.digest)
 
-    def complete(self, request: CompletionRequest, on_progress: OnProgress | None = None) -> Filled:
-        """Waits in the queue, then completes a picture; the answers equal those of ``Model.complete``.
+    @contextmanager
+    def slot(self, on_progress: OnProgress | None = None) -> Iterator[TimedProgress]:
+        """Waits in the queue, then serves a request for the duration of the block, within the time limit.
+
+        Everything that takes long for a request belongs into the block: decoding, completing, encoding.
+
+        Args:
+            on_progress: called in the calling thread with the share that is done, 0 to 1, and either an intermediate
+                picture, uint8 (h, w, 3), or None; while the request waits, several times a second with 0 and None. An
+                exception that it raises, such as ``Cancelled``, ends the request.
+
+        Yields:
+            The progress, for ``complete``.
+
+        Raises:
+            QueueFull: too many requests are waiting.
+            RequestTimeout: the block takes too long.
+        """
+        report = on_progress or _ignore
+        with self.queue.slot(lambda: report(0.0, None)), self.time_limit(report) as progress:
+            yield progress
+
+    @contextmanager
+    def time_limit(self, on_progress: OnProgress = _ignore) -> Iterator[TimedProgress]:
+        """Limits the time of the block, like ``slot``, but without the queue."""
+        progress = TimedProgress(on_progress, self.limits.seconds)
+        with checked(progress.check):
+            yield progress
+
+    def complete(self, request: CompletionRequest, progress: TimedProgress) -> Filled:
+        """Completes a picture; the answers equal those of ``Model.complete``.
 
         Args:
             request: picture and options.
-            on_progress: called in the calling thread with the share that is done, 0 to 1, and either an intermediate
-                picture, uint8 (h, w, 3), or None; while the request waits, several times a second with 0 and None. An
-                exception that it raises, such as ``Cancelled``, ends the search.
+            progress: of the slot in which the request is served.
 
         Raises:
-            RequestError: an option is out of range, too many requests are waiting, or the search takes too long.
+            RequestError: an option is out of range, or the request takes too long.
             UserError: an option is unknown, or the search does not support the model.
             ValueError: the hole has another size than the photo.
         """
@@ -180,22 +217,18 @@ class Service:
             raise RequestError(f"answers must be from 1 to {self.limits.answers}, got {request.answers}")
         if hole.shape != pixels.shape[:2]:
             raise ValueError(f"the hole is {hole.shape}, the photo {pixels.shape[:2]}")
-        search, alignment = preset(request.search), find_alignment(request.align)
-        report = on_progress or (lambda progress, picture: None)
-        with self.queue.slot(lambda: report(0.0, None)):
-            progress = _TimedProgress(report, self.limits.seconds)
-            filled = fill(
-                model,
-                [pixels],
-                [hole],
-                search,
-                placements=[find_placement(alignment, pixels, hole, model.resolution)],
-                answers=request.answers,
-                seed=request.seed,
-                frames=request.frames,
-                advance=progress.advance,
-                preview=progress.set_preview if on_progress else None,
-            )[0]
+        filled = fill(
+            model,
+            [pixels],
+            [hole],
+            preset(request.search),
+            placements=[find_placement(find_alignment(request.align), pixels, hole, model.resolution)],
+            answers=request.answers,
+            seed=request.seed,
+            frames=request.frames,
+            advance=progress.advance,
+            preview=progress.set_preview,
+        )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
         return replace(filled, remarks=[*remarks, *filled.remarks])
 
@@ -203,25 +236,3 @@ class Service:
         if name not in self.models:
             raise UnknownModel(f"model={name} is unknown: use {', '.join(self.models)}")
         return self.models[name]
-
-
-class _TimedProgress:
-    """Sums up the progress of a search and ends it after ``seconds``."""
-
-    preview: np.ndarray | None = None
-
-    def __init__(self, report: OnProgress, seconds: float) -> None:
-        self.report, self.seconds, self.end = report, seconds, time.monotonic() + seconds
-        self.done = 0.0
-
-    def set_preview(self, preview: np.ndarray) -> None:
-        """Adds a picture to the next report."""
-        self.preview = preview
-
-    def advance(self, share: float) -> None:
-        """Adds a share and reports; raises ``SearchTimeout`` after the time limit."""
-        if time.monotonic() > self.end:
-            raise SearchTimeout(f"the search took more than {self.seconds:g} s: use search=fast, or fewer answers")
-        self.done = min(self.done + share, 1.0)
-        self.report(self.done, self.preview)
-        self.preview = None

@@ -23,10 +23,12 @@ def run(config: DictConfig) -> str:
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
     from ganfill.app import server, upload_folder
-    from ganfill.app.service import Limits, Service
+    from ganfill.app.limits import Limits
+    from ganfill.app.service import Service
 
     host, hosts = str(config.host), as_words(config.hosts)
-    limits = Limits(config.megabytes, config.megapixels, config.waiting, config.seconds, config.answers)
+    names = ("megabytes", "megapixels", "waiting", "seconds", "answers", "total_megapixels")
+    limits = Limits(**{name: config[name] for name in names})
     with ExitStack() as stack:
         stack.enter_context(server.exit_on_signals())
         listener = stack.enter_context(closing(server.listen(host, int(config.port))))

@@ -134,9 +134,9 @@ def _finish(
 
     def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
         """Fills the parts one after the other, and then the pixels outside all regions from their surroundings."""
-        missing = hole
+        picture, missing = picture.copy(), hole
         for answer, view, part in zip(answers, views, parts, strict=True):
-            picture = blend_answer(answer, picture, missing, part, view.region, blend)
+            blend_answer(answer, picture, missing, part, view.region, blend)
             missing = missing & ~part
         return suited(outside)(picture, outside) if outside.any() else picture
 

@@ -3,18 +3,17 @@
 Known pixels stay unchanged, bit for bit.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.linalg import cg, splu
+
+from ganfill.images.harmonic import extend
+from ganfill.images.tiles import tiles
 
 Blend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-DIRECT = 50_000  # missing pixels; a direct solution of larger systems takes many seconds and gigabytes
-ITERATIONS = 60  # of conjugate gradients, from an initial value at half the resolution
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,26 @@ class Feather:
         """Takes and returns the same as ``Paste``."""
         if hole.all() or not hole.any():
             return Paste()(filled, image, hole)
+        finished = image.copy()
+        for tile in tiles(hole, self._reach):
+            corrected = filled[tile.window].astype(np.float32)
+            if not hole[tile.window].all():
+                self._correct(corrected, image[tile.window], hole[tile.window])
+            missing = hole[tile.inner]
+            finished[tile.inner][missing] = _to_levels(corrected[tile.core][missing])
+        return finished
+
+    @property
+    def _reach(self) -> int:
+        """Distance from which on the correction, of at most 255 levels, is less than half a level, and so without effect."""
+        return math.ceil(1 + self.radius * math.log(510))
+
+    def _correct(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> None:
+        """Corrects an answer, float (H, W, 3), in place."""
         distance: np.ndarray
         distance, (rows, columns) = distance_transform_edt(hole, return_indices=True)  # pyright: ignore[reportGeneralTypeIssues]
-        lacking = image[rows, columns].astype(np.float32) - filled[rows, columns]
-        corrected = filled + lacking * np.exp(-(distance - 1) / self.radius)[..., None]
-        return _finish(corrected, image, hole)
+        lacking = image[rows, columns] - filled[rows, columns]
+        filled += lacking * np.exp(-(distance - 1) / self.radius)[..., None]
 
 
 @dataclass(frozen=True)
@@ -68,62 +82,11 @@ class Poisson:
         if hole.all() or not hole.any():
             return Paste()(filled, image, hole)
         # With filled = picture - correction, equal gradients inside the hole make the correction harmonic there.
-        lacking = np.where(hole[..., None], 0.0, image.astype(np.float64) - filled)
-        return _finish(filled + _fill_harmonically(hole, lacking), image, hole)
+        finished = image.copy()
+        for channels, correction in extend(hole, np.subtract(image, filled, dtype=np.int16)):
+            finished[hole, channels] = _to_levels(filled[hole, channels] + correction)
+        return finished
 
 
-def _fill_harmonically(hole: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Extends known values (H, W, 3) into the hole, so that each pixel there is the mean of its neighbours."""
-    matrix, boundary = _laplace(hole, values)
-    filled = values.copy()
-    if len(boundary) <= DIRECT:
-        symmetric = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-        filled[hole] = splu(matrix.tocsc(), **symmetric).solve(boundary)
-        return filled
-    # Harmonic functions are smooth: half the resolution gives all but the finest detail, a few iterations give the rest.
-    coarse = _fill_harmonically(*_halve(hole, values)).repeat(2, 0).repeat(2, 1)[: hole.shape[0], : hole.shape[1]][hole]
-    for channel in range(3):
-        filled[hole, channel] = cg(matrix, boundary[:, channel], coarse[:, channel], rtol=0, maxiter=ITERATIONS)[0]
-    return filled
-
-
-def _halve(hole: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Half the resolution: a pixel is known if any of its four is, and is the mean of the known ones."""
-    margins = [(0, length % 2) for length in hole.shape]
-    known = np.pad(~hole, margins).astype(np.float64)[..., None]
-    total = _sum_of_four(np.pad(values, [*margins, (0, 0)]) * known)
-    count = _sum_of_four(known)
-    return count[..., 0] == 0, total / np.maximum(count, 1)
-
-
-def _sum_of_four(values: np.ndarray) -> np.ndarray:
-    height, width, channels = values.shape
-    return values.reshape(height // 2, 2, width // 2, 2, channels).sum((1, 3))
-
-
-def _laplace(hole: np.ndarray, known: np.ndarray) -> tuple[csr_array, np.ndarray]:
-    """The discrete Laplace equation on the hole's pixels: matrix (n, n) and right side (n, 3) from the known values."""
-    height, width = hole.shape
-    number = np.full((height + 2, width + 2), -1)
-    number[1:-1, 1:-1][hole] = np.arange(hole.sum())
-    inside = np.pad(np.ones_like(hole), 1)
-    values = np.pad(known, ((1, 1), (1, 1), (0, 0)))
-    y, x = (axis + 1 for axis in np.nonzero(hole))
-    n = len(y)
-    degree, boundary = np.zeros(n), np.zeros((n, 3))
-    rows, columns = [], []
-    for step_y, step_x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        neighbour = (y + step_y, x + step_x)
-        degree += inside[neighbour]
-        boundary += values[neighbour]
-        unknown = number[neighbour] >= 0
-        rows.append(np.nonzero(unknown)[0])
-        columns.append(number[neighbour][unknown])
-    row = np.concatenate([*rows, np.arange(n)])
-    column = np.concatenate([*columns, np.arange(n)])
-    entries = np.concatenate([np.full(len(row) - n, -1.0), degree])
-    return coo_array((entries, (row, column)), shape=(n, n)).tocsr(), boundary
-
-
-def _finish(corrected: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    return np.where(hole[..., None], corrected.round().clip(0, 255).astype(np.uint8), image)
+def _to_levels(values: np.ndarray) -> np.ndarray:
+    return values.round().clip(0, 255).astype(np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
+from ganfill.checkpoints import checkpoint
 from ganfill.images.classical import telea
 from ganfill.images.rotated_square import Square
 
@@ -89,6 +90,7 @@ def _windows(picture: np.ndarray, angle: float) -> np.ndarray:
     Returns:
         (n, 4) rows of x and y of the window's center in the picture, its width, and the angle.
     """
+    checkpoint()
     height, width = picture.shape[:2]
     rotation = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1.0)
     cos, sin = abs(rotation[0, 0]), abs(rotation[0, 1])

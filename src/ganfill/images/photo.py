@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from ganfill.checkpoints import Interrupted, checkpoint
 from ganfill.errors import UserError
 
 
@@ -62,6 +63,20 @@ class Photo:
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
 
+class CheckedBytes(BytesIO):
+    """A file in memory with a checkpoint before every read and write, so that decoding and encoding can be ended."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Reads after a checkpoint."""
+        checkpoint()
+        return super().read(size)
+
+    def write(self, content: Any) -> int:
+        """Writes after a checkpoint."""
+        checkpoint()
+        return super().write(content)
+
+
 @contextmanager
 def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
     """Opens a picture file; errors of decoding inside the block are converted as well.
@@ -79,6 +94,8 @@ def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = N
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=formats) as picture:
                 yield picture
+    except (Interrupted, UserError):
+        raise
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
         reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UserError(f"{name} cannot be read ({reason}): replace it or leave it out") from error
@@ -99,9 +116,10 @@ def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarra
 
 def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
     """The content of a PNG file of a finished picture, with its photo's transparency, colour profile and EXIF data."""
-    file = BytesIO()
+    file = CheckedBytes()
     image = Image.fromarray(with_alpha(picture, photo, hole))
-    image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif)
+    # Level 1 is up to four times as fast as the default, and files are a tenth larger.
+    image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif, compress_level=1)
     return file.getvalue()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ganfill.checkpoints import checkpoint
 from ganfill.images import pixels
 from ganfill.images.blend import Blend
 from ganfill.images.photo import bins
@@ -30,12 +31,16 @@ class Box:
     def shrink(self, photo: np.ndarray, hole: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """Resamples the region at a model's resolution."""
         part, missing = self._cut(photo), self._cut(hole)
-        known = (~missing)[..., None].astype(np.float64)
         rows, columns = (_overlap(length, resolution) for length in missing.shape)
-        # Weighted by what is known of each pixel, so that the hole has no share in the mean.
-        colours = np.einsum("yi,ijc,xj->yxc", rows, part * known, columns, optimize=True)
-        share = np.einsum("yi,ijc,xj->yxc", rows, known, columns, optimize=True)
-        return np.where(share > 0, colours / np.maximum(share, 1e-12), 0), _any_inside(missing, resolution)
+        total = np.empty((resolution, resolution, 4))
+        for y, shares in enumerate(rows):
+            checkpoint()
+            inside = shares > 0
+            known = ~missing[inside, :, None]
+            # Weighted by what is known of each pixel, so that the hole has no share in the mean.
+            total[y] = columns @ np.tensordot(shares[inside], np.dstack([part[inside] * known, known]), 1)
+        share = total[..., 3:]
+        return np.where(share > 0, total[..., :3] / np.maximum(share, 1e-12), 0), _any_inside(missing, resolution)
 
     def enlarge(self, answer: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
         """Resamples an answer to ``bounds``."""
@@ -102,8 +107,9 @@ def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[li
         The missing pixels of each region, bool (H, W), and those outside all regions.
     """
     nearest = np.full(hole.shape, np.inf, np.float32)
-    owner = np.full(hole.shape, -1)
+    owner = np.full(hole.shape, -1, np.int16)
     for i, region in enumerate(regions):
+        checkpoint()
         distance = region.distance(hole.shape)
         owner[distance < nearest] = i
         nearest = np.minimum(nearest, distance)
@@ -112,27 +118,23 @@ def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[li
 
 def blend_answer(
     answer: torch.Tensor, photo: np.ndarray, hole: np.ndarray, part: np.ndarray, region: Region, blend: Blend
-) -> np.ndarray:
-    """Scales an answer to the photo's size and blends it into a part of the hole.
+) -> None:
+    """Scales an answer to the photo's size and blends it into a part of the hole, in place.
 
     Args:
         answer: float (3, R, R) in [-1, 1].
-        photo: uint8 (H, W, 3).
+        photo: uint8 (H, W, 3); changes in ``part`` only.
         hole: bool (H, W), all pixels that are still missing.
         part: bool (H, W), the missing pixels inside the region that the answer fills.
         region: that the answer belongs to.
         blend: ``(filled, image, hole) -> picture``.
-
-    Returns:
-        uint8 (H, W, 3), equal to the photo outside ``part``.
     """
+    checkpoint()
     # The bounds include one more pixel, so that a hole at the region's edge also meets the known pixels beyond it.
     top, left, bottom, right = region.bounds(hole.shape)
     inside = np.s_[top:bottom, left:right]
     blended = blend(region.enlarge(answer, hole.shape), photo[inside], hole[inside])
-    finished = photo.copy()
-    finished[inside] = np.where(part[inside][..., None], blended, photo[inside])
-    return finished
+    np.copyto(photo[inside], blended, where=part[inside][..., None])
 
 
 def _any_inside(missing: np.ndarray, resolution: int) -> np.ndarray:

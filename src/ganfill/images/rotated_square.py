@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from ganfill.checkpoints import checkpoint
 from ganfill.images import pixels
+from ganfill.images.tiles import tiles
 
 Bounds = tuple[int, int, int, int]
 
@@ -49,13 +51,16 @@ class Square:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         sampled = cv2.warpAffine(layers, self._to_photo(n, top, left), (n, n), flags=flags)
         blocks = sampled.reshape(resolution, samples, resolution, samples, 4)
+        checkpoint()
         total = blocks.sum((1, 3), dtype=np.int64)
         colours = 255 * total[..., :3] / np.maximum(total[..., 3:], 1)
         missing = blocks[..., 3].min((1, 3)) < 255
         # Interpolation weights are rounded, so a missing pixel between two samples may not show up in either of them.
-        row, column = (np.floor((axis + 0.5) * resolution).astype(int) for axis in self._from_photo(*np.nonzero(hole)))
-        inside = (np.minimum(row, column) >= 0) & (np.maximum(row, column) < resolution)
-        missing[row[inside], column[inside]] = True
+        for tile in tiles(hole):
+            y, x = (axis + begin.start for axis, begin in zip(np.nonzero(hole[tile.inner]), tile.inner, strict=True))
+            row, column = (np.floor((axis + 0.5) * resolution).astype(int) for axis in self._from_photo(y, x))
+            inside = (np.minimum(row, column) >= 0) & (np.maximum(row, column) < resolution)
+            missing[row[inside], column[inside]] = True
         return colours, missing
 
     def enlarge(self, answer: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
@@ -108,6 +113,11 @@ class Square:
 
 def to_size(answer: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
     """An answer, float (3, R, R) in [-1, 1], scaled by bicubic interpolation: uint8 (height, width, 3)."""
-    if answer.shape[1:] != size:
-        answer = interpolate(answer[None], size=size, mode="bicubic", antialias=True)[0]
-    return pixels.to_uint8(answer).numpy()
+    if answer.shape[1:] == size:
+        return pixels.to_uint8(answer).numpy()
+    result = np.empty((*size, len(answer)), np.uint8)
+    for channel in range(len(answer)):  # one by one, because the interpolated floats of a large photo take much memory
+        checkpoint()
+        scaled = interpolate(answer[None, channel, None], size=size, mode="bicubic", antialias=True)[0]
+        result[..., channel] = pixels.to_uint8(scaled)[..., 0].numpy()
+    return result

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from ganfill.checkpoints import checkpoint
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 from ganfill.models.model import Model
@@ -56,7 +57,8 @@ class Networks:
         return completed.unflatten(0, (-1, k))
 
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
-        """Runs a network on batches (M, ...) filled up to a power of two; returns float32 (M, ...)."""
+        """Runs a network on batches (M, ...) filled up to a power of two, after a checkpoint; returns float32 (M, ...)."""
+        checkpoint()
         n = len(batches[0])
         missing = (1 << (n - 1).bit_length()) - n
         if missing:

@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -19,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 import ganfill
 from ganfill.app.http import routes
-from ganfill.app.service import EMPTY, Limits, Service
+from ganfill.app.limits import Limits
+from ganfill.app.service import EMPTY, Service
 
 HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
@@ -170,6 +172,23 @@ def test_a_search_ends_when_its_client_disconnects_and_a_full_queue_is_an_error(
     assert call(app, messages) == 499 and not messages
     assert len(service.queue) == 0
     assert send(TestClient(app)).status_code == 200
+
+
+def test_a_waiting_request_is_checked_but_not_decoded(path, monkeypatch):
+    service, decoded = Service([str(path)], "cpu", Limits(total_megapixels=24)), []
+    decode = service.decode
+    monkeypatch.setattr(service, "decode", lambda content, name: decoded.append(name) or decode(content, name))
+    client = TestClient(routes.build(service))
+    with ThreadPoolExecutor(1) as pool:
+        with service.slot():
+            assert refused(send(client, b"hello"), 422, "picture cannot be read")
+            large = content(np.zeros((2000, 2000), np.uint8))
+            assert refused(send(client, large, answers=7), 413, "7 answers of 4 megapixels have 28 in total")
+            answer = pool.submit(send, client)
+            while len(service.queue) < 2:
+                time.sleep(0.005)
+            assert not decoded
+        assert answer.result().status_code == 200 and decoded == ["picture", "mask"]
 
 
 def test_many_clients_get_their_own_answers(serve, path):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.app.errors import QueueFull, SearchTimeout
-from ganfill.app.service import Limits, Service
+from ganfill.app.errors import QueueFull, RequestTimeout
+from ganfill.app.limits import Limits
+from ganfill.app.service import Service
 from ganfill.app.web import canvas
 from ganfill.completion.pipeline import Filled
 from ganfill.images.alignment import ALIGNMENTS
@@ -42,9 +43,9 @@ def requests(service, monkeypatch):
     """Records the requests to the service."""
     recorded, complete = [], service.complete
 
-    def spy(request, on_progress):
+    def spy(request, progress):
         recorded.append(request)
-        return complete(request, on_progress)
+        return complete(request, progress)
 
     monkeypatch.setattr(service, "complete", spy)
     return recorded
@@ -55,11 +56,12 @@ def endless(service, monkeypatch):
     """Replaces the search by one that runs until it is cancelled; returns the running requests."""
     running = []
 
-    def search(request, on_progress):
+    def search(request, progress):
         running.append(request)
         try:
             while True:
-                on_progress(0.4, RANDOM.integers(0, 256, (64, 64, 3), np.uint8))
+                progress.set_preview(RANDOM.integers(0, 256, (64, 64, 3), np.uint8))
+                progress.advance(0.4 - progress.done)
                 time.sleep(0.02)
         finally:
             running.remove(request)
@@ -231,7 +233,7 @@ def test_a_failed_search_gets_a_message_and_the_page_still_works(visit, service,
     stroke(tab)
     errors = (
         QueueFull("2 pictures are already waiting: try again in 3 s", 3),
-        SearchTimeout("took more than 9 s"),
+        RequestTimeout("took more than 9 s"),
         KeyError("x"),
     )
     for error, words in zip(errors, ("2 pictures are already", "Took more than 9 s", "The server failed"), strict=True):

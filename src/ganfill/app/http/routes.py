@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from ganfill.app.errors import RequestError
@@ -16,7 +17,8 @@ from ganfill.app.http.body_limit import BodyLimitMiddleware
 from ganfill.app.http.docs_page import docs_page
 from ganfill.app.http.schemas import Completed, Health, Models, Options, ServedModel
 from ganfill.app.jobs import RequestPool
-from ganfill.app.service import CompletionRequest, OnProgress, Service
+from ganfill.app.limits import OnProgress
+from ganfill.app.service import CompletionRequest, Service
 from ganfill.images.photo import to_png
 from ganfill.version import __version__
 
@@ -98,17 +100,21 @@ def _complete(
     model = options.model or next(iter(service.models))
     if options.hole and mask:
         raise RequestError(f"hole={options.hole} cannot be combined with a mask: send one of them")
-    if options.hole:
-        photo = service.decode(picture.read(), "picture")
-        hole = service.draw_hole(photo, options.hole, model, options.seed)
-    else:
-        photo, hole = service.decode_with_hole(picture.read(), mask.read() if mask else None)
-    request = CompletionRequest(photo, hole, model, options.search, options.answers, options.seed, options.align)
-    filled = service.complete(request, on_progress)
-    if as_png:
-        return Response(to_png(filled.pictures[0], photo, hole), media_type=PNG)
-    completed = Completed.of(request, filled, time.monotonic() - started)
-    return Response(completed.model_dump_json(), media_type="application/json")
+    service.check(picture, "picture", options.answers)
+    if mask:
+        service.check(mask, "mask")
+    with service.slot(on_progress) as progress:
+        if options.hole:
+            photo = service.decode(picture.read(), "picture")
+            hole = service.draw_hole(photo, options.hole, model, options.seed)
+        else:
+            photo, hole = service.decode_with_hole(picture.read(), mask.read() if mask else None)
+        request = CompletionRequest(photo, hole, model, options.search, options.answers, options.seed, options.align)
+        filled = service.complete(request, progress)
+        if as_png:
+            return Response(to_png(filled.pictures[0], photo, hole), media_type=PNG)
+        completed = Completed.of(request, filled, time.monotonic() - started)
+    return Response(to_json(completed), media_type="application/json")
 
 
 async def _not_found(request: Request) -> None:

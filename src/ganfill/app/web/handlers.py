@@ -16,7 +16,8 @@ from ganfill.app import uploads
 from ganfill.app.errors import Cancelled, RequestError
 from ganfill.app.http.schemas import Options
 from ganfill.app.jobs import Searches
-from ganfill.app.service import CompletionRequest, OnProgress, Service
+from ganfill.app.limits import OnProgress
+from ganfill.app.service import CompletionRequest, Service
 from ganfill.app.web import editor_layers, html, result_files
 from ganfill.app.web.canvas import Canvas, scale_to_canvas
 from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, visible
@@ -114,17 +115,19 @@ class EventHandlers:
             hole = state.canvas.read(await asyncio.to_thread(editor_layers.read, editor, self.pictures))
             if not hole.any():
                 raise RequestError("nothing is painted: paint over the part to be filled")
+            self.service.limits.check_pixels(hole.size, "the photo", options.answers)
         except UserError as error:
             yield SearchUpdate(message=html.message(str(error)))
             return
 
         def work(on_progress: OnProgress) -> result_files.Results:
-            photo = self._decode_again(state.path)
-            completion_request = CompletionRequest(
-                photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
-            )
-            filled = self.service.complete(completion_request, on_progress)
-            return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
+            with self.service.slot(on_progress) as progress:
+                photo = self._decode_again(state.path)
+                completion_request = CompletionRequest(
+                    photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
+                )
+                filled = self.service.complete(completion_request, progress)
+                return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
 
         yield SearchUpdate(visible(False), visible(True), "", html.progress(0, None), visible(False))
         job = self.searches.start(str(request.session_hash), work)
@@ -194,7 +197,8 @@ class EventHandlers:
     def _decode(self, upload: object) -> tuple[Path, Photo]:
         content = uploads.read(upload, self.pictures, self.service.limits.megabytes)
         path = uploads.locate(upload, self.pictures)
-        return path, self.service.decode(content, f"“{path.name}”")
+        with self.service.time_limit():
+            return path, self.service.decode(content, f"“{path.name}”")
 
     def _decode_again(self, path: Path) -> Photo:
         """Decodes an example, or an upload that was opened before."""

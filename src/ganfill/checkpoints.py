@@ -1,0 +1,36 @@
+"""Ends long computations early: whatever takes long calls ``checkpoint`` between its parts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Check = Callable[[], object]
+
+
+class Interrupted(Exception):
+    """Base of the exceptions that checks raise; code that converts other exceptions lets it pass."""
+
+
+def _never() -> None:
+    pass
+
+
+_check: ContextVar[Check] = ContextVar("check", default=_never)
+
+
+def checkpoint() -> None:
+    """Calls the check of the surrounding ``checked`` block, if there is one; it may raise ``Interrupted``."""
+    _check.get()()
+
+
+@contextmanager
+def checked(check: Check) -> Iterator[None]:
+    """Makes every ``checkpoint`` in the block call ``check``, in this thread only.
+
+    A context variable reaches blends, alignments and networks alike, so that their call protocols need no further argument.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
