@@ -103,7 +103,9 @@ def test_what_a_face_leaves_uncovered_is_covered_too(found):
     assert placement.regions[0] == face and len(placement.regions) == 2
     covered = sum(np.isfinite(region.distance(hole.shape)) for region in placement.regions) > 0
     assert covered[hole].all()
-    assert placement.warning.startswith("1 face found for a hole that reaches farther: more are assumed around the rest")
+    assert placement.warning.startswith(
+        "1 face found for a hole that reaches farther: more are assumed around the rest"
+    )
 
 
 def test_every_hole_without_a_face_is_counted(found):

@@ -62,9 +62,13 @@ def test_where_is_no_face_none_is_found():
     assert find_faces(noise[:10, :7], np.zeros((10, 7), bool)) == []
 
 
-def test_the_more_certain_of_two_that_overlap_is_kept():
-    one, other, apart = Face(Square(100, 100, 80), 0.6), Face(Square(110, 100, 40), 0.9), Face(Square(300, 100, 80), 0.7)
-    assert keep_known([one, other, apart], NOTHING) == [other, apart]
+def test_the_first_of_two_that_overlap_is_kept():
+    one, other, apart = (
+        Face(Square(100, 100, 80), 0.6),
+        Face(Square(110, 100, 40), 0.9),
+        Face(Square(300, 100, 80), 0.7),
+    )
+    assert keep_known([other, apart, one], NOTHING) == [other, apart]
     assert keep_known([one, apart], rectangle(60, 60, 140, 130)) == [apart]
 
 

@@ -49,6 +49,7 @@ class Landmarks:
         rows = detector.detect(np.ascontiguousarray(picture[..., ::-1]))[1]  # OpenCV takes BGR
         if rows is None:
             return []
+        rows = rows[(-rows[:, 14]).argsort()]
         return [  # each row: box, five points, score
             Face(to_square(row[4:14].reshape(5, 2) / factor), float(row[14])) for row in rows
         ]

@@ -12,7 +12,6 @@ WEIGHTS = Path(__file__).parents[1] / "packaged/retinaface_mobilenet025.onnx"
 MEAN = np.array([104, 117, 127], np.float32)  # blue, green, red
 ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # sides of the anchors of each stride
 SCALES = 0.1, 0.2  # of the network's offsets and logarithmic sizes
-OVERLAP = 0.4  # intersection over union from which on two boxes show the same face
 
 _running = threading.Lock()  # a network of OpenCV serves one thread at a time
 
@@ -40,20 +39,12 @@ class Detections:
         """Returns some of the faces, by indices or a bool (n,)."""
         return Detections(self.boxes[keep], self.scores[keep], self.points[keep])
 
-    @classmethod
-    def concatenate(cls, parts: "list[Detections]") -> "Detections":
-        """Joins the faces of several pictures."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "scores", "points")))
-
-    def groups(self) -> list[np.ndarray]:
-        """Indices of the detections of each face, the highest score first; the face with the highest score first."""
-        found, left = [], (-self.scores).argsort(kind="stable")
-        while len(left):
-            same = _overlaps(self.boxes[left[0]], self.boxes[left]) > OVERLAP
-            same[0] = True
-            found.append(left[same])
-            left = left[~same]
-        return found
+    def mirrored(self, width: int) -> "Detections":
+        """Returns the same faces in the mirrored picture of this width."""
+        boxes, points = self.boxes[:, [2, 1, 0, 3]].copy(), self.points[:, [1, 0, 2, 4, 3]].copy()
+        boxes[:, [0, 2]] = width - boxes[:, [0, 2]]
+        points[..., 0] = width - 1 - points[..., 0]
+        return Detections(boxes, self.scores, points)
 
 
 def detect(picture: np.ndarray, lowest: float) -> Detections:
@@ -94,11 +85,3 @@ def _anchors(height: int, width: int) -> np.ndarray:
         )
         parts.append(np.stack([x, y, side], -1).reshape(-1, 3))
     return np.concatenate(parts)
-
-
-def _overlaps(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of a box with each of several, (n,)."""
-    corners = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = (corners[1] - corners[0]).clip(0).prod(1)
-    areas = [(each[..., 2:] - each[..., :2]).prod(-1) for each in (box, boxes)]
-    return shared / (areas[0] + areas[1] - shared)
