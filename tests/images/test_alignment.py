@@ -1,12 +1,17 @@
+import itertools
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganfill.errors import UserError
 from ganfill.images import alignment
 from ganfill.images.alignment import Faces, Given, Placement, center, face, find_alignment, whole
-from ganfill.images.face_cascade import Face
+from ganfill.images.faces import Face
 from ganfill.images.regions import Box
 from ganfill.images.rotated_square import Square
+from ganfill.model_io.model_file import PACKAGED
 
 
 def rectangle(size, top, left, bottom, right):
@@ -22,7 +27,7 @@ def found(monkeypatch):
 
     def find(photo, hole):
         searched.append(hole.shape)
-        return list(squares) if len(searched) == 1 else []
+        return list(squares)
 
     monkeypatch.setattr(alignment, "face", Faces(find))
     return squares, searched
@@ -60,36 +65,86 @@ def test_a_photo_of_about_the_models_size_is_not_searched(found):
 
 def test_faces_that_the_hole_touches_are_looked_at(found):
     one, two, three = Square(40, 40, 40, 10), Square(100, 40, 40), Square(160, 40, 40)
-    found[0].extend([Face(one, 6), Face(two, 20), Face(three, 6)])
-    hole = rectangle((80, 200), 30, 30, 40, 40) | rectangle((80, 200), 30, 150, 40, 199)
-    assert place(hole) == Placement((one, three))
+    found[0].extend([Face(one, 0.9), Face(two, 0.8), Face(three, 0.7)])
+    hole = rectangle((80, 200), 30, 30, 40, 40) | rectangle((80, 200), 30, 150, 40, 175)
+    assert place(hole) == Placement((one, three), "", (0.9, 0.7))
 
 
-def test_a_hole_outside_all_faces_needs_no_model(found):
-    found[0].append(Face(Square(40, 40, 40), 12))
-    placement = place(rectangle((80, 200), 60, 150, 70, 160))
-    assert placement == Placement(()) and found[1] == [(80, 200), (40, 50)]  # and a second search around the hole
+def test_a_thin_hole_outside_all_faces_needs_no_model(found):
+    found[0].append(Face(Square(40, 40, 40), 0.9))
+    placement = place(rectangle((80, 200), 60, 150, 65, 190))
+    assert placement == Placement(())
 
 
 def test_without_a_face_one_is_assumed_around_the_hole(found):
-    found[0].append(Face(Square(40, 140, 40), 7))  # chance, as the hole is elsewhere
+    found[0].append(Face(Square(40, 140, 40), 0.6))  # elsewhere
     placement = place(rectangle((200, 300), 20, 200, 60, 230))
-    assert (
-        placement.regions == (Box(0, 175, 80, 255),)
-        and "no face found, so one is assumed to fill the hole's surroundings" in placement.warning
-    )
+    assert placement.regions == (Box(0, 175, 80, 255),) and placement.scores == ()
+    assert "no face found, so one is assumed to fill the hole's surroundings" in placement.warning
     found[0].clear()
-    found[1].clear()
-    assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 0, 200, 200),)
-    found[1].clear()
+    assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 75, 80, 155),)  # also in a square photo
+    assert place(rectangle((200, 200), 50, 50, 150, 150)).regions == (Box(0, 0, 200, 200),)
     assert place(rectangle((200, 300), 20, 0, 60, 250)).regions == (Box(0, 0, 200, 300),)
 
 
+@pytest.mark.parametrize("overlap", [1, 3])
+def test_a_face_that_the_hole_barely_touches_leaves_it_to_the_square_around_it(found, overlap):
+    found[0].append(Face(Square(80, 80, 60), 0.95))  # reaches 110
+    hole = rectangle((200, 300), 60, 110 - overlap, 100, 150)
+    (region,) = place(hole).regions
+    assert isinstance(region, Box) and np.isfinite(region.distance(hole.shape))[hole].all()
+
+
+def test_what_a_face_leaves_uncovered_is_covered_too(found):
+    face = Square(80, 80, 60)
+    found[0].append(Face(face, 0.95))
+    hole = rectangle((200, 300), 60, 90, 100, 150)
+    placement = place(hole)
+    assert placement.regions[0] == face and len(placement.regions) == 2
+    covered = sum(np.isfinite(region.distance(hole.shape)) for region in placement.regions) > 0
+    assert covered[hole].all()
+    assert placement.warning.startswith(
+        "1 face found for a hole that reaches farther: more are assumed around the rest"
+    )
+
+
+def test_every_hole_without_a_face_is_counted(found):
+    found[0].append(Face(Square(40, 40, 40), 0.9))
+    holes = [rectangle((80, 400), 30, x, 50, x + 20) for x in (30, 130, 230, 330)]
+    placement = place(sum(holes) > 0)
+    assert placement.warning.startswith("1 face found for 4 holes: more are assumed around the rest; use align=box")
+    assert len(placement.regions) == 4 and placement.scores == (0.9,)
+
+
+def test_a_square_far_smaller_than_the_hole_is_doubted(found):
+    found[0].append(Face(Square(100, 100, 40), 0.9))
+    placement = place(rectangle((200, 300), 98, 20, 102, 280))  # a thin stroke across the photo
+    assert placement.regions == (Square(100, 100, 40),)
+    assert "a face of 40 pixels may be a false one, as the hole spreads over 260" in placement.warning
+
+
 def test_a_photo_that_is_a_faces_square_is_seen_whole(found):
-    found[0].extend([Face(Square(102, 110, 175, 3), 30), Face(Square(20, 20, 30), 6)])
-    assert place(rectangle((200, 200), 20, 100, 60, 130)).regions == (Box(0, 0, 200, 200),)
-    found[1].clear()
-    assert place(rectangle((200, 300), 20, 100, 60, 130)).regions == (Square(102, 110, 175, 3),)
+    found[0].extend([Face(Square(20, 20, 30), 0.9), Face(Square(102, 110, 175, 3), 0.8)])
+    placement = place(rectangle((200, 200), 20, 100, 60, 130))
+    assert placement.regions == (Box(0, 0, 200, 200),) and placement.scores == (0.8,)
+    assert place(rectangle((200, 300), 30, 100, 60, 130)).regions == (Square(102, 110, 175, 3),)
+
+
+@pytest.mark.parametrize("quality", [None, 60])
+def test_the_searched_squares_cover_the_hole_wherever_it_lies(quality):
+    with Image.open(PACKAGED / "demo/astronaut.png") as picture:
+        photo = np.zeros((180, 240, 3), np.uint8)
+        photo[:, 30:210] = picture.convert("RGB")
+    if quality:
+        Image.fromarray(photo).save(file := BytesIO(), "JPEG", quality=quality)
+        photo = np.asarray(Image.open(file))
+    for top, left in itertools.product((10, 40, 70, 100, 130), (40, 71, 100, 131, 160)):
+        hole = rectangle((180, 240), top, left, top + 45, left + 45)
+        regions = face(photo, hole, 64).regions
+        covered = sum(np.isfinite(region.distance(hole.shape)) for region in regions) > 0
+        assert (covered & hole).sum() > 0.8 * hole.sum()
+        square = regions[0]
+        assert isinstance(square, Square) and np.hypot(square.x - 120, square.y - 92) < 20
 
 
 def test_squares_of_the_user():

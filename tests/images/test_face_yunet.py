@@ -8,7 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 from ganfill import cli
 from ganfill.errors import UserError
 from ganfill.images.alignment import Faces, find_alignment
-from ganfill.images.face_yunet import Landmarks, to_square
+from ganfill.images.face_yunet import Landmarks
+from ganfill.images.faces import to_square
 from ganfill.images.rotated_square import Square
 
 SIZE = 256, 320

@@ -29,6 +29,7 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 
 log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
 
 PICTURES_AT_ONCE = 32
 PIXELS_AT_ONCE = 50_000_000
@@ -164,6 +165,8 @@ def _complete(
         advance=lambda pictures: bar.update(min(pictures, bar.total - bar.n)),  # shares may add up to a little more
     )
     for each, result in zip(work, filled, strict=True):
+        for number, hole in enumerate(result.holes, 1):
+            log.info("%s: %s", each.job.path, f"hole {number} of {len(result.holes)}, {hole}")
         for remark in result.remarks:
             log.warning("%s: %s", each.job.path, remark)
         try:

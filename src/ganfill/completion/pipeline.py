@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganfill.completion.hole_report import HoleReport, SearchedSquare, describe_holes, describe_regions
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
-from ganfill.images.classical import suited
+from ganfill.images.classical import fill_from_neighbours
 from ganfill.images.regions import View, assign_to_regions, blend_answer, look
 from ganfill.models.model import Model
 from ganfill.search.result import Completion, Progress, Search, SearchOptions
@@ -28,11 +29,13 @@ class Filled:
         pictures: finished pictures, uint8 (H, W, 3), best answer first; equal to the photo outside the hole.
         views: the regions that the model saw; none if no region was completed by the model.
         answers: the generator's answers for each view, uint8 (R, R, 3), in the order of the pictures.
-        scores: by which the pictures are ranked, see ``Completion``; the worst of all views.
+        scores: by which the pictures are ranked, see ``Completion``; the worst of all views. None if nothing was searched.
         frames: blended intermediate answers of the search, uint8 (R, R, 3); several views side by side.
         remarks: for the user.
         extras: further pictures, uint8 (H, W, 3), if the search provides them: ``mean``, and ``uncertainty``, the width of
             the 90 % interval of each missing pixel, from black (0) to white (the full range, or not estimated).
+        squares: the region of each view, and how well its best answer fits.
+        holes: how each part of the hole was filled, the largest first.
     """
 
     pictures: list[np.ndarray]
@@ -42,6 +45,8 @@ class Filled:
     frames: list[np.ndarray] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     extras: dict[str, np.ndarray] = field(default_factory=dict)
+    squares: list[SearchedSquare] = field(default_factory=list)
+    holes: list[HoleReport] = field(default_factory=list)
 
 
 def find_placement(alignment: Alignment, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
@@ -138,9 +143,13 @@ def _finish(
         for answer, view, part in zip(answers, views, parts, strict=True):
             blend_answer(answer, picture, missing, part, view.region, blend)
             missing = missing & ~part
-        return suited(outside)(picture, outside) if outside.any() else picture
+        return fill_from_neighbours(picture, outside) if outside.any() else picture
 
-    scores = torch.stack([found.scores[0] for found in completions]).amax(0).tolist() if completions else []
+    # Scores of views that were filled without a search are NaN.
+    searched = [found.scores[0] for found in completions if found.scores[0].isfinite().all()]
+    scores = torch.stack(searched).amax(0).tolist() if searched else []
+    best = [round(float(found.scores[0, 0]), 5) if found.scores[0].isfinite().all() else None for found in completions]
+    squares = describe_regions(placement, best)
     weakest = max((_weakness(*pair) for pair in zip(views, completions, strict=True)), default=0.0)
     extras = {}
     if means := [found.mean[0] for found in completions if found.mean is not None]:
@@ -158,6 +167,8 @@ def _finish(
         _frames(views, completions, blend),
         list(_remarks(placement, outside, scores, weakest)),
         extras,
+        squares,
+        describe_holes(hole, squares, parts),
     )
 
 
@@ -180,8 +191,8 @@ def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], wea
     if placement.warning:
         yield placement.warning
     if outside.any():
-        yield f"{outside.sum()} missing pixels lie outside any face and are filled by {suited(outside).__name__}"
-    if weakest > WEAK:
+        yield f"{outside.sum()} missing pixels lie outside any face and are filled from their neighbours"
+    if weakest > WEAK and scores:
         yield (
             f"a weak fit, score {scores[0]:.3f}: on known pixels the model is off by {weakest:.0%} of what a plain colour "
             "would be; is it a face, upright and in the right place?"

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,7 @@ class ResultFolder:
             "source": str(job.path),
             "missing": round(float(hole.mean()), 4),
             "scores": [round(score, 5) for score in filled.scores],
+            "holes": [asdict(hole) for hole in filled.holes],
             "files": files,
             "digest": job.digest,
         }
@@ -160,7 +161,7 @@ class ResultFolder:
         write_atomically(self.path / RESULTS, json.dumps(self.records, indent=1, sort_keys=True) + "\n")
 
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
-        """A row for each view: original if known, damaged, the generator's answer, finished pictures."""
+        """A row for each view: original if known, damaged, the generator's answer, finished pictures; and what was found."""
         captions = ["original"] if self.show_original else []
         captions += ["damaged", "answer", "completed", *(f"completed {i}" for i in range(2, len(filled.pictures) + 1))]
         rows = []
@@ -170,7 +171,7 @@ class ResultFolder:
             row = [photo.pixels[part]] if self.show_original else []
             row += [sheets.damaged(photo.pixels[part], hole[part]), answers[0]]
             rows.append(row + [picture[part] for picture in filled.pictures])
-        return sheets.grid(rows, captions, side=192)
+        return sheets.grid(rows, captions, 192, [str(square) for square in filled.squares])
 
 
 def _is_picture(path: Path, folder: Path, excluded: list[Path]) -> bool:

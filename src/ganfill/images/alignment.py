@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from ganfill.errors import UserError
-from ganfill.images.face_cascade import Face, find_faces
 from ganfill.images.face_yunet import Landmarks
+from ganfill.images.faces import Face, find_faces
+from ganfill.images.hole_parts import extent, is_shallow, split
 from ganfill.images.regions import Box, Region
 from ganfill.images.rotated_square import Square
 
 LARGE = 2  # times the model's size; a smaller photo is assumed to be a crop like those the model was trained on
-NEAR = 0.6  # of the photo's longer side; a smaller part around the hole is searched for faces a second time, by itself
-SURE = 12  # votes of a face elsewhere from which on the hole is assumed to lie outside all faces
 SAME = 0.2  # of the side; deviation of a detected face from the photo up to which the photo is that face's crop
-WHERE = "align=box box=left,top,right,bottom tells where it is"
+SLIGHT = 0.1  # of a part of the hole; a face that covers less of it leaves the part to the square around it
+FOUND = 0.5  # of a part of the hole that faces must cover, so that the part counts as found
+FAR_SMALLER = 3  # times; a square smaller than the hole's spread by this factor may be a false one
+WHERE = "use align=box box=left,top,right,bottom to say where"
 NO_FACE = f"no face found, so one is assumed to fill {{}}; {WHERE}"
 
 
@@ -27,10 +29,12 @@ class Placement:
     Attributes:
         regions: that the hole touches; missing pixels outside all regions are filled without the model.
         warning: for the user, or empty.
+        scores: probabilities of the faces found in the first regions, 0 to 1; the other regions were given or assumed.
     """
 
     regions: tuple[Region, ...]
     warning: str = ""
+    scores: tuple[float, ...] = ()
 
 
 FaceFinder = Callable[[np.ndarray, np.ndarray], list[Face]]
@@ -55,7 +59,7 @@ def center(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
     """
     side = min(hole.shape)
     corner = []
-    for (begin, end), length in zip(_extent(hole), hole.shape, strict=True):
+    for (begin, end), length in zip(extent(hole), hole.shape, strict=True):
         if end - begin > side:
             return whole(photo, hole, resolution)
         corner.append(min(max((length - side) // 2, end - side), begin))
@@ -64,11 +68,11 @@ def center(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
 
 @dataclass(frozen=True)
 class Faces:
-    """The squares of the faces that the hole touches.
+    """The squares of the faces that the hole touches, and a square around each large part of the hole outside them.
 
     Photos smaller than twice the model's size, and photos that are a face's square themselves, are treated as by ``center``.
-    If no face is found, a warning says so: a square photo is treated as by ``center``; in other photos the hole is assumed
-    to be the middle half of a face.
+    A part of the hole that no face covers is assumed to be the middle half of a face, unless it is so thin that its
+    neighbours fill it well. A warning says so.
 
     Args:
         find: ``(photo, hole) -> faces``, the most certain first.
@@ -82,28 +86,16 @@ class Faces:
         if min(hole.shape) < LARGE * resolution or hole.all():
             return default
         faces = self.find(photo, hole)
-        if faces and _is_whole(faces[0].square, hole.shape):
-            return default
-        faces += self._find_near(photo, hole & ~_inside([face.square for face in faces], hole.shape), hole)
-        placement = _touched(tuple(face.square for face in faces), hole)
-        if placement.regions or any(face.votes >= SURE for face in faces):
-            return placement
-        box = _around(hole)
-        guess = "the whole photo" if box == Box(0, 0, *hole.shape) else "the hole's surroundings"
-        return Placement((box,), NO_FACE.format(guess))
-
-    def _find_near(self, photo: np.ndarray, part: np.ndarray, hole: np.ndarray) -> list[Face]:
-        """Faces around a part of the hole, bool (H, W), that are too small to be found in the whole photo."""
-        if not part.any():
-            return []
-        (top, bottom), (left, right) = _extent(part)
-        reach = 2 * max(bottom - top, right - left)
-        top, left = max(top - reach, 0), max(left - reach, 0)
-        near = np.s_[top : bottom + reach, left : right + reach]
-        if max(hole[near].shape) > NEAR * max(hole.shape):
-            return []
-        faces = self.find(photo[near], hole[near])
-        return [Face(replace(face.square, x=face.square.x + left, y=face.square.y + top), face.votes) for face in faces]
+        for face in faces:
+            if _is_whole(face.square, hole.shape):
+                return replace(default, scores=(face.score,))
+        parts, insides = split(hole), [np.isfinite(face.square.distance(hole.shape)) for face in faces]
+        kept = [i for i in range(len(faces)) if any(_counts(i, insides, part) for part in parts)]
+        covered = _union([insides[i] for i in kept], hole.shape)
+        squares = [faces[i].square for i in kept]
+        boxes = [_around(part) for part in split(hole & ~covered) if not is_shallow(part)]
+        warning = _warning(squares, boxes, covered, parts)
+        return Placement((*squares, *boxes), warning, tuple(faces[i].score for i in kept))
 
 
 face = Faces()
@@ -159,18 +151,44 @@ def _parse_box(text: str) -> Square:
     return Square((left + right) / 2, (top + bottom) / 2, side)
 
 
+def _counts(i: int, insides: list[np.ndarray], part: np.ndarray) -> bool:
+    """True if the face with the pixels ``insides[i]`` is to be completed where it touches a part of the hole."""
+    covered = (part & insides[i]).sum() / part.sum()
+    if not 0 < covered < SLIGHT:
+        return bool(covered)
+    return is_shallow(part & ~_union(insides, part.shape))
+
+
 def _around(hole: np.ndarray) -> Box:
-    """The square whose middle half is the hole's extent, limited by the photo; all of a square photo."""
-    height, width = hole.shape
-    extent = _extent(hole)
-    longer = max(end - begin for begin, end in extent)
-    if abs(height - width) <= 1 or longer > min(height, width):
-        return Box(0, 0, height, width)
-    side = min(2 * longer, height, width)
-    lengths = zip(extent, hole.shape, strict=True)
+    """The square whose middle half is the hole's extent, limited by the photo; the whole photo if no square holds it."""
+    spans = extent(hole)
+    longer = _longer(hole)
+    if longer > min(hole.shape):
+        return Box(0, 0, *hole.shape)
+    side = min(2 * longer, *hole.shape)
+    lengths = zip(spans, hole.shape, strict=True)
     return _square_box(
         [min(max((begin + end - side) // 2, 0), length - side) for (begin, end), length in lengths], side
     )
+
+
+def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts: list[np.ndarray]) -> str:
+    """Says which parts of the hole have no face, and doubts squares far smaller than the hole; empty if all is well."""
+    if not squares:
+        whole = all(box == Box(0, 0, *covered.shape) for box in boxes)
+        return NO_FACE.format("the whole photo" if whole else "the hole's surroundings") if boxes else ""
+    if all((part & covered).sum() >= FOUND * part.sum() for part in parts):
+        return ""
+    text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for "
+    text += f"{len(parts)} holes: " if len(parts) > 1 else "a hole that reaches farther: "
+    side, spread = max(square.side for square in squares), max(map(_longer, parts))
+    if spread > FAR_SMALLER * side:
+        text += f"a face of {side:.0f} pixels may be a false one, as the hole spreads over {spread}; "
+    return f"{text}{'more are assumed around' if boxes else 'neighbouring pixels fill'} the rest; {WHERE}"
+
+
+def _longer(hole: np.ndarray) -> int:
+    return max(end - begin for begin, end in extent(hole))
 
 
 def _square_box(corner: list[int], side: int) -> Box:
@@ -185,18 +203,12 @@ def _is_whole(square: Square, shape: tuple[int, ...]) -> bool:
     return near and max(shape) - side <= 1
 
 
-def _inside(squares: Iterable[Square], shape: tuple[int, ...]) -> np.ndarray:
-    inside = np.zeros(shape, bool)
-    for square in squares:
-        inside |= np.isfinite(square.distance(shape))
-    return inside
+def _union(masks: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    union = np.zeros(shape, bool)
+    for mask in masks:
+        union |= mask
+    return union
 
 
 def _touched(squares: tuple[Square, ...], hole: np.ndarray) -> Placement:
-    return Placement(tuple(square for square in squares if (hole & _inside([square], hole.shape)).any()))
-
-
-def _extent(hole: np.ndarray) -> list[tuple[int, int]]:
-    """Begin and end of the rows, and of the columns, that the hole touches."""
-    used = [np.nonzero(hole.any(axis))[0] for axis in (1, 0)]
-    return [(int(indices[0]), int(indices[-1]) + 1) for indices in used]
+    return Placement(tuple(square for square in squares if (hole & np.isfinite(square.distance(hole.shape))).any()))

@@ -1,6 +1,6 @@
 """Classical inpainting from neighbouring pixels: each ``(image, hole) -> picture``.
 
-Good for small or scattered holes; the baselines of a generative search on all others.
+Good for thin and scattered holes; the baselines of a generative search on all others.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,12 @@ import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
 from ganfill.images.harmonic import extend
+from ganfill.images.hole_parts import extent, is_shallow
 from ganfill.images.sheets import damaged
 
 Continuation = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+MARGIN = 16  # pixels around the hole that the methods get to see
 SLOW = 50_000  # missing pixels above which the biharmonic equation takes more than a second
 RADIUS = 3  # pixels around a missing one that OpenCV's methods use
 
@@ -54,8 +56,41 @@ def harmonic(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def suited(hole: np.ndarray) -> Continuation:
-    """``biharmonic``, or ``harmonic`` for holes, bool (H, W), for which it would be slow."""
-    return biharmonic if hole.sum() <= SLOW else harmonic
+    """``biharmonic`` for thin holes, bool (H, W); ``harmonic`` for large ones, in which the former overshoots."""
+    return biharmonic if hole.sum() <= SLOW and is_shallow(hole) else harmonic
+
+
+def fill_from_neighbours(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Fills a hole by the suited method, within the range of the pixels around it; as ``biharmonic``."""
+    finished = image.copy()
+    if hole.any():
+        (top, bottom), (left, right) = extent(hole)
+        near = np.s_[max(top - MARGIN, 0) : bottom + MARGIN, max(left - MARGIN, 0) : right + MARGIN]
+        finished[near] = limit(suited(hole)(image[near], hole[near]), hole[near])
+    return finished
+
+
+def limit(filled: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Limits each connected part of a hole to the range of the pixels around it, in each channel.
+
+    Args:
+        filled: uint8 (H, W, 3).
+        hole: bool (H, W), True where a pixel was missing.
+    """
+    count, found = cv2.connectedComponents(hole.astype(np.uint8))
+    labels = np.asarray(found, np.intp)
+    lowest, highest = np.full((count, 3), 255, np.uint8), np.zeros((count, 3), np.uint8)
+    around, known = np.pad(labels, 1), np.pad(~hole, 1)
+    pixels = np.pad(filled, ((1, 1), (1, 1), (0, 0)))
+    for down, across in np.ndindex(3, 3):
+        neighbour = np.roll(around, (down - 1, across - 1), (0, 1))
+        rim = known & (neighbour > 0)
+        label = neighbour[rim].astype(np.intp)
+        np.minimum.at(lowest, label, pixels[rim])
+        np.maximum.at(highest, label, pixels[rim])
+    alone = lowest > highest  # nothing is known
+    lowest[alone], highest[alone] = 0, 255
+    return np.where(hole[..., None], filled.clip(lowest[labels], highest[labels]), filled)
 
 
 def _opencv(image: np.ndarray, hole: np.ndarray, method: int) -> np.ndarray:

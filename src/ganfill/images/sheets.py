@@ -20,17 +20,21 @@ def damaged(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.where(hole[..., None], np.uint8(MISSING), picture)
 
 
-def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), side: int = 128) -> Image.Image:
+def grid(
+    rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), side: int = 128, notes: Sequence[str] = ()
+) -> Image.Image:
     """A contact sheet.
 
     Args:
         rows: pictures, uint8 (H, W, 3); rows may differ in length.
         captions: of the columns, or none.
         side: of the square each picture is fitted into, in pixels.
+        notes: below each row, or none.
     """
     columns = max((len(row) for row in rows), default=0)
     head = CAPTION if captions else 0
-    size = (GAP + columns * (side + GAP), head + GAP + len(rows) * (side + GAP))
+    step = side + GAP + (CAPTION if notes else 0)
+    size = (GAP + columns * (side + GAP), head + GAP + len(rows) * step)
     sheet = Image.new("RGB", size, PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, caption in enumerate(captions):
@@ -40,8 +44,10 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), sid
         for x, picture in enumerate(row):
             fitted = fit(picture, side)
             left = GAP + x * (side + GAP) + (side - fitted.width) // 2
-            top = head + GAP + y * (side + GAP) + (side - fitted.height) // 2
+            top = head + GAP + y * step + (side - fitted.height) // 2
             sheet.paste(fitted, (left, top))
+    for y, note in enumerate(notes):
+        pen.text((GAP, head + (y + 1) * step), note, INK, font, anchor="lm")
     return sheet
 
 

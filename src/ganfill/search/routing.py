@@ -3,13 +3,12 @@
 import logging
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d
 
 from ganfill.images import pixels
 from ganfill.images.blend import Blend, Poisson
-from ganfill.images.classical import biharmonic
+from ganfill.images.classical import biharmonic, limit
 from ganfill.models.model import Model
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
@@ -36,8 +35,8 @@ class RoutedSearch:
     ) -> Completion:
         """Completes every picture, see ``Search``; logs how many were filled without a search.
 
-        All answers of such a picture are the same, its latent vectors and scores are 0, and its frames show the answer. The
-        completion has no mean.
+        All answers of such a picture are the same, its latent vectors are 0, its scores NaN, and its frames show the answer.
+        The completion has no mean.
         """
         wide = self.is_wide(holes).cpu()
         searched = self.search(model, images[wide], holes[wide], options) if wide.any() else None
@@ -55,7 +54,8 @@ class RoutedSearch:
         filled = Completion(
             pictures[:, None].expand(-1, k, -1, -1, -1),
             torch.zeros(n, k, model.latent.dim),
-            *(torch.zeros(n, k), torch.zeros(n, k)),
+            torch.full((n, k), torch.nan),
+            torch.zeros(n, k),
             [pictures] * (len(searched.frames) if searched is not None else options.frames),
         )
         if searched is None:
@@ -76,4 +76,5 @@ class RoutedSearch:
 def fill(image: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
     """Biharmonic filling of a picture, float (3, R, R) in [-1, 1], with a hole, bool (1, R, R)."""
     damaged = pixels.to_uint8(torch.where(hole, 0.0, image).cpu()).numpy()
-    return pixels.to_float(torch.from_numpy(np.array(biharmonic(damaged, hole[0].cpu().numpy()))))
+    missing = hole[0].cpu().numpy()
+    return pixels.to_float(torch.from_numpy(limit(biharmonic(damaged, missing), missing)))

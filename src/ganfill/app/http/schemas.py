@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ganfill.app.service import CompletionRequest
+from ganfill.completion.hole_report import HoleReport
 from ganfill.completion.pipeline import Filled
 from ganfill.images.alignment import ALIGNMENTS
 from ganfill.images.masks import KINDS
@@ -48,6 +49,7 @@ class Completed(BaseModel):
     missing: float = Field(description="share of the picture")
     answers: list[Answer] = Field(description="best first")
     extras: dict[str, Png] = Field(description="mean and uncertainty, from searches that provide them")
+    holes: list[HoleReport] = Field(description="how each part of the hole was filled, the largest first")
     remarks: list[str] = Field(description="warnings about the result")
     seconds: float = Field(description="from the upload to the answer, including the time in the queue")
 
@@ -67,6 +69,7 @@ class Completed(BaseModel):
                 for picture, score in zip(filled.pictures, scores, strict=True)
             ],
             extras={name: png(picture) for name, picture in filled.extras.items()},
+            holes=filled.holes,
             remarks=filled.remarks,
             seconds=round(seconds, 3),
         )

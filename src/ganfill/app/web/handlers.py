@@ -167,7 +167,7 @@ class EventHandlers:
             progress="",
             outcome=visible(True),
             slider=(str(results.before), str(best.shown)),
-            remarks=html.remarks(results.remarks),
+            remarks=html.remarks(results.remarks) + html.holes(results.holes),
             gallery=[(str(answer.shown), answer.caption) for answer in results.answers],
             download=str(best.full),
             details=visible(bool(results.gif or results.extras)),

@@ -58,6 +58,11 @@ def remarks(sentences: Sequence[str]) -> str:
     return "".join(f"<p class='remark'>{escape(sentence)}</p>" for sentence in sentences)
 
 
+def holes(reports: Sequence[str]) -> str:
+    """Returns how each part of the hole was filled."""
+    return "".join(f"<p class='hint'>Hole {number}: {escape(text)}.</p>" for number, text in enumerate(reports, 1))
+
+
 def _data_url(picture: np.ndarray) -> str:
     fit(picture, PREVIEW).save(file := BytesIO(), "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -40,6 +40,7 @@ class Results:
         gif: animation of the search, if it has steps.
         extras: further pictures with their captions.
         remarks: warnings for the visitor, in sentences.
+        holes: how each part of the hole was filled.
     """
 
     before: Path
@@ -47,6 +48,7 @@ class Results:
     gif: Path | None
     extras: list[tuple[Path, str]]
     remarks: list[str]
+    holes: list[str]
 
 
 def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Path, folder: Path) -> Results:
@@ -76,7 +78,8 @@ def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Pat
     if len(filled.frames) > 1:
         sheets.save_gif(filled.frames, gif := folder / "search.gif", GIF_SIDE)
     extras = [(save_scaled(picture, extra), EXTRAS[extra]) for extra, picture in filled.extras.items()]
-    return Results(before, answers, gif, extras, [to_sentence(remark) for remark in filled.remarks])
+    remarks = [to_sentence(remark) for remark in filled.remarks]
+    return Results(before, answers, gif, extras, remarks, list(map(str, filled.holes)))
 
 
 def to_sentence(remark: str) -> str:
