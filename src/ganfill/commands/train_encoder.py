@@ -12,7 +12,9 @@ from ganfill import seeding
 from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
+from ganfill.locks import hold_directory
 from ganfill.model_io import model_file
+from ganfill.models.model import Model
 from ganfill.training.encoder_module import EncoderTraining
 from ganfill.training.export import part
 from ganfill.training.fit import fit
@@ -22,11 +24,16 @@ from ganfill.training.trainer import choose_precision
 
 def run(config: DictConfig) -> Path:
     """Trains, or continues the training in ``config.out``; returns the path of the model file with the encoder."""
-    started, out = time.perf_counter(), Path(str(config.out))
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     model = model_file.load(config.model)
     config.resolution, config.latent_dim = model.resolution, model.latent.dim
+    with hold_directory(Path(str(config.out))):
+        return _train(config, device, precision, model)
+
+
+def _train(config: DictConfig, device: torch.device, precision: str, model: Model) -> Path:
+    started, out = time.perf_counter(), Path(str(config.out))
     plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
     init_run_dir(out, plain)
     with torch.random.fork_rng(devices=[]):
