@@ -76,13 +76,14 @@ def _hold(file: Path, what: Path, wait: bool) -> Iterator[None]:
         lock.acquire()
     except OSError as error:
         if error.errno not in UNSUPPORTED:
-            raise
+            raise OSError(error.errno, error.strerror, str(what)) from None
         log.warning("%s: this file system cannot lock files, so make sure that no other process writes there", what)
         yield
         return
     try:
         if lock.lock_counter == 1:
-            file.write_text(json.dumps(_describe_this_process()))
+            with suppress(OSError):  # on a full disk the holder has no name
+                file.write_text(json.dumps(_describe_this_process()))
         yield
     finally:
         if lock.lock_counter == 1:

@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, to_plain
-from ganfill.errors import Incomplete, UserError, first_line
+from ganfill.errors import Incomplete, UserError, explain, first_line
 from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
 from ganfill.locks import hold_directory
@@ -150,6 +150,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
                 print(load(command)(config))
         except (UserError, Incomplete) as error:
             _fail(directory, str(error))
+        except OSError as error:
+            _fail(directory, _describe(error) if error.errno is None else explain(error), traceback.format_exc())
         except Exception as error:
             _fail(directory, _describe(error), traceback.format_exc())
     gc.collect()  # frees the memory of a failed job for the next one
@@ -196,7 +198,8 @@ def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
 
 
 def _fail(directory: Path, reason: str, details: str = "") -> None:
-    write_atomically(directory / "failed.txt", f"{reason}\n{details}")
+    with suppress(OSError):  # on a full disk
+        write_atomically(directory / "failed.txt", f"{reason}\n{details}")
     _print(f"{directory}: {reason}")
 
 

@@ -1,5 +1,6 @@
 """``ganfill complete``: fills the holes of pictures in files and folders."""
 
+import errno
 import logging
 import threading
 import time
@@ -34,6 +35,12 @@ log = logging.getLogger(__name__)
 PICTURES_AT_ONCE = 32
 PIXELS_AT_ONCE = 50_000_000
 FRAMES = 40
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+)  # of the whole disk, so that no other picture succeeds
 BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
@@ -183,6 +190,8 @@ def _complete(
         try:
             folder.add(each.job, each.photo, each.hole, result)
         except OSError as error:
+            if error.errno in UNWRITABLE:
+                raise
             reason = f"{each.job.path}: its results cannot be written ({error.strerror})"
             figures["failed"][str(folder.path / each.job.name)] = reason
         else:
