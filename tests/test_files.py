@@ -1,6 +1,6 @@
 import pytest
 
-from ganfill.files import write_atomically
+from ganfill.files import partial_path, write_atomically
 
 
 @pytest.mark.parametrize("content", ["Grüße\n", "Grüße\n".encode(), lambda path: path.write_bytes("Grüße\n".encode())])
@@ -27,3 +27,16 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path, e
 def test_text_that_no_encoding_holds_is_replaced(tmp_path):
     write_atomically(tmp_path / "a.txt", "a\udcff")
     assert (tmp_path / "a.txt").read_bytes() == b"a?"
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_behind(tmp_path):
+    partial_path(tmp_path / "a.txt").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.txt'"):
+        write_atomically(tmp_path / "a.txt", "text")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_name_as_long_as_the_file_system_takes(tmp_path):
+    path = tmp_path / ("x" * 251 + ".txt")
+    write_atomically(path, "text")
+    assert [*tmp_path.iterdir()] == [path] and path.read_text() == "text"

@@ -9,7 +9,7 @@ from ganfill.commands import load
 from ganfill.config import compose, nearest
 from ganfill.config_files import commands
 from ganfill.config_help import help_text, overview
-from ganfill.errors import Incomplete, UserError
+from ganfill.errors import Incomplete, UserError, explain
 from ganfill.overrides import LISTS, take_config_dir
 from ganfill.version import __version__
 
@@ -39,14 +39,16 @@ def run(words: list[str]) -> int:
     except (UserError, Incomplete) as error:
         print(f"ganfill: {error}", file=sys.stderr)
         return error.exit_code
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        print(f"ganfill: {error.filename}: {(error.strerror or str(error)).lower()}; check the paths", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("ganfill: interrupted; the same command again continues", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:  # such as a full disk; without a number it is an error of a library
+        if error.errno is None:
+            raise
+        print(f"ganfill: {explain(error)}", file=sys.stderr)
+        return 2
 
 
 def _dispatch(words: list[str]) -> int:

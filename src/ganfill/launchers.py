@@ -1,6 +1,5 @@
 """Launchers of a sweep: its jobs run one after another, in several processes, or on SLURM."""
 
-import fcntl
 import os
 import shutil
 import threading
@@ -9,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from ganfill.config import nearest
 from ganfill.errors import UserError
@@ -76,27 +76,19 @@ def device_of_a_worker(device: str, directory: Path, number: int) -> Iterator[st
     """
     gpus = _gpus(device)
     for gpu in range(gpus):
-        if lock := take(directory / f".gpu{gpu}.lock"):
-            with lock:
-                yield f"cuda:{gpu}"
-            return
+        try:
+            lock = FileLock(directory / f".gpu{gpu}.lock").acquire(timeout=0)
+        except Timeout:
+            continue
+        with lock:
+            yield f"cuda:{gpu}"
+        return
     yield f"cuda:{number % gpus}" if gpus else device
 
 
 def _gpus(device: str) -> int:
     """Returns the number of GPUs to choose from; 0 if ``device`` is the CPU or one GPU."""
     return torch.cuda.device_count() if device in ("auto", "cuda") else 0
-
-
-def take(path: Path) -> TextIO | None:
-    """Returns a lock that lasts until the file is closed or the process ends; None if another process has it."""
-    file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
 
 
 def end_with_parent(every: float = 0.5) -> None:

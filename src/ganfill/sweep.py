@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 import traceback
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 from ganfill import launchers
 from ganfill.commands import load
 from ganfill.config import check, to_plain
-from ganfill.errors import Incomplete, UserError, first_line
+from ganfill.errors import Incomplete, UserError, explain, first_line
 from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
+from ganfill.locks import hold_directory
 from ganfill.overrides import quote, take_config_dir
 from ganfill.runs.reader import PLANNED
 from ganfill.training.run_directory import check_resumable, read_checkpoint
@@ -125,16 +127,18 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         sweeping: id of the process that runs the sweep.
     """
     directory = _job_directory(command, config, hydra)
-    directory.mkdir(parents=True, exist_ok=True)
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
         config.logger.group = Path(hydra.sweep.dir).name
-    lock = launchers.take(directory / ".lock")
-    if not lock:
-        _print(f"another process is at work in {directory}")
-        return
-    with lock:
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(hold_directory(directory))
+        except UserError as error:  # it is in use, or cannot be created
+            _print(str(error))
+            return
+        if command == "evaluate":  # jobs may share their out, and then take turns
+            locks.enter_context(hold_directory(Path(str(config.out)), wait=True))
         (directory / "failed.txt").unlink(missing_ok=True)
         try:
             if command == "train" and finished_kimg(directory, to_plain(config)) is not None:
@@ -146,6 +150,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
                 print(load(command)(config))
         except (UserError, Incomplete) as error:
             _fail(directory, str(error))
+        except OSError as error:
+            _fail(directory, _describe(error) if error.errno is None else explain(error), traceback.format_exc())
         except Exception as error:
             _fail(directory, _describe(error), traceback.format_exc())
     gc.collect()  # frees the memory of a failed job for the next one
@@ -180,7 +186,10 @@ def _finished(job: SweepJob) -> float | None:
 
 def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
     """Returns the reason why a job failed; None if it did not."""
-    path = _job_directory(command, job.config, job.hydra) / "failed.txt"
+    directory = _job_directory(command, job.config, job.hydra)
+    path = directory / "failed.txt"
+    if directory.exists() and not directory.is_dir():
+        return "it is not a directory: choose another out"
     if path.exists():
         return path.read_text().splitlines()[0]
     if command == "train":
@@ -189,7 +198,8 @@ def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
 
 
 def _fail(directory: Path, reason: str, details: str = "") -> None:
-    write_atomically(directory / "failed.txt", f"{reason}\n{details}")
+    with suppress(OSError):  # on a full disk
+        write_atomically(directory / "failed.txt", f"{reason}\n{details}")
     _print(f"{directory}: {reason}")
 
 

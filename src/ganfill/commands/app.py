@@ -9,7 +9,7 @@ from ganfill.config import as_words
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
 
-NEEDED = ("fastapi", "filelock", "multipart", "uvicorn")  # modules of the extra ``app``
+NEEDED = ("fastapi", "multipart", "uvicorn")  # modules of the extra ``app``
 NEEDED_BY_PAGE = ("gradio",)
 
 

@@ -1,5 +1,6 @@
 """``ganfill complete``: fills the holes of pictures in files and folders."""
 
+import errno
 import logging
 import threading
 import time
@@ -25,6 +26,7 @@ from ganfill.images.alignment import Alignment, Placement, find_alignment
 from ganfill.images.holes import ALPHA, HoleSource
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
+from ganfill.locks import hold_directory
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 
@@ -34,6 +36,12 @@ log.setLevel(logging.INFO)
 PICTURES_AT_ONCE = 32
 PIXELS_AT_ONCE = 50_000_000
 FRAMES = 40
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+)  # of the whole disk, so that no other picture succeeds
 BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
@@ -54,7 +62,7 @@ def run(config: DictConfig) -> Path:
         UserError: there are no pictures, or a mask or the model does not exist.
         Incomplete: some pictures could not be completed; the others were.
     """
-    started, out = time.perf_counter(), Path(str(config.out))
+    out = Path(str(config.out))
     masks = _words(config.mask)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)
@@ -66,10 +74,23 @@ def run(config: DictConfig) -> Path:
     sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
+    with hold_directory(out):
+        return _complete_all(config, out, pictures, sources, model, alignment)
+
+
+def _complete_all(
+    config: DictConfig,
+    out: Path,
+    pictures: dict[str, Path],
+    sources: dict[str, HoleSource],
+    model: Model,
+    alignment: Alignment,
+) -> Path:
+    started = time.perf_counter()
     figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
     for label, source in sources.items():
         place = out / label if len(sources) > 1 else out
-        folder = ResultFolder(place, _settings(config, model, label), show_original=label in KINDS and label in masks)
+        folder = ResultFolder(place, _settings(config, model, label), show_original=source.mask in KINDS)
         jobs = list(_choose(pictures, source, folder, figures))
         read = _Reader(source, alignment, model.resolution, folder, figures)
         bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
@@ -172,6 +193,8 @@ def _complete(
         try:
             folder.add(each.job, each.photo, each.hole, result)
         except OSError as error:
+            if error.errno in UNWRITABLE:
+                raise
             reason = f"{each.job.path}: its results cannot be written ({error.strerror})"
             figures["failed"][str(folder.path / each.job.name)] = reason
         else:

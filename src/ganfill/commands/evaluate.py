@@ -29,6 +29,7 @@ from ganfill.data.subsets import Pictures, sha256
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
 from ganfill.images.masks import KINDS
+from ganfill.locks import hold_directory
 from ganfill.metrics.features import FeatureNetwork, load_networks
 from ganfill.metrics.pretrained import Skipped, inception, lpips
 from ganfill.model_io import model_file
@@ -46,8 +47,13 @@ def run(config: DictConfig) -> Path:
     Raises:
         UserError: a search, mask, picture or file of the configuration does not exist or does not fit.
     """
-    started, out = time.perf_counter(), Path(str(config.out))
     _check(config)
+    with hold_directory(Path(str(config.out))):
+        return _evaluate(config)
+
+
+def _evaluate(config: DictConfig) -> Path:
+    started, out = time.perf_counter(), Path(str(config.out))
     model = model_file.load(config.model, choose_device(config.device))
     store = _open(config, model)
     networks, skipped = load_networks(as_words(config.features)), dict[str, str]()
@@ -89,7 +95,6 @@ def _compare_searches(
     facts = _facts(config, model, store) | {"pictures": f"{len(chosen)}, ids {chosen.digests['ids'][:12]}"}
     if not result.rows:
         raise UserError(f"search={config.search}: none could be evaluated: {'; '.join(result.skipped.values())}")
-    out.mkdir(parents=True, exist_ok=True)
     write_report.write(out, result, cases, config.sheet, facts)
     return {
         "rows": len(result.rows),
@@ -121,7 +126,6 @@ def _evaluate_generator(
             model, training, networks, config.samples, config.seed, advance, neighbours=12, held_out=held_out
         )
     skipped |= {name: why for name, why in report.figures.items() if isinstance(why, str)}
-    out.mkdir(parents=True, exist_ok=True)
     write_report.write_generator(out, report, skipped, _facts(config, model, store))
     return {"generator": report.figures, "model": model.digest, "store": store.digest}
 

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
+from ganfill.locks import hold_file
 from ganfill.model_io import model_file
 from ganfill.model_io.onnx_file import save_onnx
 from ganfill.training.export import from_run
@@ -22,12 +23,12 @@ def run(config: DictConfig) -> Path:
     if config.checkpoint not in ("last", "best"):
         raise UserError(f"checkpoint={config.checkpoint} is not known: use last or best")
     model = from_run(Path(config.run), config.checkpoint)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if config.format == "onnx":
-        figures = {"largest_difference_to_torch": save_onnx(out, model)}
-    else:
-        figures = {"sha256_of_content": model_file.save(out, model, config.half)}
-    figures |= {"bytes": out.stat().st_size, "kimg": model.card["kimg"]}
-    seconds = time.perf_counter() - started
-    write_summary(out.parent, "export", config, figures, seconds, out.with_suffix(".summary.json").name)
+    with hold_file(out):
+        if config.format == "onnx":
+            figures = {"largest_difference_to_torch": save_onnx(out, model)}
+        else:
+            figures = {"sha256_of_content": model_file.save(out, model, config.half)}
+        figures |= {"bytes": out.stat().st_size, "kimg": model.card["kimg"]}
+        seconds = time.perf_counter() - started
+        write_summary(out.parent, "export", config, figures, seconds, out.with_suffix(".summary.json").name)
     return out

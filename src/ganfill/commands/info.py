@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill.commands.summary import write_summary
+from ganfill.locks import hold_file
 from ganfill.model_io import model_file
 from ganfill.model_io.model_file import NETWORKS
 from ganfill.models.model import Model
@@ -24,9 +25,9 @@ def run(config: DictConfig) -> str:
     lines = describe(path, model, costs)
     if config.out:
         out = Path(config.out)
-        out.mkdir(parents=True, exist_ok=True)
         figures = {"bytes": path.stat().st_size, "sha256_of_content": model.digest, "card": model.card, "costs": costs}
-        lines["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
+        with hold_file(out / "summary.json"):
+            lines["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ganfill.errors import Incomplete, UserError
+from ganfill.locks import hold_file
 from ganfill.runs import leaderboard
 from ganfill.runs.ranking import rank
 from ganfill.runs.reader import read_runs
@@ -34,9 +35,11 @@ def run(config: DictConfig) -> Path:
             f"{directory} holds no training at any depth: give a directory that ganfill train has written to"
         )
     entries, by = rank(runs, None if config.by is None else str(config.by), config.group == "seed")
-    for problem in leaderboard.write(out, directory.resolve().name, runs, entries, by):
-        log.warning("%s", problem)
     page = out / "leaderboard.html"
+    with hold_file(page):
+        problems = leaderboard.write(out, directory.resolve().name, runs, entries, by)
+    for problem in problems:
+        log.warning("%s", problem)
     late = [f"{run.name} ({run.state})" for run in runs if not run.finished]
     if late:
         raise Incomplete(f"{page} is written, but {len(late)} of {len(runs)} runs are not finished: {', '.join(late)}")

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from ganfill.commands.summary import write_summary
 from ganfill.config import as_list
 from ganfill.data.prepare import prepare
+from ganfill.locks import hold_directory
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,11 @@ SHOWN = 10
 
 def run(config: DictConfig) -> Path:
     """Prepares ``config.source`` into ``config.out``; returns the latter."""
+    with hold_directory(Path(str(config.out))):
+        return _prepare(config)
+
+
+def _prepare(config: DictConfig) -> Path:
     started, out = time.perf_counter(), Path(str(config.out))
     store = prepare(
         [str(source) for source in as_list(config.source)],

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from ganfill.commands.info import cost, describe
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
+from ganfill.locks import hold_directory
 from ganfill.model_io import hub, model_file
 from ganfill.model_io.model_card import compose_card, write_folder
 from ganfill.model_io.model_file import NETWORKS
@@ -35,11 +36,12 @@ def run(config: DictConfig) -> str:
     facts = describe(path, model, {name: cost(model, name) for name in NETWORKS if name in model.card})
     facts = {name: value for name, value in facts.items() if name not in ("file", "terms")}
     text = compose_card(repo, path, model.card, facts, terms, str(config.license))
-    files = write_folder(out, path, text)
-    card = out / hub.CARD
-    if card.read_text("utf-8") != text:
-        log.warning("%s already exists and is kept: delete it to write it again", card)
-    address = hub.publish(out, files, repo) if config.upload else None
-    figures = {"files": files, "sha256_of_content": model.digest, "address": address}
-    write_summary(out, "publish", config, figures, time.perf_counter() - started)
+    with hold_directory(out):
+        files = write_folder(out, path, text)
+        card = out / hub.CARD
+        if card.read_text("utf-8") != text:
+            log.warning("%s already exists and is kept: delete it to write it again", card)
+        address = hub.publish(out, files, repo) if config.upload else None
+        figures = {"files": files, "sha256_of_content": model.digest, "address": address}
+        write_summary(out, "publish", config, figures, time.perf_counter() - started)
     return f"{hub.SCHEME}{repo}" if address else str(out)

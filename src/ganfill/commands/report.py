@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from ganfill.locks import hold_file
 from ganfill.runs import report
 
 log = logging.getLogger(__name__)
@@ -22,5 +23,6 @@ def run(config: DictConfig) -> Path:
     training = report.read(directory)
     for problem in training.problems:
         log.warning("%s", problem)
-    report.write(page, training)
+    with hold_file(page):
+        report.write(page, training)
     return page

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,6 +14,7 @@ from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
+from ganfill.locks import hold_directory
 from ganfill.training import distributed
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
@@ -30,10 +32,15 @@ def run(config: DictConfig) -> Path:
 
 def train(device: torch.device, config: DictConfig) -> None:
     """Trains in one process, of which ``run`` starts one or several."""
-    started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     precision = choose_precision(config.precision, device)
     # Built first, so that a mistake leaves no run directory.
     callbacks = build_callbacks(config)
+    with hold_directory(Path(str(config.out))) if distributed.rank() == 0 else nullcontext():
+        _train(device, config, precision, callbacks)
+
+
+def _train(device: torch.device, config: DictConfig, precision: str, callbacks: list[pl.Callback]) -> None:
+    started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
     if distributed.rank() == 0:
         init_run_dir(out, plain)
     gan = build_gan(config)

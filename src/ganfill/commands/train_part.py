@@ -15,6 +15,7 @@ from ganfill.commands.summary import commit, versions, write_summary
 from ganfill.config import build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
+from ganfill.locks import hold_directory
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.training.export import part
@@ -36,13 +37,26 @@ def train_part(
         make_module: makes the training of a network for a model.
         kept: name of the module's attribute whose weights go into the model file.
     """
-    started, out = time.perf_counter(), Path(str(config.out))
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     model = model_file.load(config.model)
     config.resolution = model.resolution
     if "latent_dim" in config:
         config.latent_dim = model.latent.dim
+    with hold_directory(Path(str(config.out))):
+        return _train(config, name, make_module, kept, device, precision, model)
+
+
+def _train(
+    config: DictConfig,
+    name: str,
+    make_module: Callable[[nn.Module, Model], GanfillModule],
+    kept: str,
+    device: torch.device,
+    precision: str,
+    model: Model,
+) -> Path:
+    started, out = time.perf_counter(), Path(str(config.out))
     plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
     init_run_dir(out, plain)
     with torch.random.fork_rng(devices=[]):

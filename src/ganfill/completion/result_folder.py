@@ -139,14 +139,15 @@ class ResultFolder:
         # From here on, an interrupted run leaves files that are recorded, but not as finished.
         self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
         self.flush()
-        for file in old:
-            (self.path / file).unlink(missing_ok=True)
         for file, picture in finished.items():
             sheets.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
         if filled.views:
             sheets.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
         if filled.frames:
             sheets.save_gif(filled.frames, self.path / f"{job.name}.gif")
+        for file in old:
+            if file not in files:
+                (self.path / file).unlink(missing_ok=True)
         self.records[job.name] = {
             "source": str(job.path),
             "missing": round(float(hole.mean()), 4),

@@ -17,7 +17,7 @@ import numpy as np
 
 from ganfill.data.store import IMAGES, INDEX, UNFINISHED
 from ganfill.errors import UserError
-from ganfill.files import write_atomically
+from ganfill.files import naming, write_atomically
 
 JOURNAL = "journal.jsonl"
 
@@ -115,8 +115,9 @@ class Unfinished:
 
     def add(self, pixels: np.ndarray, later: Progress) -> None:
         """Appends pictures, uint8 (K, R, R, 3), then the journal line that describes them."""
-        self._images.write(np.ascontiguousarray(pixels).data)
-        self._images.flush()
+        with naming(self._partial / IMAGES):
+            self._images.write(np.ascontiguousarray(pixels).data)
+            self._images.flush()
         self._write(vars(later))
         self.progress.extend(later)
 
@@ -138,12 +139,16 @@ class Unfinished:
 
     def close(self) -> None:
         """Closes the files."""
-        self._journal.close()
-        self._images.close()
+        with naming(self._partial):  # what is still in their buffers is written now
+            try:
+                self._journal.close()
+            finally:
+                self._images.close()
 
     def _write(self, content: dict[str, Any]) -> None:
-        self._journal.write(json.dumps(content).encode() + b"\n")
-        self._journal.flush()
+        with naming(self._partial / JOURNAL):
+            self._journal.write(json.dumps(content).encode() + b"\n")
+            self._journal.flush()
 
     def _header(self, n: int) -> bytes:
         """Returns the header of ``images.npy`` for ``n`` pictures, which numpy pads to the same length for any n."""

@@ -1,6 +1,7 @@
 """Contact sheets and picture files. Pictures are uint8 (H, W, 3) arrays; sheets are Pillow images."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,10 @@ def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> No
     """
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda partial: image.save(partial, **options))  # pyright: ignore[reportArgumentType]
+    file = BytesIO()  # some of Pillow's writers do not say that the disk is full
+    file.name = path.name  # selects the format
+    image.save(file, **options)  # pyright: ignore[reportArgumentType]
+    write_atomically(path, file.getvalue())
 
 
 def save_gif(frames: Sequence[np.ndarray], path: Path, side: int = 256, milliseconds: int = 80) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 from torch.multiprocessing.spawn import ProcessException, ProcessExitedException, spawn
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, explain
 
 TIMEOUT = timedelta(minutes=30)  # the others wait while the first process measures and draws samples
 GRACE = 10.0  # seconds for the others to end by themselves after one has failed
@@ -180,5 +180,10 @@ def _run(
     except UserError as error:
         errors.put(str(error))
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        errors.put(explain(error))
+        raise SystemExit(UserError.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -17,6 +17,7 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from ganfill.errors import UserError
+from ganfill.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def make_wandb_logger(
     directory = Path(out)
     identity = directory / "wandb_id.txt"
     if not identity.exists():
-        identity.write_text(uuid.uuid4().hex[:8])
+        write_atomically(identity, uuid.uuid4().hex[:8])
     mode = os.environ.get("WANDB_MODE", "online")
     if mode == "online" and not has_account():
         log.warning("wandb: no account found, logging offline into %s (wandb sync sends it later)", directory / "wandb")

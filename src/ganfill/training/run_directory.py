@@ -59,7 +59,15 @@ class CheckpointFile(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Replaces the checkpoint at ``path`` as a whole; the first process does so for all."""
         if distributed.rank() == 0:
-            write_atomically(Path(path), lambda partial: torch.save(checkpoint, partial))
+            write_atomically(Path(path), lambda partial: _save(checkpoint, partial))
+
+
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:  # hides the system's reason, such as a full disk
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from PIL import Image
 
 from ganfill.completion.pipeline import Filled, fill
 from ganfill.data.subsets import Pictures
-from ganfill.files import write_atomically
 from ganfill.images.blend import Paste
 from ganfill.images.masks import center, draw
-from ganfill.images.sheets import damaged, fit, grid
+from ganfill.images.sheets import damaged, fit, grid, save
 from ganfill.metrics.image import l1, psnr
 from ganfill.models.model import Model
 from ganfill.search.presets import from_pool
@@ -83,9 +82,8 @@ class Completions(PeriodicCallback):
         figures = np.stack([psnr(best, truth, holes), l1(best, truth, holes), scores], 1)
         hidden = [damaged(picture, hole) for picture, hole in zip(truth, holes, strict=True)]
 
-        self.directory.mkdir(parents=True, exist_ok=True)
         sheet = grid(list(zip(truth, hidden, best, strict=True)), ("original", "damaged", "completed"))
-        write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}.png", sheet.save)
+        save(sheet, self.directory / f"kimg{gan.images_seen // 1000:06d}.png")
         rows = zip(ids, figures, strict=True)
         self.table.append([kimg, name, *(f"{figure:.6g}" for figure in row)] for name, row in rows)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from ganfill.files import write_atomically
+from ganfill.files import naming, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class CsvTable:
 
     def append(self, rows: Iterable[Sequence[object]]) -> None:
         """Appends rows, whose cells are in the order of the columns."""
-        with self.path.open("a", newline="") as file:
+        with naming(self.path), self.path.open("a", newline="") as file:
             csv.writer(file).writerows(rows)
 
     def _read(self) -> tuple[list[str], list[list[str]]]:

@@ -8,8 +8,8 @@ from PIL import Image
 from torchvision.utils import make_grid
 
 from ganfill import seeding
-from ganfill.files import write_atomically
 from ganfill.images.pixels import to_uint8
+from ganfill.images.sheets import save
 from ganfill.training import distributed
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan
 from ganfill.training.gan import GAN
@@ -47,7 +47,6 @@ class Samples(PeriodicCallback):
         """Writes the grids."""
         if distributed.rank() > 0:
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
         pictures = {
             "ema": gan.sample(self.n),
             "raw": gan.sample(self.n, average=False),
@@ -55,7 +54,7 @@ class Samples(PeriodicCallback):
         }
         grids = {name: _grid(images) for name, images in pictures.items()}
         for name, grid in grids.items():
-            write_atomically(self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png", grid.save)
+            save(grid, self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png")
         log_pictures(trainer.loggers, {f"samples/{name}": grid for name, grid in grids.items()}, gan.images_seen)
 
 
