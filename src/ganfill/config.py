@@ -67,6 +67,8 @@ def compose(
             text = literal(value) if isinstance(value, str) else [literal(part) for part in value]
             OmegaConf.update(config, key, text)
         check(command, config, words, choices, directory)
+    except UserError:
+        raise
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise UserError(explain(command, words, error, directory)) from None
     return config

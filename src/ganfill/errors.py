@@ -1,7 +1,7 @@
 """Errors that are not bugs, and the text of errors of other libraries."""
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """A mistake that the user can correct. The message is one line with the file, the value and the remedy; exit code 2."""
 
     exit_code = 2
