@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ganfill.api import load
 from ganfill.errors import UserError
 from ganfill.images.alignment import Given
 from ganfill.images.blend import Paste, Poisson
@@ -125,7 +126,14 @@ WRONG = {
     "a known NaN": (TENSOR * float("nan"), HOLE, "a known pixel is NaN"),
     "a tensor and a picture": (TENSOR, PICTURE, "holes of a tensor must be a tensor or a kind of hole, not Image"),
     "a picture and a tensor": (PICTURE, HOLE[0], "must be Pillow pictures"),
-    "an array": (np.zeros((32, 32, 3), np.uint8), "center", "must be Pillow pictures"),
+    "an array of floats": (np.zeros((32, 32, 3)), "center", r"picture 1 must be uint8 \(H, W, 3\), not float64"),
+    "no picture": (None, "center", "images must be Pillow pictures, paths, .*, not NoneType"),
+    "no hole": (PICTURE, None, "must be Pillow pictures, paths, .*, not NoneType"),
+    "values to 255": (TENSOR + 255, HOLE, r"images must lie in \[-1, 1\], got a known value of 255"),
+    "an empty picture": (Image.new("RGB", (0, 0)), "center", "picture 1 has no pixels"),
+    "an empty array": (np.zeros((0, 0, 3), np.uint8), "center", "picture 1 has no pixels"),
+    "an empty tensor": (torch.zeros(1, 3, 0, 0), "center", r"float \(N, 3, H, W\)"),
+    "a missing file": ("nowhere.png", "center", "nowhere.png cannot be read"),
     "no pictures": ([], "center", "got 0 pictures and 0 masks"),
     "a mask too few": ([PICTURE] * 3, [PICTURE] * 2, "got 3 pictures and 2 masks"),
 }
@@ -140,8 +148,53 @@ def test_wrong_shapes_and_types(model, images, holes, message):
 def test_wrong_proportions_and_no_answers(model):
     with pytest.raises(UserError, match="the mask is 10x20, but its picture 32x32"):
         model.complete(PICTURE, Image.new("L", (10, 20)), search=QUICK)
-    with pytest.raises(ValueError, match="answers must be at least 1"):
-        model.complete(PICTURE, Image.new("L", (32, 32)), search=QUICK, answers=0)
+
+
+OPTIONS = {
+    "answers must be a whole number from 1, got 0": {"answers": 0},
+    "answers must be a whole number from 1, got 1.5": {"answers": 1.5},
+    "answers must be from 1 to 10000, got 1000000": {"answers": 10**6},
+    "answers=9999 of these pictures take .* GB: ask for fewer": {"answers": 9999},
+    "seed must be a whole number from 0, got -1": {"seed": -1},
+    "search must be a name or an object that can be called, not 3": {"search": 3},
+    "align must be a name or an object that can be called, not None": {"align": None},
+    "blend must be a name or an object that can be called, not 'paste'": {"blend": "paste"},
+}
+
+
+@pytest.mark.parametrize(("message", "options"), OPTIONS.items(), ids=OPTIONS)
+def test_wrong_options(model, message, options):
+    size = (500, 500) if options.get("answers") == 9999 else (32, 32)
+    with pytest.raises(ValueError, match=message):
+        model.complete(Image.new("RGB", size), "center", **{"search": QUICK} | options)
+
+
+def test_an_unknown_option_is_a_type_error_of_complete(model):
+    with pytest.raises(TypeError, match=r"complete\(\) got an unexpected keyword argument 'answer'"):
+        model.complete(PICTURE, "center", answer=2)
+
+
+def test_paths_and_arrays_are_pictures_and_masks(model, tmp_path):
+    pixels, hole = photo((40, 50)), rectangle((40, 50), 0.3, 0.3, 0.7, 0.7)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    expected = np.asarray(model.complete(Image.fromarray(pixels), Image.fromarray(hole), search=QUICK))
+    for mask in (hole, hole.astype(np.uint8) * 255, tmp_path / "mask.png", str(tmp_path / "mask.png")):
+        assert np.array_equal(model.complete(tmp_path / "photo.png", mask, search=QUICK), expected)
+    one = model.complete(pixels, hole, search=QUICK)
+    assert isinstance(one, np.ndarray) and np.array_equal(one, expected)
+    batch = model.complete(np.stack([pixels, pixels]), [hole, hole], search=QUICK, deterministic=True)
+    assert batch.shape == (2, 40, 50, 3) and np.array_equal(batch[0], batch[1])
+
+
+def test_a_device_that_is_not_there_is_named(model_path):
+    with pytest.raises(UserError, match="device=cuda:9, but this machine has no such GPU"):
+        load(model_path, "cuda:9")
+
+
+def test_a_notebook_shows_samples(model):
+    text = model._repr_html_()
+    assert text.startswith("<p>Model(") and 'src="data:image/png;base64,' in text
 
 
 def test_the_search_of_the_user_brings_its_own_blend(model, images, holes):

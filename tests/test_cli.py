@@ -42,8 +42,20 @@ def test_a_commands_help_is_its_own(capsys):
         (["train", "-m", "data=synthetic", "nosuch=1", "out=o"], "nosuch is no key of ganfill train"),
         (["evaluate", "-m", "modell=x", "data.path=d"], "modell is no key of ganfill evaluate: did you mean model?"),
         (["info", "a", "b"], "a b: ganfill info takes one path"),
-        (["export", "-m", "run=r", "out=o"], "ganfill export does not sweep; train and evaluate do"),
+        (["export", "-m", "run=r", "out=o"], "-m is no option of ganfill export (train and evaluate sweep with it)"),
         (["export", "run=nowhere", "out=o"], "nowhere/last.ckpt does not exist"),
+        (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is no option of ganfill complete: settings are written"),
+        (["complete", "nowhere.png", "mask=center"], "nowhere.png: no such file or folder"),
+        (["prepare", "nowhere/*.jpg", "out=o"], "nowhere/*.jpg: no such file or folder"),
+        (["train", "nowhere", "out=o"], "nowhere is not key=value"),
+        (["train", "data=nowhere", "out=o"], "data=nowhere is no folder of pictures, and no option: choose from ffhq"),
+        (["train", "data=synthetic", "out=o", "seed=0,1"], "seed=0,1 is not one value: add -m"),
+        (["train", "data=synthetic", "out=o", "loss=hinge,minimax"], "loss=hinge,minimax is not one value: add -m"),
+        (["train", "data=synthetic", "out=o", "epochs=9"], "kimg=... is the length of a training in thousand images"),
+        (["train", "data=synthetic", "out=o", "gpus=2"], "trainer=ddp uses every GPU"),
+        (["complete", "gpu=1", "images=a", "mask=center"], "gpu is no key of ganfill complete: device=cuda uses a GPU"),
+        (["train", "data=synthetic", "out=o", "num_workers=4"], "leave it out; reading pictures needs no setting"),
+        (["train", "data=synthetic", "out=o", "resume=true"], "leave it out; the same command again continues"),
         (["train", "data.path=nowhere", "out=o"], "ganfill prepare"),
         (["train", "data=synthetic", "out=o", "device=tpu9"], "device=tpu9 is not a device"),
     ],
@@ -63,8 +75,67 @@ def test_existing_paths_need_no_key(tmp_path, monkeypatch):
     assert cli.assign_paths("complete", ["a b.png", "mask=center"]) == (["mask=center"], {"images": "a b.png"})
     assert cli.assign_paths("prepare", ["a b.png", "c,d", "out=o"]) == (["out=o"], {"source": ["a b.png", "c,d"]})
     assert cli.assign_paths("info", ["faces64"]) == ([], {"file": "faces64"})
-    with pytest.raises(UserError, match="not key=value"):
-        cli._dispatch(["complete", "nowhere.png"])
+    with pytest.raises(UserError, match=r"^nowhere.png: no such file"):
+        cli.assign_paths("complete", ["a b.png,nowhere.png"])
+
+
+def test_paths_without_a_key_may_be_separated_by_commas(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png", "c,d.png"):
+        (tmp_path / name).touch()
+    assert cli.assign_paths("complete", ["a.png,b.png"]) == ([], {"images": ["a.png", "b.png"]})
+    assert cli.assign_paths("complete", ["c,d.png"]) == ([], {"images": "c,d.png"})
+    with pytest.raises(UserError, match=r"^x.png,y.png: no such file"):
+        cli.assign_paths("complete", ["a.png,x.png,y.png"])
+
+
+def test_a_quoted_pattern_is_explained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match="without quotes, the shell inserts the 2 files that match"):
+        cli.assign_paths("complete", ["*.png"])
+
+
+def test_data_takes_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "store"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "store" / "index.json").touch()
+    assert cli.name_data("train", ["data=./photos", "out=o"]) == ["data=folder", "data.path=./photos", "out=o"]
+    assert cli.name_data("train-encoder", ["data=store"]) == ["data=ffhq", "data.path=store"]
+    assert cli.name_data("train", ["data=synthetic", "model=dcgan"]) == ["data=synthetic", "model=dcgan"]
+    assert cli.name_data("train", ["-m", "data=synthetic,folder"]) == ["-m", "data=synthetic,folder"]
+    assert cli.name_data("evaluate", ["data=photos"]) == ["data=photos"]
+    with pytest.raises(UserError, match="photos: write data=photos"):
+        cli.assign_paths("train", ["photos"])
+
+
+@pytest.mark.parametrize("words", [["train", "--help"], ["train", "out=o", "seed=x"], ["complete", "nowhere.png"]])
+def test_help_and_mistakes_import_no_torch(words, tmp_path):
+    code = f"import sys; from ganfill import cli; cli.run({words}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True).returncode == 0
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["train", "data=synthetic", "out=o", "kimg=1"]
+from ganfill.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["ganfill.cli", "hydra", "torch"])
+def test_an_interrupt_while_starting_is_one_line(module, tmp_path):
+    code = INTERRUPTED_IMPORT.format(module=module)
+    finished = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (finished.returncode, finished.stderr) == (130, "ganfill: interrupted\n")
+    assert not (tmp_path / "o").exists()
 
 
 def test_python_dash_m(tmp_path):

@@ -100,6 +100,14 @@ def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, m
     assert cli.run(words(tmp_path, "seed=0,1")) == 1
 
 
+@pytest.mark.parametrize("out", ["file", "file/${seed}"])
+def test_a_file_in_place_of_a_run_directory_is_named_before_a_job_starts(out, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert cli.run(["train", "-m", *TINY, "seed=0,1" if "seed" in out else "seed=0", f"out={out}"]) == 2
+    assert capsys.readouterr().err == "ganfill: out=file is a file: choose another out for the run directories\n"
+
+
 def test_a_failing_cell_stops_no_other_and_tells_its_reason(tmp_path, capsys):
     rates = "optimizer.generator.lr=2e-4,1e39"
     subdir = "hydra.sweep.subdir=rate=${optimizer.generator.lr},seed=${seed}"

@@ -1,7 +1,10 @@
 """The public Python API: load a model, complete pictures."""
 
+import base64
+import html
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ganfill import seeding
+from ganfill.completion.inputs import Picture, as_list, to_mask, to_photo
 from ganfill.completion.pipeline import fill, find_placement
+from ganfill.devices import choose_device
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
@@ -26,51 +32,65 @@ __all__ = ["LatentSearch", "Model", "load"]
 
 log = logging.getLogger(__name__)
 
+LARGEST = 1.1  # absolute value of a pixel; resampling and searches lead slightly beyond [-1, 1]
+
 
 class Model(model.Model):
     """A trained GAN that completes pictures, returned by ``load``. Attributes: see ``ganfill.models.model.Model``."""
 
     def complete(
         self,
-        images: Any,
-        holes: Any,
+        images: Picture | torch.Tensor | Iterable[Picture],
+        holes: Picture | torch.Tensor | Iterable[Picture],
         *,
         search: Search | str = "standard",
         blend: Blend | None = None,
         align: Alignment | str = "face",
         answers: int = 1,
         seed: int = 0,
-        **options: Any,
+        deterministic: bool = False,
+        advance: Callable[[float], object] | None = None,
+        preview: Callable[[np.ndarray], object] | None = None,
     ) -> Any:
         """Fills the holes of pictures.
 
         Args:
-            images: a Pillow picture or a list of them, or a float tensor (N, 3, H, W) or (3, H, W) in [-1, 1]. Pictures
-                may have any size. Pixels inside the hole are ignored.
+            images: one or several pictures of any size, or a float tensor (N, 3, H, W) or (3, H, W) in [-1, 1]. A picture is
+                a Pillow picture, a path, or a uint8 array (H, W, 3); an array (N, H, W, 3) is several. Pixels inside the
+                hole are ignored.
             holes: a kind of hole (``center``, ``half``, ``left``, ``random``, ``pattern``, ``box`` or ``freeform``; the
-                seed and the picture's content determine the drawing), or ``alpha``. For Pillow pictures also masks, white
-                where pixels are missing; for tensors a bool tensor (N, 1, H, W) or (1, H, W), True where a pixel is missing.
+                seed and the picture's content determine the drawing), ``alpha``, or the path of a mask or of a folder of
+                masks. For pictures also one mask or a list of them, white where pixels are missing: Pillow pictures or
+                uint8 arrays, or bool arrays (H, W), True where a pixel is missing. For tensors a bool tensor (N, 1, H, W)
+                or (1, H, W).
             search: a preset (``fast``, ``standard``, ``best``, ``posterior``, ``auto``, ``from_pool``, ``amos2016`` or
                 ``yeh2017``) or a search object.
             blend: ``Paste``, ``Feather`` or ``Poisson``; by default that of the search.
             align: region that the model completes: ``face``, ``center``, ``none`` (all of it) or an alignment object.
             answers: number of answers for each picture.
-            seed: seed of the search and of drawn holes.
-            options: ``deterministic``, ``advance`` and ``preview``; see ``ganfill.completion.pipeline.fill``.
+            seed: seed of the search and of drawn holes, from 0.
+            deterministic: give the same bits for a picture in any batch, also on a GPU.
+            advance: called with the number of pictures completed since its last call, a fraction.
+            preview: called now and then with the current answers side by side, uint8 (R, R', 3).
 
         Returns:
-            The finished pictures in the form of ``images``; known pixels are unchanged. With ``answers`` > 1, a list of
-            such results, best first.
+            The finished pictures in the form of ``images``, as Pillow pictures for paths; known pixels are unchanged. With
+            ``answers`` > 1, a list of such results, best first.
 
         Raises:
-            ValueError: shapes or types do not match.
-            UserError: a mask and its picture differ in proportions, or there is no such preset, alignment or kind of hole.
+            ValueError: shapes, types or ranges do not fit.
+            UserError: a file cannot be read, a mask and its picture differ in proportions, or there is no such preset,
+                alignment or kind of hole. It is a ``ValueError`` too.
         """
-        if answers < 1:
-            raise ValueError(f"answers must be at least 1, got {answers}")
+        _check_whole("answers", answers, 1)
+        _check_whole("seed", seed, 0)
         search = preset(search) if isinstance(search, str) else search
         align = find_alignment(align) if isinstance(align, str) else align
-        options |= {"answers": answers, "seed": seed}
+        for name, value in {"search": search, "align": align, "blend": blend}.items():
+            if not callable(value) and (value is not None or name != "blend"):
+                raise ValueError(f"{name} must be a name or an object that can be called, not {value!r}")
+        options: dict[str, Any] = {"answers": answers, "seed": seed, "deterministic": deterministic}
+        options |= {"advance": advance, "preview": preview}
         if isinstance(images, torch.Tensor):
             single = images.ndim == 3
             batch = images[None] if single else images
@@ -78,13 +98,24 @@ class Model(model.Model):
                 holes = holes[None]
             ranks = _complete_tensor(self, batch, holes, search, blend, align, options)
         else:
-            single = isinstance(images, Image.Image)
-            batch = [images] if single else list(images)
-            if not isinstance(holes, str) and not isinstance(holes, Sequence):
+            batch, single = as_list(images)
+            if isinstance(holes, Picture) and not isinstance(holes, str | Path) and getattr(holes, "ndim", 2) < 4:
                 holes = [holes] * len(batch)
             ranks = _complete_pictures(self, batch, holes, search, blend, align, options)
+            if isinstance(images, np.ndarray) and not single:
+                ranks = [np.stack(rank) for rank in ranks]
         ranks = [rank[0] if single else rank for rank in ranks]
         return ranks if answers > 1 else ranks[0]
+
+    def _repr_html_(self) -> str:
+        """Returns the text of ``repr`` and eight samples of the generator, for notebooks."""
+        z = self.latent.sample(8, seeding.generator(0, "notebook")).to(self.device)
+        with torch.no_grad():
+            samples = pixels.to_uint8(self.generator(z)).cpu().numpy()
+        file = BytesIO()
+        Image.fromarray(np.hstack(list(samples))).save(file, "PNG")
+        sheet = base64.b64encode(file.getvalue()).decode()
+        return f'<p>{html.escape(repr(self))}</p><img alt="samples" src="data:image/png;base64,{sheet}">'
 
 
 def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
@@ -95,15 +126,20 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         device: such as ``cpu`` or ``cuda``.
 
     Raises:
-        UserError: there is no such model, or its file is truncated, modified or of another format.
+        UserError: there is no such model or device, or the file is truncated, modified or of another format.
     """
-    return Model(**vars(model_file.load(name, device)))
+    return Model(**vars(model_file.load(name, choose_device(str(device)))))
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number from {least}, got {value!r}")
 
 
 def _complete_tensor(
     model: Model,
     images: torch.Tensor,
-    holes: torch.Tensor | str,
+    holes: Any,
     search: Search,
     blend: Blend | None,
     align: Alignment,
@@ -111,15 +147,20 @@ def _complete_tensor(
 ) -> list[torch.Tensor]:
     """Returns one tensor like ``images`` for each rank of answers."""
     images = images.detach()
-    if images.ndim != 4 or not len(images):
+    if images.ndim != 4 or images.shape[1] != 3 or not images.numel() or not images.is_floating_point():
         raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
-    if not isinstance(holes, str | torch.Tensor):
-        raise ValueError(f"holes of a tensor must be a tensor or a kind of hole, not {type(holes).__name__}")
-    if isinstance(holes, str):
+    if isinstance(holes, str | Path):
         photos = [Photo(picture) for picture in pixels.to_uint8(images).cpu().numpy()]
-        holes = torch.from_numpy(np.stack(_draw(holes, photos, model.resolution, options["seed"])))[:, None]
+        holes = torch.from_numpy(np.stack(_draw(str(holes), photos, model.resolution, options["seed"])))[:, None]
+    if not isinstance(holes, torch.Tensor):
+        raise ValueError(f"holes of a tensor must be a tensor or a kind of hole, not {type(holes).__name__}")
     holes = holes.to(images.device)
-    hidden = list(pixels.to_uint8(Target.of(images, holes).image).numpy())
+    known = Target.of(images, holes).image
+    if (largest := float(known.abs().max())) > LARGEST:
+        raise ValueError(
+            f"images must lie in [-1, 1], got a known value of {largest:g}: divide by 127.5 and subtract 1"
+        )
+    hidden = list(pixels.to_uint8(known).numpy())
     ranks = _fill(model, hidden, list(holes[:, 0].cpu().numpy()), search, blend, align, options)
     finished = [pixels.to_float(torch.from_numpy(np.stack(rank))).to(images) for rank in ranks]
     return [torch.where(holes, pictures, images) for pictures in finished]
@@ -127,26 +168,29 @@ def _complete_tensor(
 
 def _complete_pictures(
     model: Model,
-    images: list[Image.Image],
+    images: list[Any],
     holes: Any,
     search: Search,
     blend: Blend | None,
     align: Alignment,
     options: dict[str, Any],
-) -> list[list[Image.Image]]:
-    """Returns one list of RGB pictures for each rank of answers."""
-    masks = images if isinstance(holes, str) else holes
+) -> list[list[Any]]:
+    """Returns one list of RGB pictures, or of arrays for arrays, for each rank of answers."""
+    masks = images if isinstance(holes, str | Path) else as_list(holes)[0]
     if not images or len(masks) != len(images):
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
-    if wrong := [type(x).__name__ for x in (*images, *masks) if not isinstance(x, Image.Image)]:
-        raise ValueError(f"images and holes must be Pillow pictures, or both tensors, not {wrong[0]}")
-    photos = [Photo.of(picture) for picture in images]
-    if isinstance(holes, str):
-        missing = _draw(holes, photos, model.resolution, options["seed"])
+    photos = [to_photo(image, f"picture {i}") for i, image in enumerate(images, 1)]
+    if isinstance(holes, str | Path):
+        missing = _draw(str(holes), photos, model.resolution, options["seed"])
     else:
-        missing = [to_hole(hole, photo.pixels.shape[:2]) for hole, photo in zip(holes, photos, strict=True)]
+        given = [to_mask(mask, f"mask {i}") for i, mask in enumerate(masks, 1)]
+        missing = [to_hole(mask, photo.pixels.shape[:2]) for mask, photo in zip(given, photos, strict=True)]
     ranks = _fill(model, [photo.pixels for photo in photos], missing, search, blend, align, options)
-    return [[Image.fromarray(picture) for picture in rank] for rank in ranks]
+    arrays = [isinstance(image, np.ndarray) for image in images]
+    return [
+        [picture if array else Image.fromarray(picture) for array, picture in zip(arrays, rank, strict=True)]
+        for rank in ranks
+    ]
 
 
 def _fill(

@@ -2,12 +2,14 @@
 
 import logging
 import sys
+from glob import glob
 from importlib import import_module
 from pathlib import Path
 
+from ganfill import interrupts
 from ganfill.commands import load
 from ganfill.config import compose, nearest
-from ganfill.config_files import commands
+from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError, explain
 from ganfill.overrides import LISTS, take_config_dir
@@ -61,32 +63,96 @@ def _dispatch(words: list[str]) -> int:
     command, words = words[0], words[1:]
     if command not in commands():
         raise UserError(f"there is no command {command}: {nearest(command, commands())}")
+    words = name_data(command, words)
     if help_words := {"-h", "--help"} & set(words):
         words, directory = take_config_dir([word for word in words if word not in help_words])
         print(help_text(command, words, directory))
         return 0
-    if any(word.split("=")[0] in SWEEP_WORDS for word in words):
-        if command not in SWEEPABLE:
-            raise UserError(f"ganfill {command} does not sweep; {' and '.join(SWEEPABLE)} do")
-        return import_module("ganfill.sweep").sweep(command, words)  # imports torch and Lightning
+    if command in SWEEPABLE and any(word.split("=")[0] in SWEEP_WORDS for word in words):
+        sweep = import_module("ganfill.sweep").sweep  # imports torch and Lightning
+        interrupts.raise_interrupt()
+        return sweep(command, words)
     words, directory = take_config_dir(words)
-    print(load(command)(compose(command, *assign_paths(command, words), directory)))
+    try:
+        config = compose(command, *assign_paths(command, words), directory)
+        run_command = load(command)
+        interrupts.raise_interrupt()
+        print(run_command(config))
+    except UserError as error:
+        raise _about_sweeps(command, words, error) from None
     return 0
 
 
+def name_data(command: str, words: list[str]) -> list[str]:
+    """Returns words in which ``data=PATH`` is the option that reads the path, and ``data.path=PATH``."""
+    named = []
+    for word in words:
+        key, _, value = word.partition("=")
+        known = key == "data" in default_options(command) and not set(value.split(",")) & set(options(key))
+        if known and ("/" in value or Path(value).exists()):
+            store = Path(value, "index.json").is_file()
+            named += [f"data={'ffhq' if store else 'folder'}", f"data.path={value}"]
+        else:
+            named.append(word)
+    return named
+
+
 def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, str | list[str]]]:
-    """Returns the words without existing paths and hf:// names, and the key that gets these as its value."""
-    paths = [word for word in words if word.startswith("hf://") or (not word.startswith("-") and Path(word).exists())]
-    if command == "info":  # also takes the name of a packaged model
-        paths += [word for word in words if "=" not in word and word not in paths and not word.startswith("-")]
-    if command not in PATH_KEYS:
-        paths = []
-    others = [word for word in words if word not in paths]
+    """Returns the words without existing paths and hf:// names, and the key that gets these as its value.
+
+    Raises:
+        UserError: a word is neither a setting nor an existing path.
+    """
+    paths, others = list[str](), list[str]()
+    for word in words:
+        found = _paths(command, word)
+        paths += found
+        others += [] if found else [word]
     for word in others:
         if word.startswith("-"):
-            raise UserError(f"{word} is no option of ganfill {command}: settings are written key=value, see --help")
+            sweeps = f" ({' and '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
+            raise UserError(
+                f"{word} is no option of ganfill {command}{sweeps}: settings are written key=value, "
+                f"see ganfill {command} --help"
+            )
+        if "=" not in word and not word.startswith("~"):
+            raise UserError(_explain_word(command, word))
     if not paths:
         return others, {}
     if len(paths) > 1 and PATH_KEYS[command] not in LISTS:
         raise UserError(f"{' '.join(paths)}: ganfill {command} takes one path; write out=... for the result")
     return others, {PATH_KEYS[command]: paths if len(paths) > 1 else paths[0]}
+
+
+def _paths(command: str, word: str) -> list[str]:
+    """Returns the paths that a word is, itself or separated by commas; none if it is no path, or the command takes none."""
+    if command not in PATH_KEYS or word.startswith("-"):
+        return []
+    if Path(word).exists() or (command == "info" and "=" not in word):  # info takes the name of a packaged model too
+        return [word]
+    parts = word.split(",") if PATH_KEYS[command] in LISTS else [word]
+    return parts if all(part.startswith("hf://") or (part and Path(part).exists()) for part in parts) else []
+
+
+def _explain_word(command: str, word: str) -> str:
+    """Returns the message about a word that is neither a setting nor a path that the command takes without a key."""
+    settings = f"settings are written key=value, see ganfill {command} --help"
+    if Path(word).exists():
+        key = "data" if "data" in default_options(command) else None
+        return f"{word}: {f'write {key}={word}' if key else settings}"
+    if command not in PATH_KEYS:
+        return f"{word} is not key=value: {settings}"
+    if matches := len(glob(word)):  # noqa: PTH207  # Path.glob refuses absolute patterns
+        return f"{word}: no file has this name; without quotes, the shell inserts the {matches} files that match"
+    missing = [part for part in word.split(",") if not Path(part).exists()]
+    return f"{','.join(missing)}: no such file or folder; {settings}"
+
+
+def _about_sweeps(command: str, words: list[str], error: UserError) -> UserError:
+    """Returns the error, or one about the missing ``-m`` if a value with commas has caused it."""
+    for word in words:
+        key, _, value = word.partition("=")
+        refused = word in str(error) or (str(error).startswith(f"{key} must be") and str(error).endswith(value))
+        if command in SWEEPABLE and "," in value and key != "out" and refused:
+            return UserError(f"{word} is not one value: add -m to run ganfill {command} for each of them")
+    return error

@@ -24,7 +24,7 @@ from ganfill import plugins
 from ganfill.config_files import PACKAGE, default_options, options, read_comments, read_content
 from ganfill.config_types import annotations, check_values, declared_types, members, nodes
 from ganfill.errors import UserError, first_line
-from ganfill.overrides import literal, quote, search_path
+from ganfill.overrides import advice_on, literal, quote, search_path
 
 
 def compose(
@@ -67,6 +67,8 @@ def compose(
             text = literal(value) if isinstance(value, str) else [literal(part) for part in value]
             OmegaConf.update(config, key, text)
         check(command, config, words, choices, directory)
+    except UserError:
+        raise
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise UserError(explain(command, words, error, directory)) from None
     return config
@@ -157,7 +159,8 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
         return " ".join(text.split())  # names the file and the line
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
         group, _, option = match[1].rpartition("/")
-        return f"{group}={option} is not known: {nearest(option, options(group, directory))}"
+        what = "no folder of pictures, and no option" if group == "data" else "not known"
+        return f"{group}={option} is {what}: {nearest(option, options(group, directory))}"
     if match := re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", text, re.S):
         return f"{match[1]} is missing, which {match[2]} takes its value from"
     if match := re.search(r"node `([^`]+)` is not a container", text):
@@ -166,7 +169,8 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     unknown += r"|Could not find match for '([^']+)'|No match in the defaults list.*?'([^']+)'"
     if match := re.search(unknown, text, re.S):
         key = next(word for word in match.groups() if word)
-        return f"{key} is no key of ganfill {command}: {nearest(key, keys(command, words, directory))}"
+        known = keys(command, words, directory)
+        return f"{key} is no key of ganfill {command}: {advice_on(key, known) or nearest(key, known)}"
     return f"ganfill {command} {' '.join(words)}: {first_line(error)}"
 
 

@@ -109,7 +109,7 @@ def check_values(plain: Mapping[str, Any], defaults: Mapping[str, Any], hints: M
         UserError: a value has the wrong type.
     """
     texts: dict[str, str] = {}
-    for key, value in nodes(plain):
+    for key, value in sorted(nodes(plain), key=lambda node: node[0] not in hints):  # annotations need slow imports
         default, hint = select(defaults, key), hints.get(key)
         parent, _, name = key.rpartition(".")
         target = select(plain, f"{parent}._target_")

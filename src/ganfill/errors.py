@@ -3,7 +3,7 @@
 import errno
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """A mistake that the user can correct. The message is one line with the file, the value and the remedy; exit code 2."""
 
     exit_code = 2

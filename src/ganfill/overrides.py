@@ -1,6 +1,7 @@
 """Words as people type them, and the grammar of Hydra."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ganfill.errors import UserError
@@ -12,6 +13,24 @@ TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]
 # Options of the parser of Hydra that take the next word as their value.
 CONFIG_DIR = ("-cd", "--config-dir")
 VALUED = (*CONFIG_DIR, "-cn", "--config-name", "-cp", "--config-path")
+# Keys of other programs: the key that a command must have for the advice to apply, if any, the advice, and the keys.
+FOREIGN_KEYS = (
+    (
+        "kimg",
+        "kimg=... is the length of a training in thousand images",
+        "epochs max_epochs num_epochs n_epochs steps max_steps num_steps iterations iters",
+    ),
+    ("trainer", "trainer=ddp uses every GPU, device=cuda:1 only that one", "gpus num_gpus n_gpus ngpu nproc_per_node"),
+    ("device", "device=cuda uses a GPU", "gpu gpus cuda"),
+    ("precision", "precision=bf16-mixed computes in 16 bits", "amp fp16 bf16 half_precision"),
+    ("", "leave it out; reading pictures needs no setting", "num_workers n_workers workers threads"),
+    ("", "leave it out; the same command again continues", "resume resume_from resume_from_checkpoint continue"),
+)
+
+
+def advice_on(key: str, known: Iterable[str]) -> str | None:
+    """Returns how ganfill does what a key of other programs asks for, with the ``known`` keys of a command, or None."""
+    return next((advice for need, advice, names in FOREIGN_KEYS if key in names.split() and need in ("", *known)), None)
 
 
 def quote(word: str) -> str:

@@ -101,6 +101,8 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
                 "use launcher=joblib for one job on each GPU, or trainer=ddp without -m"
             )
         outs = [job.out for job in jobs]
+        if files := [part for out in outs for part in (out, *out.parents) if part.exists() and not part.is_dir()]:
+            raise UserError(f"out={files[0]} is a file: choose another out for the run directories")
         if command == "train" and len(set(outs)) < len(outs):
             shared = next(out for out in outs if outs.count(out) > 1)
             raise UserError(

@@ -17,7 +17,7 @@ def picture(path):
         (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
         (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
         (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
-        (["b.png", "mask=center"], "'b.png' is not key=value, nor a file that this command takes"),
+        (["b.png", "mask=center"], "b.png: no such file or folder"),
         (["empty", "mask=center"], "images=empty: no pictures there"),
         (["a.png"], "complete needs mask=..."),
         (["a.png", "mask=center", "search=quick"], "search=quick is not known"),

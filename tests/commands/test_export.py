@@ -57,6 +57,28 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeyp
     assert errors.startswith(f"ganfill: {message}") and errors.count("\n") == 1
 
 
+def test_runs_and_checkpoints_are_explained(run, tmp_path, capsys):
+    (tmp_path / "photo.png").touch()
+    (run / "best.ckpt").unlink(missing_ok=True)
+    capsys.readouterr()
+    for words, message in [
+        (
+            ["export", f"run={run / 'last.ckpt'}", "out=x"],
+            f"run={run / 'last.ckpt'} is a file: give the directory, run={run}",
+        ),
+        (["export", f"run={run}", "out=x", "checkpoint=best"], "use checkpoint=last"),
+        (["info", str(run)], f"is a run directory, not a model file: make one with ganfill export run={run} out="),
+        (["info", str(run / "last.ckpt")], "is a checkpoint, not a model file: make one with ganfill export run="),
+        (["info", str(run / "best.ckpt")], f"make one with ganfill export run={run} checkpoint=best out="),
+        (["info", str(tmp_path)], "a folder, and no packaged model of that name (packaged: faces64); ganfill export"),
+    ]:
+        assert cli.run(words) == 2
+        assert message in capsys.readouterr().err
+    (run / "model.safetensors").touch()
+    assert cli.run(["info", str(run)]) == 2
+    assert f"give model={run / 'model.safetensors'}" in capsys.readouterr().err
+
+
 def test_the_summary_of_the_run_stays(run):
     before = (run / "summary.json").read_bytes()
     assert cli.run(["export", f"run={run}", f"out={run / 'model.safetensors'}"]) == 0

@@ -85,7 +85,7 @@ def test_a_finished_sweep(sweep, capsys):
     speed = _rows(sweep / "leaderboard_speed.csv")[0]
     assert (speed["loss"], speed["seconds"], speed["images_per_second"]) == ("Hinge", "40", "100")
     written = (sweep / "leaderboard.md").read_text("utf-8")
-    assert "| 1 | Hinge | 2 | 11 ± 1.41 | 2 |" in written and "## Every run" in written
+    assert "| 1 | 11 ± 1.41 | Hinge | 2 | 2 |" in written and "## Every run" in written
     page = (sweep / "leaderboard.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") == 3 and not re.search(r"(src|href)=\"(?!data:)", page)
 
@@ -101,8 +101,21 @@ def test_a_collapsed_run_is_ranked_last_and_the_page_says_why(sweep):
     for text in (page, written):
         assert reason in text and "Such runs are ranked last" in text
     table = page[: page.index("Every run")]
+    assert re.findall(r'<button type="button" title="(\w+)', table)[:3] == ["rank", "fd_face_best", "state"]
     best = re.findall(r'class="number best" data-order="([\d.]+)"', table)
     assert best and float(min(best, key=float)) > 0.002  # neither the FD of 1 nor the KD of 0.001 is bold
+
+
+def test_plots_follow_a_dark_page_and_samples_do_not(sweep):
+    assert cli.run(["leaderboard", str(sweep)]) == 0
+    pictures = re.findall(
+        r'<img( class="plot")? src="data:[^"]+" alt="([^"]+)"', (sweep / "leaderboard.html").read_text("utf-8")
+    )
+    assert [(bool(plot), caption.split()[0]) for plot, caption in pictures] == [
+        (True, "Distances"),
+        (True, "Losses,"),
+        (False, "Samples"),
+    ]
 
 
 def test_the_features_behind_the_distances_are_described(sweep):

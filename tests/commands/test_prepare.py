@@ -113,3 +113,8 @@ def test_an_output_may_be_called_by_a_number(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["prepare", f"source={folder}", "out=2026", "resolution=8"]) == 0
     assert (tmp_path / "2026" / "images.npy").exists()
+
+
+def test_a_resolution_that_no_network_of_ganfill_takes_is_doubted(folder, tmp_path, caplog):
+    assert cli.run(["prepare", f"source={folder}", f"out={tmp_path / 'out'}", "resolution=100"]) == 0
+    assert "resolution=100 suits only networks of your own" in caplog.text and "resolution=128" in caplog.text

@@ -109,9 +109,16 @@ def test_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path, trai
     gan = make_gan()
     real_loss = gan.loss.discriminator
     gan.loss.discriminator = lambda real, fake: real_loss(real, fake) * (float("inf") if gan.images_seen > 230 else 1)
-    with pytest.raises(UserError, match="NaN or infinite"):
+    with pytest.raises(UserError, match=r"NaN or infinite before 0\.\d+ kimg; the checkpoint of 0\.2\d* kimg is kept"):
         train(tmp_path, 0.6, gan)
     assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def test_a_non_finite_loss_at_the_start_promises_no_checkpoint(tmp_path, train, make_gan):
+    gan = make_gan()
+    gan.loss.discriminator = lambda real, fake: real.sum() * float("inf")
+    with pytest.raises(UserError, match="nothing was saved before"):
+        train(tmp_path, 0.6, gan)
 
 
 class Ends(pl.Callback):

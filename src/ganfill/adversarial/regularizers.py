@@ -1,7 +1,7 @@
 """Penalties that keep the discriminator smooth.
 
-``regularizer(discriminator, real, fake, generator)`` returns the weighted penalty, a scalar tensor. ``discriminator`` is
-any callable from pictures to logits (N,). ``real`` and ``fake`` are constant pictures (N, 3, H, W). ``generator`` is a CPU
+``regularizer(discriminator, real, fake, rng)`` returns the weighted penalty, a scalar tensor. ``discriminator`` is
+any callable from pictures to logits (N,). ``real`` and ``fake`` are constant pictures (N, 3, H, W). ``rng`` is a CPU
 ``torch.Generator``, the only source of randomness. A penalty is a mean over the batch, so the penalties of equal
 micro-batches average to that of their batch, except for LeCam.
 
@@ -59,7 +59,7 @@ class R1(Regularizer):
     def __init__(self, gamma: float = 0.1, interval: int = 16) -> None:
         super().__init__(gamma, interval)
 
-    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
+    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, rng: Generator) -> Tensor:
         """Returns the weighted penalty."""
         # One batch after the other: together they would share the statistics of batch norm.
         gradients = [input_gradients(discriminator, images) for images in self._penalized(real, fake)]
@@ -97,9 +97,9 @@ class GradientPenalty(Regularizer):
     def __init__(self, gamma: float = 10.0, interval: int = 1) -> None:
         super().__init__(gamma, interval)
 
-    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
+    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, rng: Generator) -> Tensor:
         """Returns the weighted penalty."""
-        alpha = send(torch.rand(len(real), 1, 1, 1, dtype=real.dtype, generator=generator), real.device)
+        alpha = send(torch.rand(len(real), 1, 1, 1, dtype=real.dtype, generator=rng), real.device)
         gradients = input_gradients(discriminator, torch.lerp(fake, real, alpha))
         # vector_norm and not the root of a sum of squares: its derivative at a gradient of 0 is 0 and not NaN.
         lengths = torch.linalg.vector_norm(gradients, dim=(1, 2, 3))
@@ -129,7 +129,7 @@ class LeCam(Regularizer):
         for name in ("real_average", "fake_average", "applications"):
             self.register_buffer(name, torch.zeros(()))
 
-    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
+    def forward(self, discriminator: Discriminator, real: Tensor, fake: Tensor, rng: Generator) -> Tensor:
         """Returns the weighted penalty; moves the averages."""
         real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
         self.applications += 1

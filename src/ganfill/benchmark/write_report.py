@@ -46,8 +46,8 @@ def write(out: Path, result: Evaluation, cases: Sequence[EvalCase], sheet: int, 
     shown = [name for name in table_files.columns(result.rows) if name not in HIDDEN]
     write_atomically(out / "table.md", _markdown(result, shown))
     figures = [
-        Figure("Hole PSNR against time for a picture", quality_against_time(result.rows)),
-        Figure("Hole PSNR against the missing share", quality_against_share(result.shares)),
+        Figure("Hole PSNR against time for a picture", quality_against_time(result.rows), is_plot=True),
+        Figure("Hole PSNR against the missing share", quality_against_share(result.shares), is_plot=True),
     ]
     for case in cases:
         path = out / "sheets" / f"{case.mask}.png"

@@ -95,7 +95,7 @@ def _complete_all(
         read = _Reader(source, alignment, model.resolution, folder, figures)
         bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
         with bar, logging_redirect_tqdm():
-            for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs))):
+            for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs), config.answers)):
                 _complete(work, folder, model, config, bar, figures)
     write_summary(out, "complete", config, figures, time.perf_counter() - started)
     if figures["failed"]:
@@ -142,12 +142,12 @@ class _Reader:
             yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
 
 
-def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
+def _together(work: Iterable[Work], answers: int) -> Iterator[list[Work]]:
     """Yields groups to search together, bounded in pictures and pixels."""
     group: list[Work] = []
     for item in work:
         group.append(item)
-        if len(group) == PICTURES_AT_ONCE or sum(each.hole.size for each in group) >= PIXELS_AT_ONCE:
+        if len(group) == PICTURES_AT_ONCE or answers * sum(each.hole.size for each in group) >= PIXELS_AT_ONCE:
             yield group
             group = []
     if group:

@@ -15,6 +15,7 @@ from ganfill.locks import hold_directory
 log = logging.getLogger(__name__)
 
 SHOWN = 10
+RESOLUTIONS = (32, 64, 128, 256)  # of the networks of ganfill
 
 
 def run(config: DictConfig) -> Path:
@@ -25,6 +26,14 @@ def run(config: DictConfig) -> Path:
 
 def _prepare(config: DictConfig) -> Path:
     started, out = time.perf_counter(), Path(str(config.out))
+    if config.resolution not in RESOLUTIONS:
+        near = min(RESOLUTIONS, key=lambda size: abs(size - config.resolution))
+        log.warning(
+            "resolution=%s suits only networks of your own; those of ganfill train at 32, 64, 128 or 256 pixels, such as "
+            "resolution=%s",
+            config.resolution,
+            near,
+        )
     store = prepare(
         [str(source) for source in as_list(config.source)],
         out,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ganfill.completion.hole_report import HoleReport, SearchedSquare, describe_holes, describe_regions
+from ganfill.errors import UserError
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
@@ -19,6 +20,7 @@ from ganfill.search.result import Completion, Progress, Search, SearchOptions
 # Error of an answer on known pixels, relative to the error of the best plain colour. With the packaged model and a center
 # hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
 WEAK = 0.75
+MOST_VALUES = 4_000_000_000  # bytes of all finished pictures
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,15 @@ def fill(
         options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``SearchOptions``; ``advance``, called with the
             number of photos completed since its last call, a fraction; and ``preview``, called now and then with the
             current answers of all views side by side, uint8 (R, R', 3).
+
+    Raises:
+        UserError: there are too many answers for the memory.
     """
+    blend, count = blend or search.blend, options.get("answers", 1)
+    if (values := 3 * count * sum(hole.size for hole in holes)) > MOST_VALUES:
+        raise UserError(
+            f"answers={count} of these pictures take {values / 1e9:.1f} GB: ask for fewer, or in several calls"
+        )
     if placements is None:
         placements = [
             find_placement(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
@@ -92,7 +102,6 @@ def fill(
         for photo, hole, placement in zip(photos, holes, placements, strict=True)
     ]
     completions = _search(model, views, search, options)
-    blend, count = blend or search.blend, options.get("answers", 1)
     return [
         _finish(*inputs, blend, count) for inputs in zip(photos, holes, placements, views, completions, strict=True)
     ]

@@ -90,6 +90,8 @@ def _from_file(path: str, source: Source) -> Rule:
         if not isinstance(entry["test_files"], list):
             raise TypeError
         tests = {str(name) for name in entry["test_files"]}
+    except UserError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError):
         form = '{"folder or zip": {"test_files": ["name", ...]}}'
         raise UserError(f"split={path} does not have the form {form}: correct it") from None

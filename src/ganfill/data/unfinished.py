@@ -101,6 +101,8 @@ class Unfinished:
                     if begin + (len(self.progress.pictures) + len(later.pictures)) * row > room:
                         break
                     self.progress.extend(later)
+            except UserError:
+                raise
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise UserError(f"{self._partial / JOURNAL} is damaged: delete {self._partial} to begin anew") from None
             sound += len(line)

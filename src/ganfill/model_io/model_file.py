@@ -89,13 +89,29 @@ def locate(name: str | Path) -> Path:
 
         return hub.fetch_model(str(name))
     path = Path(name)
+    if path.suffix == ".ckpt" or (path / "last.ckpt").is_file():
+        raise UserError(_explain_run(path))
     if path.is_file():
         return path
     packaged = {file.stem: file for file in sorted(PACKAGED.glob("*.safetensors"))}
     if str(name) in packaged:
         return packaged[str(name)]
     known = ", ".join(packaged) or "none"
-    raise UserError(f"model={name}: no such file, and no packaged model of that name (packaged: {known})")
+    what = "a folder" if path.is_dir() else "no such file"
+    raise UserError(
+        f"model={name}: {what}, and no packaged model of that name (packaged: {known}); ganfill export makes a model file "
+        "of a training"
+    )
+
+
+def _explain_run(path: Path) -> str:
+    """Returns the message about a run directory, or a checkpoint in it, in place of a model file."""
+    is_file = path.suffix == ".ckpt"
+    run, what = (path.parent, "a checkpoint") if is_file else (path, "a run directory")
+    file = run / "model.safetensors"
+    best = " checkpoint=best" if path.name == "best.ckpt" else ""
+    remedy = f"give model={file}" if file.is_file() else f"make one with ganfill export run={run}{best} out={file}"
+    return f"model={path} is {what}, not a model file: {remedy}"
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ A page is a template that extends ``base.html``; ``parts.html`` has macros for t
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -72,10 +74,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Caption and bytes of a PNG file."""
+    """Caption and bytes of a PNG file. Plots are shown inverted on dark pages, pictures are not."""
 
     caption: str
     png: bytes
+    is_plot: bool = False
 
     @property
     def address(self) -> str:
@@ -117,6 +120,7 @@ def render(template: str, **content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["parts"] = partial(re.split, r"(?<=[._])")  # between which a heading may break
     files = ("colours.css", "page.css", "page.js")
     colours, styles, script = ((TEMPLATES / name).read_text("utf-8") for name in files)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -58,9 +58,12 @@ def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Ent
     problems = [problem for run in runs for problem in run.problems]
     figures = [*_curves(out, entries), _samples(out, entries, by, problems)]
 
-    tables, grouped = [_table("Ranked" if by else "By name", entries)], any(len(entry.runs) > 1 for entry in entries)
+    tables, grouped = (
+        [_table("Ranked" if by else "By name", entries, by)],
+        any(len(entry.runs) > 1 for entry in entries),
+    )
     if grouped:
-        tables.append(_table("Every run", rank(runs, by, seeds_together=False)[0]))
+        tables.append(_table("Every run", rank(runs, by, seeds_together=False)[0], by))
     finished = f"{sum(run.finished for run in runs)} of {len(runs)} runs are finished"
     order = _order(by)
     facts = {"sweep": name, "runs": finished, "order": order}
@@ -110,8 +113,11 @@ def _order(by: str | None) -> str:
     return f"ranked by {by}" + (f" ({features})" if features else "")
 
 
-def _table(caption: str, entries: Sequence[Entry]) -> Table:
-    """Returns a table without empty columns; names of runs are shown only where settings do not distinguish them."""
+def _table(caption: str, entries: Sequence[Entry], by: str | None) -> Table:
+    """Returns a table without empty columns, the figure it is ranked by and any problem beside the rank.
+
+    Names of runs are shown only where settings do not distinguish them.
+    """
     settings = list(dict.fromkeys(key for entry in entries for key in entry.settings))
     labels = [entry.label for entry in entries if entry.settings]
     shown = columns(entries)
@@ -119,9 +125,9 @@ def _table(caption: str, entries: Sequence[Entry]) -> Table:
         shown.remove("runs")
     shown = [name for name in shown if name == "rank" or any(entry.row.get(name) is not None for entry in entries)]
     collapsed = [index for index, entry in enumerate(entries) if entry.collapsed]
-    if collapsed:  # the reason for the order stands near the rank
-        shown.remove("state")
-        shown.insert(1 + len(settings), "state")
+    # What the order follows from is visible without moving a wide table sideways.
+    first = [name for name in (by, "state" if collapsed else None) if name in shown]
+    shown = ["rank", *first, *(name for name in shown if name not in ("rank", *first))]
     return Table(caption, shown, [entry.row for entry in entries], settings, collapsed)
 
 
@@ -142,7 +148,7 @@ def _curves(out: Path, entries: Sequence[Entry]) -> list[Figure]:
         if shown:
             png = sweep_curves(curves, shown, window)
             write_atomically(path, png)
-            figures.append(Figure(caption, png))
+            figures.append(Figure(caption, png, is_plot=True))
     return figures
 
 

@@ -151,7 +151,8 @@ def _group(run: RunRecord, previous: Sequence[RunRecord]) -> object:
 
 
 def _label(settings: Mapping[str, Any], name: str) -> str:
-    return ", ".join(f"{key}={value}" for key, value in settings.items()) or name
+    words = {key: f"{value:g}" if isinstance(value, float) else value for key, value in settings.items()}
+    return ", ".join(f"{key}={word}" for key, word in words.items()) or name
 
 
 def _row(runs: Sequence[RunRecord], several: bool) -> Row:

@@ -6,8 +6,11 @@ from typing import Any, Protocol
 
 import torch
 
+from ganfill.errors import UserError
 from ganfill.images.blend import Blend
 from ganfill.models.model import Model
+
+MOST_ANSWERS = 10_000  # half a gigabyte for one picture of 64 pixels
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class SearchOptions:
         on_progress: called at each step; an exception that it raises ends the search.
 
     Raises:
-        ValueError: ``answers`` is below 1.
+        UserError: ``answers`` is below 1 or above ``MOST_ANSWERS``.
     """
 
     answers: int = 1
@@ -47,8 +50,8 @@ class SearchOptions:
     on_progress: Callable[[Progress], object] | None = None
 
     def __post_init__(self) -> None:
-        if self.answers < 1:
-            raise ValueError(f"answers must be at least 1, got {self.answers}")
+        if not 1 <= self.answers <= MOST_ANSWERS:
+            raise UserError(f"answers must be from 1 to {MOST_ANSWERS}, got {self.answers}")
 
 
 DEFAULTS = SearchOptions()

@@ -205,4 +205,4 @@ class FolderDataModule(FFHQDataModule):
 
     def prepare_data(self) -> None:
         """Prepares the store unless it is complete."""
-        prepare([Path(source) for source in self.source], Path(self.path), resolution=self.resolution)
+        prepare(self.source, Path(self.path), resolution=self.resolution)

@@ -25,7 +25,12 @@ def from_run(run: Path, checkpoint: str) -> Model:
     Raises:
         UserError: there is no such checkpoint, or see ``to_model``.
     """
-    model = to_model(read_checkpoint(run / f"{checkpoint}.ckpt"))
+    if run.is_file():
+        raise UserError(f"run={run} is a file: give the directory, run={run.parent}, and checkpoint=last or best")
+    path = run / f"{checkpoint}.ckpt"
+    if checkpoint == "best" and not path.exists() and (run / "last.ckpt").exists():
+        raise UserError(f"{path} does not exist, since no distances were measured (fd_kimg): use checkpoint=last")
+    model = to_model(read_checkpoint(path))
     model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
     return model
 

@@ -76,7 +76,7 @@ def fit(
         Metrics(out / "metrics.csv", module.MEASURES),
         *callbacks,
         Checkpoint(last, checkpoint_kimg, kimg, minutes, provenance),
-        Progress(kimg),
+        Progress(kimg, minutes),
     ]
     loggers = make_loggers() if distributed.rank() == 0 else []
     exit_code = FAILED

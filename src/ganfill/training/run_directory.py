@@ -49,6 +49,8 @@ def init_run_dir(out: Path, config: dict[str, Any]) -> None:
         UserError: see ``check_resumable``.
     """
     check_resumable(out, config)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"out={out} is a file: choose another out for the run directory")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 

@@ -38,6 +38,7 @@ class GanfillModule(pl.LightningModule):
         MEASURES: names of its measurements, in the order of ``metrics.csv``.
         REMEDY: advice for a loss that is not finite.
         images_seen: the clock.
+        saved: images seen at the last checkpoint; None: there is none.
         measured: measurements of the last step; empty if it was not measured.
         finite: True if all losses so far were finite, on the device.
     """
@@ -51,6 +52,7 @@ class GanfillModule(pl.LightningModule):
         self.automatic_optimization = False
         self.register_buffer("finite", torch.ones((), dtype=torch.bool), persistent=False)
         self.images_seen = 0
+        self.saved: int | None = None
         self.measured: dict[str, torch.Tensor] = {}
         self._seconds = 0.0
         self._since: float | None = None
@@ -91,15 +93,22 @@ class GanfillModule(pl.LightningModule):
         """Raises ``UserError`` if a loss, or optionally a weight, is NaN or infinite; waits for the device."""
         if self.finite and not (weights and not all(p.isfinite().all() for p in self.parameters())):
             return
+        saved = (
+            "nothing was saved before"
+            if self.saved is None
+            else f"the checkpoint of {self.saved / 1000:g} kimg is kept"
+        )
         raise UserError(
-            f"the training became NaN or infinite before {self.images_seen / 1000:g} kimg; the last good checkpoint is "
-            f"kept: train in another out with {self.REMEDY}"
+            f"the training became NaN or infinite before {self.images_seen / 1000:g} kimg; {saved}: train in another out "
+            f"with {self.REMEDY}"
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds images seen and seconds."""
         checkpoint |= {"images_seen": self.images_seen, "seconds": self.seconds}
+        self.saved = self.images_seen
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restores images seen and seconds."""
         self.images_seen, self._seconds = checkpoint["images_seen"], checkpoint["seconds"]
+        self.saved = self.images_seen

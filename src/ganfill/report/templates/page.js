@@ -29,6 +29,7 @@ for (const button of document.querySelectorAll("button.zoom")) {
     const picture = button.querySelector("img"), shown = zoom.querySelector("img");
     shown.src = picture.src;
     shown.alt = picture.alt;
+    shown.className = picture.className;
     zoom.showModal();
     zoom.scrollTo(0, 0);
   });

@@ -80,10 +80,16 @@ class Checkpoint(StepCallback):
 
 
 class Progress(StepCallback):
-    """Progress bar of images seen."""
+    """Progress bar of images seen, up to the end that comes first.
 
-    def __init__(self, kimg: float) -> None:
-        self.kimg = kimg
+    Args:
+        kimg: length of the training in thousand images.
+        minutes: limit of the time spent on steps; None: no limit.
+    """
+
+    def __init__(self, kimg: float, minutes: float | None = None) -> None:
+        self.kimg, self.minutes = kimg, minutes
+        self.start = (0, 0.0)  # images seen and seconds
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -91,6 +97,7 @@ class Progress(StepCallback):
         assert isinstance(pl_module, GanfillModule)
         if distributed.rank() == 0:
             total, seen = round(self.kimg * 1000), pl_module.images_seen
+            self.start = (seen, pl_module.seconds)
             interval = 0.5 if sys.stderr.isatty() else 60
             self.bar = tqdm(
                 desc="training", total=total, initial=seen, unit="img", unit_scale=True, mininterval=interval
@@ -102,7 +109,16 @@ class Progress(StepCallback):
             if module.measured:
                 losses = {k: f"{float(v):.2f}" for k, v in module.measured.items() if k.startswith("loss")}
                 self.bar.set_postfix(losses, refresh=False)
+            self.bar.total = self._expected_end(module)
             self.bar.update(module.images_seen - before)
+
+    def _expected_end(self, module: GanfillModule) -> int:
+        """Returns the images seen at the end, if the training goes on as fast as it has since it started."""
+        end, (seen, seconds) = round(self.kimg * 1000), (module.images_seen, module.seconds)
+        if self.minutes is None or seconds <= self.start[1]:
+            return end
+        speed = (seen - self.start[0]) / (seconds - self.start[1])
+        return min(end, seen + round(speed * max(0.0, self.minutes * 60 - seconds)))
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Closes the bar, so that the message has a line of its own."""
