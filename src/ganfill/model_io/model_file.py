@@ -112,7 +112,7 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, device: torch.device) -> Model:
-    networks = {}
+    networks: dict[str, Any] = {"discriminator": None}
     for part in [name for name in NETWORKS if name in card]:
         network = build_part(card[part], nn.Module)
         prefix = f"{part}."
