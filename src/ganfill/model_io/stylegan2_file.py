@@ -103,18 +103,8 @@ def _generator(values: dict[str, Any]) -> tuple[Generator, dict[str, Any]]:
     arguments: dict[str, Any] = {"resolution": 2 << len(stages), "latent_dim": _shape(values, "mapping.fc0.weight")[1]}
     arguments |= {**_widths(stages), "w_dim": _shape(values, "mapping.w_avg")[0], "mapping_layers": layers}
     arguments |= {"noise": True, "limit": values.get("synthesis.b4.conv1.conv_clamp")}
-    names = {"constant": CONSTANT, "w_avg": "mapping.w_avg"}
-    names |= _pairs({f"mapping.{i}": f"mapping.fc{i}" for i in range(layers)}, "weight", "bias")
-    for i in range(len(stages)):
-        ours, theirs = f"blocks.{i}", f"synthesis.b{4 << i}"
-        convolutions = ["conv0", "conv1"] if i else ["conv1"]
-        parts = {f"{ours}.convolutions.{k}": f"{theirs}.{name}" for k, name in enumerate(convolutions)}
-        names |= _pairs(parts, "noise_strength")
-        names |= {f"{part}.noise": f"{name}.noise_const" for part, name in parts.items()}
-        parts[f"{ours}.to_rgb"] = f"{theirs}.torgb"
-        names |= _pairs(parts, "weight", "bias", "affine.weight", "affine.bias")
     generator = Generator(**arguments)
-    _fill(generator, values, names)
+    _fill(generator, values, generator_names(layers, len(stages)))
     return generator, arguments
 
 
@@ -125,14 +115,34 @@ def _discriminator(values: dict[str, Any]) -> tuple[Discriminator, dict[str, Any
     has_deviation = _shape(values, "b4.conv.weight")[1] > stages[0]
     arguments: dict[str, Any] = {"resolution": side, **_widths(stages), "limit": values.get("b4.conv.conv_clamp")}
     arguments["group"] = values.get("b4.mbstd.group_size", GROUP) if has_deviation else 0
+    discriminator = Discriminator(**arguments)
+    _fill(discriminator, values, discriminator_names(len(stages)))
+    return discriminator, arguments
+
+
+def generator_names(mapping_layers: int, stages: int) -> dict[str, str]:
+    """Returns the official name of each tensor of our generator by our name."""
+    names = {"constant": CONSTANT, "w_avg": "mapping.w_avg"}
+    names |= _pairs({f"mapping.{i}": f"mapping.fc{i}" for i in range(mapping_layers)}, "weight", "bias")
+    for i in range(stages):
+        ours, theirs = f"blocks.{i}", f"synthesis.b{4 << i}"
+        convolutions = ["conv0", "conv1"] if i else ["conv1"]
+        parts = {f"{ours}.convolutions.{k}": f"{theirs}.{name}" for k, name in enumerate(convolutions)}
+        names |= _pairs(parts, "noise_strength")
+        names |= {f"{part}.noise": f"{name}.noise_const" for part, name in parts.items()}
+        parts[f"{ours}.to_rgb"] = f"{theirs}.torgb"
+        names |= _pairs(parts, "weight", "bias", "affine.weight", "affine.bias")
+    return names
+
+
+def discriminator_names(stages: int) -> dict[str, str]:
+    """Returns the official name of each tensor of our discriminator by our name."""
+    side, names = 2 << stages, dict[str, str]()
     parts = {"from_rgb": f"b{side}.fromrgb", "convolution": "b4.conv", "dense": "b4.fc", "to_logit": "b4.out"}
-    names = {}
-    for i in range(len(stages) - 1):
+    for i in range(stages - 1):
         parts |= {f"blocks.{i}.convolutions.{k}": f"b{side >> i}.conv{k}" for k in (0, 1)}
         names[f"blocks.{i}.skip.weight"] = f"b{side >> i}.skip.weight"
-    discriminator = Discriminator(**arguments)
-    _fill(discriminator, values, names | _pairs(parts, "weight", "bias"))
-    return discriminator, arguments
+    return names | _pairs(parts, "weight", "bias")
 
 
 def _shape(values: dict[str, Any], name: str) -> tuple[int, ...]:
