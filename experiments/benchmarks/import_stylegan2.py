@@ -3,7 +3,7 @@
     python experiments/benchmarks/import_stylegan2.py [resolution=256 pool=16 starts=2 steps=4 cut_steps=8
         agreement=experiments/results/stylegan2_agreement.csv out=experiments/results/stylegan2_import.csv]
 
-The agreement is that with the answers of NVIDIA's code in ``tests/compatibility/stylegan2.safetensors``, largest differences.
+The agreement is with the answers of NVIDIA's code in ``tests/compatibility/stylegan2.safetensors``; largest differences.
 Then a network of config F with random weights is written as a state dict with the official names, and ``ganfill import``,
 ``info``, ``generate`` and ``complete`` run on it as commands, each with its seconds and the size of the file that it writes.
 """
@@ -53,7 +53,8 @@ def agreement() -> dict[str, tuple[float, float]]:
     """Returns the largest difference from the official answers, and the largest answer, for each kind of answer."""
     model, expected = stylegan2_file.load(ANSWERS), load_file(ANSWERS)
     generator, discriminator = model.generator, model.discriminator
-    assert isinstance(generator, Generator) and isinstance(discriminator, Discriminator)
+    assert isinstance(generator, Generator)
+    assert isinstance(discriminator, Discriminator)
     ws = generator.forward_until(expected["z"], 1)
     truncated = generator.w_avg + 0.7 * (ws[:1] - generator.w_avg)
     found = {
@@ -73,7 +74,9 @@ def commands(folder: Path, settings: dict[str, str]) -> list[dict[str, str | flo
     resolution = int(settings["resolution"])
     source, model, photo = folder / "official.pt", folder / "model.safetensors", folder / "photo.png"
     torch.save(random_networks(resolution), source)
-    Image.open(ROOT / "src/ganfill/packaged/demo/astronaut.png").convert("RGB").resize((resolution,) * 2).save(photo)
+    Image.open(ROOT / "src/ganfill/packaged/demo/astronaut.png").convert("RGB").resize((resolution, resolution)).save(
+        photo
+    )
     search = [
         "search=from_pool",
         *(f"search.{key}={settings[key]}" for key in ("pool", "starts", "steps", "cut_steps")),

@@ -38,7 +38,12 @@ def save(path: Path, model: Model, half: bool = False) -> str:
 
     Returns:
         The digest of the content, 64 hex digits.
+
+    Raises:
+        UserError: the model is a wrapped generator, whose class is not known.
     """
+    if "generator" not in model.card:
+        raise UserError("a wrapped generator cannot be saved: name its class in a configuration, see docs/extending.md")
     networks = {part: network for part in NETWORKS if (network := getattr(model, part)) is not None}
     tensors = {
         f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()

@@ -104,7 +104,7 @@ def _make_names() -> dict[str, Any]:
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if last >= storage.size() or math.prod(size) > storage.size():
             raise ValueError("a tensor is larger than its storage")
-        return torch.empty(0, dtype=storage.dtype).set_(storage.untyped(), offset, size, stride)
+        return torch.empty(0, dtype=storage.dtype).set_(storage.untyped(), offset, torch.Size(size), tuple(stride))
 
     def parameter(tensor: torch.Tensor, *_: Any) -> torch.Tensor:
         return tensor
