@@ -209,7 +209,7 @@ def test_the_public_names_are_listed_before_they_are_imported():
     code += "; print(pydoc.render_doc(ganfill))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     names, _, text = shown.partition("\n")
-    assert names == str(["LatentSearch", "Model", "__version__", "load"])
+    assert names == str(["LatentSearch", "Model", "__version__", "load", "wrap"])
     assert "Fills the holes of pictures" in text and "Loads a model onto a device" in text
 
 

@@ -1,6 +1,7 @@
 """Train a GAN on your pictures, then fill holes in damaged pictures by searching its latent space.
 
-``load`` loads a model, ``Model.complete`` completes pictures, ``LatentSearch`` is a search with settings of your own.
+``load`` loads a model, ``wrap`` makes one of a generator of your own, ``Model.complete`` completes pictures, and
+``LatentSearch`` is a search with settings of your own.
 """
 
 from importlib import import_module
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ganfill.version import __version__
 
 if TYPE_CHECKING:
-    from ganfill.api import LatentSearch, Model, load
+    from ganfill.api import LatentSearch, Model, load, wrap
 
-__all__ = ["LatentSearch", "Model", "__version__", "load"]
+__all__ = ["LatentSearch", "Model", "__version__", "load", "wrap"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
-"""The public Python API: load a model, complete pictures."""
+"""The public Python API: load a model or wrap a generator, complete pictures."""
 
 import base64
+import copy
 import html
 import logging
 from collections.abc import Callable, Iterable
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from ganfill import seeding
 from ganfill.completion.inputs import Picture, as_list, to_mask, to_photo
 from ganfill.completion.pipeline import fill, find_placement
 from ganfill.devices import choose_device
+from ganfill.errors import first_line
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
@@ -23,12 +26,13 @@ from ganfill.images.holes import ALPHA, HoleSource, to_hole
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
 from ganfill.models import model
+from ganfill.models.latent import Latent, Normal
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.presets import preset
 from ganfill.search.result import Search
 from ganfill.search.target import Target
 
-__all__ = ["LatentSearch", "Model", "load"]
+__all__ = ["LatentSearch", "Model", "load", "wrap"]
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +138,44 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
 def _check_whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number from {least}, got {value!r}")
+
+
+def wrap(
+    generator: nn.Module, *, latent: int | Latent, resolution: int, discriminator: nn.Module | None = None
+) -> Model:
+    """Makes a model of any generator, so that its latent space can be searched.
+
+    The networks are copied. The model lives in this process: its classes are unknown to model files.
+
+    Args:
+        generator: maps z (N, d) to pictures (N, 3, resolution, resolution) in [-1, 1]. If it also has the methods
+            ``forward_until`` and ``forward_from``, see ``ganfill.models.dcgan``, searches optimize its features too.
+        latent: the prior of z, ``Normal(d)`` or ``Uniform(d)`` of ``ganfill.models.latent``; a number d means ``Normal(d)``.
+        resolution: side of the pictures.
+        discriminator: maps pictures to logits (N,), larger for more real pictures; only ``amos2016`` and ``yeh2017`` need
+            it.
+
+    Raises:
+        ValueError: the generator has no parameters, does not take z (N, d), or returns something else.
+    """
+    latent = Normal(latent) if isinstance(latent, int) else latent
+    generator = copy.deepcopy(generator).eval().requires_grad_(False)
+    if discriminator is not None:
+        discriminator = copy.deepcopy(discriminator).eval().requires_grad_(False)
+    if (first := next(generator.parameters(), None)) is None:
+        raise ValueError(f"generator must have parameters, {type(generator).__name__} has none")
+    z = latent.sample(16, seeding.generator(0, "wrap"), first.device)
+    try:
+        with torch.no_grad():
+            pictures = generator(z)
+    except RuntimeError as error:
+        raise ValueError(f"generator must take z of shape {tuple(z.shape)}, but: {first_line(error)}") from error
+    shape = (len(z), 3, resolution, resolution)
+    if not isinstance(pictures, torch.Tensor) or pictures.shape != shape or not pictures.isfinite().all():
+        found = tuple(pictures.shape) if isinstance(pictures, torch.Tensor) else type(pictures).__name__
+        raise ValueError(f"generator must return finite pictures {shape} for z {tuple(z.shape)}, got {found}")
+    mean = pictures.float().mean(0).clamp(-1, 1)
+    return Model(generator, discriminator, latent, resolution, 0.0, mean, card={})
 
 
 def _complete_tensor(

@@ -19,6 +19,7 @@ from ganfill.version import __version__
 PATH_KEYS = {
     "prepare": "source",
     "export": "run",
+    "import": "file",
     "info": "file",
     "complete": "images",
     "leaderboard": "runs",

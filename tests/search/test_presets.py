@@ -166,6 +166,12 @@ def test_a_search_spends_the_steps_it_is_given(steps):
     assert all(count >= 1 for count, _ in from_pool(steps=steps, starts=1).rounds)
 
 
+@pytest.mark.parametrize("settings", [{"cut_prior": -1.0}, {"cut_prior": 0.1, "cut_level": 2}])
+def test_a_prior_of_w_that_cannot_be_used(settings):
+    with pytest.raises(UserError, match="give cut_prior from 0, with cut_level=1"):
+        from_pool(**settings)
+
+
 @pytest.mark.parametrize("settings", [{"steps": -1}, {"starts": 0}, {"pool": 0}, {"window": 4}])
 def test_settings_that_cannot_be_used(settings):
     with pytest.raises(UserError, match=next(f"{key}={value}.*cannot be used" for key, value in settings.items())):

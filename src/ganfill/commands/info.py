@@ -64,11 +64,14 @@ def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict
         lines[name] = f"{_call(card[name])}, {figures['parameters']:,} parameters, {macs:,.1f} million multiply-adds"
     lines["latent"] = _call(card["latent"])
     lines["resolution"] = f"{model.resolution} x {model.resolution}"
-    lines["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
+    if "imported" in card:
+        lines["imported"] = f"{card['imported']['file']}, SHA-256 {card['imported']['sha256']}"
+    else:
+        lines["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
+        lines["data"] = f"image store {card['data'][:16]}"
     for name in ("encoder", "inpainter"):
         if name in card:
             lines[name] += f", trained on {card[name]['kimg']:g} thousand pictures"
-    lines["data"] = f"image store {card['data'][:16]}"
     config = card.get("config", {})
     if "loss" in config:
         lines["loss"] = f"{_call({'class': config['loss']['_target_'], 'arguments': {}})}, seed {config['seed']}"

@@ -38,7 +38,12 @@ def save(path: Path, model: Model, half: bool = False) -> str:
 
     Returns:
         The digest of the content, 64 hex digits.
+
+    Raises:
+        UserError: the model is a wrapped generator, whose class is not known.
     """
+    if "generator" not in model.card:
+        raise UserError("a wrapped generator cannot be saved: name its class in a configuration, see docs/extending.md")
     networks = {part: network for part in NETWORKS if (network := getattr(model, part)) is not None}
     tensors = {
         f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()
@@ -128,7 +133,7 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, device: torch.device) -> Model:
-    networks = {}
+    networks: dict[str, Any] = {"discriminator": None}
     for part in [name for name in NETWORKS if name in card]:
         network = build_part(card[part], nn.Module)
         prefix = f"{part}."

@@ -34,7 +34,7 @@ class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
         width: channels of the last hidden stage; they double towards 4x4, up to 512.
     """
@@ -66,7 +66,7 @@ class Discriminator(StagedDiscriminator):
     In training, batch norm couples the pictures of a batch; in evaluation it uses running statistics.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         width: channels of the first stage; they double towards 4x4, up to 512.
     """
 

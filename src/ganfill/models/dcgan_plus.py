@@ -16,7 +16,7 @@ class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         width: channels of the first stage; they double towards 4x4, up to 512.
         spectral: divide every kernel by its largest singular value (Miyato et al. 2018, arXiv 1802.05957); see
             ``ganfill.models.layers.SpectralConv2d``.

@@ -32,7 +32,7 @@ class Encoder(nn.Module):
     """Maps pictures with holes to latent vectors.
 
     Args:
-        resolution: R, 32, 64, 128 or 256.
+        resolution: R, a power of two from 32 to 1024.
         latent_dim: dimension of z.
         width: channels of the first stage; they double towards 4x4, up to 512.
     """

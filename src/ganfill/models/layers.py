@@ -183,7 +183,7 @@ class StagedDiscriminator(nn.Module):
 
 
 def log2_of(resolution: int) -> int:
-    """Returns 5, 6, 7 or 8; raises ``ValueError`` if the resolution is not 32, 64, 128 or 256."""
-    if resolution not in (32, 64, 128, 256):
-        raise ValueError(f"resolution must be 32, 64, 128 or 256, got {resolution}")
+    """Returns 5 to 10; raises ``ValueError`` if the resolution is not a power of two from 32 to 1024."""
+    if resolution not in (32, 64, 128, 256, 512, 1024):
+        raise ValueError(f"resolution must be a power of two from 32 to 1024, got {resolution}")
     return resolution.bit_length() - 1

@@ -16,7 +16,7 @@ class Model:
 
     Attributes:
         generator: z (N, d) -> pictures (N, 3, R, R) in [-1, 1].
-        discriminator: pictures -> logits (N,).
+        discriminator: pictures -> logits (N,); None for an imported or wrapped generator without one.
         latent: the prior of z in training.
         resolution: R.
         logit_centre: mean logit of real pictures at the end of training, the zero of a prior term.
@@ -29,7 +29,7 @@ class Model:
     """
 
     generator: nn.Module
-    discriminator: nn.Module
+    discriminator: nn.Module | None
     latent: Normal | Uniform
     resolution: int
     logit_centre: float
@@ -49,7 +49,7 @@ class Model:
         return replace(
             self,
             generator=copy.deepcopy(self.generator).to(device),
-            discriminator=copy.deepcopy(self.discriminator).to(device),
+            discriminator=copy.deepcopy(self.discriminator).to(device) if self.discriminator is not None else None,
             mean_picture=self.mean_picture.to(device),
             encoder=copy.deepcopy(self.encoder).to(device) if self.encoder is not None else None,
             inpainter=copy.deepcopy(self.inpainter).to(device) if self.inpainter is not None else None,

@@ -19,6 +19,11 @@ def leaky(x: torch.Tensor) -> torch.Tensor:
     return leaky_relu(x, 0.2, inplace=True)
 
 
+def clamped(x: torch.Tensor, limit: float | None) -> torch.Tensor:
+    """Clips x to [-limit, limit], as networks do that were trained in float16; returns x itself without a limit."""
+    return x if limit is None else x.clamp(-limit, limit)
+
+
 def exact(x: torch.Tensor) -> AbstractContextManager:
     """Returns a context that switches autocast off on the device of ``x``."""
     device = x.device.type
@@ -125,9 +130,22 @@ class ModulatedConvolution(nn.Module):
         kernel: kernel size, odd.
         w_dim: dimension of w.
         up: doubles the size: a transposed convolution of stride 2, then a low-pass filter.
+        noise: side of a constant picture of noise that is added to all output channels; None adds none.
+        limit: see ``clamped``.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, w_dim: int, up: bool = False) -> None:
+    noise: torch.Tensor
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        w_dim: int,
+        up: bool = False,
+        noise: int | None = None,
+        limit: float | None = None,
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(c_out, c_in, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(c_out))
@@ -135,6 +153,10 @@ class ModulatedConvolution(nn.Module):
         self.scale = 1 / math.sqrt(c_in * kernel**2)
         self.padding = kernel // 2
         self.smooth = Smooth(gain=4.0) if up else None
+        self.noise_strength = nn.Parameter(torch.zeros([])) if noise else None
+        self.limit = limit
+        if noise:
+            self.register_buffer("noise", torch.randn(noise, noise))
 
     def style(self, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Factors of the channels in (N, c_in, 1, 1) and out (N, c_out, 1, 1) for w (N, w_dim), in the precision of w."""
@@ -151,18 +173,20 @@ class ModulatedConvolution(nn.Module):
         else:
             x = self.smooth(conv_transpose2d(x, self.weight.transpose(0, 1), stride=2))
         bias = (self.bias * GAIN)[:, None, None]
-        return leaky(torch.addcmul(bias.to(x.dtype), x, after.to(x.dtype)))
+        if self.noise_strength is not None:
+            bias = bias + self.noise * (self.noise_strength * GAIN)
+        return clamped(leaky(torch.addcmul(bias.to(x.dtype), x, after.to(x.dtype))), self.limit)
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to three channels, not normalised."""
+    """A modulated 1x1 convolution to three channels, not normalised; ``limit``: see ``clamped``."""
 
-    def __init__(self, c_in: int, w_dim: int) -> None:
+    def __init__(self, c_in: int, w_dim: int, limit: float | None = None) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(3, c_in, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
         self.affine = Dense(w_dim, c_in, bias=1.0)
-        self.scale = 1 / math.sqrt(c_in)
+        self.scale, self.limit = 1 / math.sqrt(c_in), limit
 
     def style(self, w: torch.Tensor) -> torch.Tensor:
         """Factors of the channels in (N, c_in, 1, 1) for w (N, w_dim)."""
@@ -170,4 +194,4 @@ class ToRGB(nn.Module):
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """(N, c_in, H, W) and the result of ``style`` -> (N, 3, H, W) in the precision of the weights."""
-        return conv2d(x * style.to(x.dtype), self.weight, self.bias).to(self.weight.dtype)
+        return clamped(conv2d(x * style.to(x.dtype), self.weight, self.bias).to(self.weight.dtype), self.limit)

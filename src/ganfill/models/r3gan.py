@@ -94,7 +94,7 @@ class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution), mostly in [-1, 1].
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
         width: channels up to 32x32, a multiple of 8, 16, 32 or 64 for 32, 64, 128 or 256 pixels.
         blocks: residual blocks in each stage.
@@ -121,7 +121,7 @@ class Discriminator(StagedDiscriminator):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), which are meaningful only as differences.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         width: channels at 32x32 and below, as in the generator.
         blocks: residual blocks in each stage.
     """

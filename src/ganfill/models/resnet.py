@@ -96,7 +96,7 @@ class Generator(Staged):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in [-1, 1].
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
         width: channels at 4x4, a multiple of 16; they halve towards the last stage, which has ``width``/16.
     """
@@ -115,7 +115,7 @@ class Discriminator(nn.Module):
     """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), positive for real.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         width: channels at 4x4, a multiple of 16; the first stage has ``width``/16.
     """
 

@@ -3,6 +3,9 @@
 As in arXiv 2006.06676: two mapping layers, a generator with skip connections to RGB, a residual discriminator. Completion
 needs one picture for each z and a discriminator that treats pictures independently, so noise inputs, style mixing and the
 minibatch standard deviation are left out. There is no path-length regularisation.
+
+The last arguments of both networks add what the official networks have, for weights that ``ganfill import`` takes over:
+up to config F, noise constants, the mean w, clipped activations and the minibatch standard deviation.
 """
 
 import math
@@ -14,9 +17,18 @@ import torch
 from torch import nn
 
 from ganfill.models.layers import log2_of
-from ganfill.models.modulated import GAIN, Convolution, Dense, ModulatedConvolution, Smooth, ToRGB, exact, leaky
+from ganfill.models.modulated import (
+    GAIN,
+    Convolution,
+    Dense,
+    ModulatedConvolution,
+    Smooth,
+    ToRGB,
+    clamped,
+    exact,
+    leaky,
+)
 
-MAPPING_LAYERS = 2
 MAPPING_RATE = 0.01
 
 
@@ -24,7 +36,7 @@ def stage_widths(resolution: int, width: int, base: int) -> list[int]:
     """Channels at 4x4, 8x8, ... resolution: ``base`` divided by the side, at most ``width``.
 
     Raises:
-        ValueError: ``resolution`` is not 32, 64, 128 or 256, or there would be a stage without channels.
+        ValueError: ``resolution`` is not a power of two from 32 to 1024, or there would be a stage without channels.
     """
     levels = log2_of(resolution)
     if width < 1 or base < resolution:
@@ -35,11 +47,14 @@ def stage_widths(resolution: int, width: int, base: int) -> list[int]:
 class Block(nn.Module):
     """One resolution of the generator: convolutions, the first of which doubles the size, and a contribution to RGB."""
 
-    def __init__(self, c_in: int, c_out: int, w_dim: int, up: bool) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, w_dim: int, up: bool, noise: int | None = None, limit: float | None = None
+    ) -> None:
         super().__init__()
-        convolutions = [ModulatedConvolution(c_in, c_out, 3, w_dim, up=True)] if up else []
-        self.convolutions = nn.ModuleList([*convolutions, ModulatedConvolution(c_out, c_out, 3, w_dim)])
-        self.to_rgb = ToRGB(c_out, w_dim)
+        convolutions = [ModulatedConvolution(c_in, c_out, 3, w_dim, True, noise, limit)] if up else []
+        convolutions.append(ModulatedConvolution(c_out, c_out, 3, w_dim, False, noise, limit))
+        self.convolutions = nn.ModuleList(convolutions)
+        self.to_rgb = ToRGB(c_out, w_dim, limit)
 
     def styles(self, ws: Sequence[torch.Tensor]) -> list[Any]:
         """Returns the styles of the block's layers from ws (N, w_dim); the next block uses the last w again."""
@@ -60,25 +75,42 @@ class Generator(nn.Module):
     block's RGB layer and the next block's first convolution share one; layers = 2 log2(resolution) - 2.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
         width: maximum number of channels.
         base: a stage of side s has ``base``/s channels, at most ``width``.
         w_dim: dimension of w.
+        mapping_layers: number of layers that map z to w.
+        noise: adds a constant picture of noise after each 3x3 convolution, and keeps the mean w as the buffer ``w_avg``.
+        limit: of the size of activations; None for none.
     """
 
+    w_avg: torch.Tensor
+
     def __init__(
-        self, resolution: int = 64, latent_dim: int = 100, width: int = 512, base: int = 16384, w_dim: int = 512
+        self,
+        resolution: int = 64,
+        latent_dim: int = 100,
+        width: int = 512,
+        base: int = 16384,
+        w_dim: int = 512,
+        mapping_layers: int = 2,
+        noise: bool = False,
+        limit: float | None = None,
     ) -> None:
         super().__init__()
         widths = stage_widths(resolution, width, base)
         self.resolution, self.latent_dim, self.layers = resolution, latent_dim, 2 * len(widths)
-        sizes = [latent_dim, *[w_dim] * MAPPING_LAYERS]
+        sizes = [latent_dim, *[w_dim] * mapping_layers]
         self.mapping = nn.ModuleList(Dense(c, c_next, gain=GAIN, rate=MAPPING_RATE) for c, c_next in pairwise(sizes))
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         pairs = pairwise([widths[0], *widths])
-        self.blocks = nn.ModuleList(Block(c, c_next, w_dim, up=i > 0) for i, (c, c_next) in enumerate(pairs))
+        self.blocks = nn.ModuleList(
+            Block(c, c_next, w_dim, i > 0, 4 << i if noise else None, limit) for i, (c, c_next) in enumerate(pairs)
+        )
         self.smooth = Smooth(gain=4.0)
+        if noise:
+            self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Returns pictures (N, 3, resolution, resolution); nothing keeps them inside [-1, 1] but the training."""
@@ -125,9 +157,10 @@ def _check_stage(stage: int) -> None:
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, the second of which halves the size, plus a 1x1 skip convolution, scaled to unit variance."""
 
-    def __init__(self, c_in: int, c_out: int) -> None:
+    def __init__(self, c_in: int, c_out: int, limit: float | None = None) -> None:
         super().__init__()
         half = math.sqrt(0.5)
+        self.limits = (limit, None if limit is None else half * limit)
         self.convolutions = nn.ModuleList(
             [Convolution(c_in, c_in, 3), Convolution(c_in, c_out, 3, gain=half * GAIN, down=True)]
         )
@@ -136,27 +169,31 @@ class ResidualBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, c_in, H, W) -> (N, c_out, H/2, W/2)."""
         skip = self.skip(x)
-        for convolution in self.convolutions:
-            x = leaky(convolution(x))
+        for convolution, limit in zip(self.convolutions, self.limits, strict=True):
+            x = clamped(leaky(convolution(x)), limit)
         return x + skip
 
 
 class Discriminator(nn.Module):
-    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), independently.
+    """Maps pictures (N, 3, resolution, resolution) in [-1, 1] to logits (N,), independently in evaluation mode.
 
     Args:
-        resolution: 32, 64, 128 or 256.
+        resolution: a power of two from 32 to 1024.
         width: maximum number of channels.
         base: a stage of side s has ``base``/s channels, at most ``width``.
+        group: pictures of a group whose standard deviation the last layers see; 0 leaves it out.
+        limit: of the size of activations; None for none.
     """
 
-    def __init__(self, resolution: int = 64, width: int = 512, base: int = 16384) -> None:
+    def __init__(
+        self, resolution: int = 64, width: int = 512, base: int = 16384, group: int = 0, limit: float | None = None
+    ) -> None:
         super().__init__()
         widths = stage_widths(resolution, width, base)[::-1]
-        self.resolution = resolution
+        self.resolution, self.group, self.limit = resolution, group, limit
         self.from_rgb = Convolution(3, widths[0], 1)
-        self.blocks = nn.Sequential(*(ResidualBlock(c, c_next) for c, c_next in pairwise(widths)))
-        self.convolution = Convolution(widths[-1], widths[-1], 3)
+        self.blocks = nn.Sequential(*(ResidualBlock(c, c_next, limit) for c, c_next in pairwise(widths)))
+        self.convolution = Convolution(widths[-1] + bool(group), widths[-1], 3)
         # A 4x4 convolution rather than a dense layer, because model files store convolutions in 16 bits.
         self.dense = Convolution(widths[-1], widths[-1], 4, padding=0)
         self.to_logit = Dense(widths[-1], 1)
@@ -169,4 +206,26 @@ class Discriminator(nn.Module):
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Returns the input (N, C, 4, 4) of the last two layers."""
-        return leaky(self.convolution(self.blocks(leaky(self.from_rgb(images)))))
+        x = self.blocks(clamped(leaky(self.from_rgb(images)), self.limit))
+        if self.group:
+            # In evaluation mode each picture is its own group, so that its logit does not depend on the others.
+            x = append_deviation(x, self.group if self.training else 1)
+        return clamped(leaky(self.convolution(x)), self.limit)
+
+
+def append_deviation(x: torch.Tensor, group: int) -> torch.Tensor:
+    """Appends the minibatch standard deviation as a channel (Karras et al. 2018, arXiv 1710.10196, section 3).
+
+    Args:
+        x: features (N, C, H, W).
+        group: pictures of a group, which are N / group apart; the largest divisor of N up to ``group`` is used.
+
+    Returns:
+        Features (N, C + 1, H, W); the new channel is one number for each group.
+    """
+    n, _, h, w = x.shape
+    size = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
+    with exact(x):
+        groups = x.float().unflatten(0, (size, -1))
+        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
+    return torch.cat([x, deviation.repeat(size)[:, None, None, None].expand(n, 1, h, w).to(x.dtype)], 1)

@@ -14,7 +14,7 @@ from ganfill.images.pixels import to_uint8
 from ganfill.search.networks import Networks
 from ganfill.search.target import Target
 
-CHUNK = 64
+CHUNK = 64  # pictures at once, up to 256 x 256 pixels
 
 _pools: "WeakKeyDictionary[nn.Module, dict[tuple, tuple[torch.Tensor, torch.Tensor]]]" = WeakKeyDictionary()
 
@@ -94,7 +94,8 @@ def pool(networks: Networks, size: int, seed: int) -> tuple[torch.Tensor, torch.
     if key not in cache:
         latents = networks.model.latent.sample(size, seeding.generator(seed, "pool")).to(networks.device)
         with torch.no_grad():
-            chunks = [to_uint8(networks.generate(z)) for z in latents.split(CHUNK)]
+            at_once = max(1, min(CHUNK, CHUNK * 256**2 // networks.model.resolution**2))
+            chunks = [to_uint8(networks.generate(z)) for z in latents.split(at_once)]
             pictures = torch.cat([chunk.movedim(-1, -3).flatten(1) for chunk in chunks])
         cache.clear()
         cache[key] = latents, pictures

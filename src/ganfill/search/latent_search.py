@@ -5,7 +5,7 @@ be exchanged alone; ``ganfill.search.presets`` combines them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -42,7 +42,7 @@ class LatentSearch:
         shell_width: width of the shell that z of a normal prior stays in, see ``Normal.project``.
         selection: chooses the answers among the candidates.
         refit: number of final steps that fit the answers to all known pixels, held-out ones included; the ranking stays.
-        refinement: optimizes features of the answers after z; None for none.
+        refinement: optimizes features of the answers after z; None for none. Left out for a generator that cannot be split.
         num_candidates: minimum number of candidates in the first round if several answers are wanted, so that answers
             that differ can be chosen.
         average: also returns a mean answer, which follows the pictures that the encoder expects. Needs an encoder and
@@ -93,6 +93,12 @@ class LatentSearch:
         """Searches for every picture, see ``Search``."""
         if model.encoder is None and self.fallback is not None:
             return self.fallback(model, images, holes, options)
+        if (
+            self.refinement is not None
+            and self.refinement.prior is None
+            and not hasattr(model.generator, "forward_until")
+        ):
+            return replace(self, refinement=None)(model, images, holes, options)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
         search = partial(self.search, networks, options)

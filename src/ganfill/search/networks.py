@@ -43,7 +43,13 @@ class Networks:
         return self.run(self.model.encoder, image, known)
 
     def logits(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Maps pictures (M, 3, R, R) to discriminator logits (M,), positive for real."""
+        """Maps pictures (M, 3, R, R) to discriminator logits (M,), positive for real.
+
+        Raises:
+            UserError: the model has no discriminator.
+        """
+        if self.model.discriminator is None:
+            raise UserError("this search needs a discriminator, and the model has none: use search=standard")
         return self.run(self.model.discriminator, pictures)
 
     def inpaint(self, target: Target, guesses: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from ganfill.search.refinement import FeatureOptimization
 from ganfill.search.result import Search
 from ganfill.search.routing import RoutedSearch
 from ganfill.search.selection import Selection
+from ganfill.search.w_prior import GaussianPrior
 
 SMOOTH = 0.1  # in units of [-1, 1], for searches that start close to the answer
 
@@ -79,7 +80,7 @@ def standard(
         )
     fallback = from_pool(
         *(steps, starts, pool, cut_level, cut_steps, cut_rate),
-        *(floor, window, blend, precision, batch),
+        *(0.0, floor, window, blend, precision, batch),
     )
     return replace(
         fallback,
@@ -120,6 +121,7 @@ def from_pool(
     cut_level: int = 1,
     cut_steps: int = 20,
     cut_rate: float = 0.05,
+    cut_prior: float = 0.0,
     floor: float = 0.05,
     window: int = 7,
     blend: Blend | None = None,
@@ -138,6 +140,7 @@ def from_pool(
         cut_level: stage of the generator whose features are optimized at the end.
         cut_steps: number of Adam steps on the features; 0 leaves them out.
         cut_rate: step size of the features.
+        cut_prior: weight of the prior of W+, the features of a StyleGAN2 at level 1, such as 0.003; 0 leaves it out.
         floor: weight of known pixels far from the hole, relative to the largest.
         window: side in pixels of the neighborhood that weights a known pixel; odd.
         blend: Poisson by default.
@@ -145,6 +148,11 @@ def from_pool(
         batch: pictures times candidates on the device at once.
     """
     check_settings(steps=steps, starts=starts, pool=pool, window=window)
+    if not (_is_number(cut_prior) and cut_prior >= 0) or (cut_prior and cut_level != 1):
+        raise UserError(
+            f"search: cut_prior={cut_prior} cut_level={cut_level} cannot be used: give cut_prior from 0, with cut_level=1"
+        )
+    prior = GaussianPrior(cut_prior) if cut_prior else None
     eighth, quarter = steps // 8, steps // 4
     first_rounds = [(starts, eighth), (max(1, starts // 2), eighth)]
     return LatentSearch(
@@ -154,7 +162,7 @@ def from_pool(
         optimizer=Adam(0.15, warmup=0.05, decay=0.5, noise=0.05),
         selection=Selection(held_out=0.1),
         refit=quarter,
-        refinement=FeatureOptimization(cut_level, cut_steps, cut_rate) if cut_steps else None,
+        refinement=FeatureOptimization(cut_level, cut_steps, cut_rate, prior) if cut_steps else None,
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,

@@ -1,5 +1,6 @@
 """Refinement of answers after the search of z, beyond the range of the generator."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,11 +25,13 @@ class FeatureOptimization:
         stage: a later stage gives a closer fit and a weaker prior.
         steps: of Adam; the rate falls along a cosine.
         rate: step size.
+        prior: makes a penalty (M,) of the features, which is added to the loss; None for none.
     """
 
     stage: int = 1
     steps: int = 20
     rate: float = 0.05
+    prior: Callable[[Networks], Callable[[torch.Tensor], torch.Tensor]] | None = None
 
     def __call__(
         self,
@@ -61,6 +64,7 @@ class FeatureOptimization:
                 "the model's generator cannot be split (it has no method forward_until): give search.cut_steps=0"
             )
         generate = partial(generator.forward_from, stage=self.stage)
+        penalty = self.prior(networks) if self.prior is not None else None
         with torch.no_grad():
             try:
                 features = networks.run(partial(generator.forward_until, stage=self.stage), z)
@@ -71,6 +75,8 @@ class FeatureOptimization:
             features = state.point.detach().requires_grad_()
             pictures = networks.run(generate, features)
             losses = objective(pictures, image, weights)
+            if penalty is not None:
+                losses = losses + penalty(features)
             on_step(pictures.detach(), losses.detach())
             state.step(torch.autograd.grad(losses.sum(), features)[0])
         with torch.no_grad():

@@ -60,6 +60,7 @@ class InpainterTraining(GanfillModule):
 
     MEASURES = ("loss_d", "loss_g", "error_hole", "logit_real", "logit_fake", "penalty")
     REMEDY = "a lower learning rate (optimizer.lr, discriminator_optimizer.lr)"
+    penalty: Tensor
 
     def __init__(
         self,
@@ -81,6 +82,8 @@ class InpainterTraining(GanfillModule):
             raise UserError(f"kimg must be above 0, got {kimg}")
         if model.encoder is None:
             raise UserError("the model has no encoder, which gives the guesses: run ganfill train-encoder first")
+        if model.discriminator is None:
+            raise UserError("the model has no discriminator to train on: give a model of ganfill export")
         self.inpainter = inpainter.to(memory_format=torch.channels_last)
         self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)
         self.discriminator = HoleDiscriminator(copy.deepcopy(model.discriminator)).train().requires_grad_(True)
@@ -140,9 +143,12 @@ class InpainterTraining(GanfillModule):
             return self.regularizer(self.discriminator, real, fake, generator)
 
         self._optimizer(0).zero_grad()
-        parts: Any = complete, self.discriminator, self.loss, torch.cat([real, hole], 1), guess
-        step = discriminator_step(*parts, penalty=penalty if due else None, penalty_weight=interval,
-                                  backward=self.manual_backward)  # fmt: skip
+        generate: Any = complete  # a step calls its generator and nothing else
+        shown = torch.cat([real, hole], 1)
+        step = discriminator_step(
+            generate, self.discriminator, self.loss, shown, guess, penalty=penalty if due else None,
+            penalty_weight=interval, backward=self.manual_backward,
+        )  # fmt: skip
         self._step(0)
         if step.penalty is not None:
             self.penalty.copy_(step.penalty)
@@ -152,8 +158,9 @@ class InpainterTraining(GanfillModule):
         weight = min(1.0, (seen - self.regression_kimg * 1000) / HEAD_START)
         self._optimizer(1).zero_grad()
         loss, fake_logits = generator_step(
-            *parts, step, weight=weight, backward=lambda value: self.manual_backward(value + self.error_weight * error)
-        )
+            generate, self.discriminator, self.loss, shown, guess, step, weight=weight,
+            backward=lambda value: self.manual_backward(value + self.error_weight * error),
+        )  # fmt: skip
         self._step(1)
         return {
             "loss_d": step.loss, "loss_g": loss, "error_hole": error.detach(), "logit_real": step.real_logits.mean(),
