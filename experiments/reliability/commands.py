@@ -61,6 +61,7 @@ def save_model(path: Path) -> None:
         name: {"class": f"{kind.__module__}.{kind.__name__}", "arguments": arguments}
         for name, (kind, arguments) in parts.items()
     }
+    card["encoder"] |= {"kimg": 1.0, "pictures": 40, "metrics": {}}
     card |= {"latent": {"class": "ganfill.models.latent.Uniform", "arguments": {"dim": 8}}, "resolution": 32}
     card |= {"kimg": 12.5, "pictures": 40, "data": "0" * 64, "terms": None}
     networks_of_model = (networks["generator"], networks["discriminator"], Uniform(8), 32, 1.5, mean_picture, card)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from ganfill.report.html import TEMPLATES, Figure, Table, evaluation_page
+from ganfill.report.html import TEMPLATES, Figure, Table, render
 
 VOID = {"meta", "link", "img"}
 HOSTILE = "<script>alert('1')</script>\"' & </table>"
@@ -67,7 +67,7 @@ def _page(**changes):
         "facts": {"model": "faces64", "seed": "0", "command": "ganfill evaluate n=5"},
         "notes": ["LPIPS was skipped: no weights are at hand."],
     }
-    return evaluation_page(**content | changes)
+    return render("evaluation.html", **content | changes)
 
 
 def test_a_page_is_well_formed_and_says_everything():

@@ -48,3 +48,12 @@ def test_a_checkpoint_of_another_architecture_is_refused(checkpoint):
     saved["ganfill"]["config"]["model"]["generator"]["width"] = 4
     with pytest.raises(UserError, match="does not hold what its configuration names"):
         to_model(saved)
+
+
+def test_an_error_without_a_text_is_named(checkpoint, monkeypatch):
+    def build_part(*_):
+        raise ValueError
+
+    monkeypatch.setattr("ganfill.training.export.build_part", build_part)
+    with pytest.raises(UserError, match=r"\(ValueError\)"):
+        to_model(checkpoint[1])

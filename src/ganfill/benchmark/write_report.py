@@ -11,7 +11,7 @@ from ganfill.benchmark.generator import GeneratorReport
 from ganfill.files import write_atomically
 from ganfill.images.sheets import grid, save
 from ganfill.report import table_files
-from ganfill.report.html import Figure, Table, evaluation_page
+from ganfill.report.html import Figure, Table, render
 from ganfill.report.plots import quality_against_share, quality_against_time
 
 HIDDEN = ("model", "seed", "device", "machine", "threads", "torch", "cell")  # stated once per page
@@ -59,7 +59,7 @@ def write(out: Path, result: Evaluation, cases: Sequence[EvalCase], sheet: int, 
         caption = f"Difference from {against}, picture by picture"
         tables.append(Table(caption, table_files.columns(result.paired), result.paired))
     notes = [*(f"Skipped: {what}: {reason}" for what, reason in result.skipped.items()), *EXPLANATIONS]
-    write_atomically(out / "report.html", evaluation_page("Searches compared", tables, figures, facts, notes))
+    _write_page(out, title="Searches compared", tables=tables, figures=figures, facts=facts, notes=notes)
 
 
 def write_generator(out: Path, report: GeneratorReport, skipped: Mapping[str, str], facts: Mapping[str, str]) -> None:
@@ -82,10 +82,13 @@ def write_generator(out: Path, report: GeneratorReport, skipped: Mapping[str, st
         save(picture, path)
         figures.append(Figure(caption, path.read_bytes()))
     notes = [f"Skipped: {what}: {reason}" for what, reason in skipped.items()]
-    page = evaluation_page(
-        "Evaluation of a generator", [Table("Figures", ["figure", "value"], rows)], figures, facts, notes
-    )
-    write_atomically(out / "report.html", page)
+    tables = [Table("Figures", ["figure", "value"], rows)]
+    _write_page(out, title="Evaluation of a generator", tables=tables, figures=figures, facts=facts, notes=notes)
+
+
+def _write_page(out: Path, **content: object) -> None:
+    """Writes ``report.html``, with the content of ``templates/evaluation.html``."""
+    write_atomically(out / "report.html", render("evaluation.html", **content))
 
 
 def _write_sheet(path: Path, case: EvalCase, answers: Mapping[str, np.ndarray], count: int) -> None:

@@ -91,27 +91,13 @@ class Figure:
         return int.from_bytes(self.png[16:20], "big"), int.from_bytes(self.png[20:24], "big")
 
 
-def evaluation_page(
-    title: str, tables: Sequence[Table], figures: Sequence[Figure], facts: Mapping[str, str], notes: Sequence[str]
-) -> str:
-    """Returns the report of an evaluation as one HTML file.
-
-    Args:
-        title: of the page.
-        tables: of results.
-        figures: plots and contact sheets.
-        facts: conditions of the measurement: model, data, seed, machine, command, ...
-        notes: explanations, and reasons for what was skipped.
-    """
-    return render("evaluation.html", title=title, tables=tables, figures=figures, facts=facts, notes=notes)
-
-
 def render(template: str, **content: object) -> str:
     """Fills a page's template. All text is escaped, and the page's own script is the only one that can run.
 
     Args:
         template: name of a file in ``templates/`` that extends ``base.html``.
-        content: variables of the template; ``base.html`` needs ``title``.
+        content: variables of the template; ``base.html`` needs ``title``. The others of ``evaluation.html`` are ``tables``,
+            ``figures`` (plots and contact sheets), ``facts`` (conditions of the measurement by label) and ``notes``.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),

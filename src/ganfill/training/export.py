@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.model_io.model_file import build_part
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
@@ -73,7 +73,7 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
     except UserError as error:
         raise UserError(f"the checkpoint cannot become a model: {error}") from None
     except (KeyError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"the checkpoint does not hold what its configuration names ({reason}): train anew") from None
 
 

@@ -1,0 +1,47 @@
+"""Short runs of the forms in ``experiments/reliability``. They start processes of their own, because forms fork."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMS = {
+    "kills prepare": ("kills", "kills=4", "commands=prepare"),
+    "kills train": ("kills", "kills=2", "commands=train"),
+    "kills complete": ("kills", "kills=4", "commands=complete"),
+    "kills evaluate": ("kills", "kills=2", "commands=evaluate"),
+    "kills sweep": ("kills", "kills=2", "commands=sweep"),
+    "malformed": ("malformed", "inputs=50", "batch=50"),
+    "disks prepare": ("disks", "sizes=2", "commands=prepare"),
+    "disks train": ("disks", "sizes=2", "commands=train"),
+    "disks complete": ("disks", "sizes=2", "commands=complete"),
+    "races prepare": ("races", "races=2", "processes=2", "commands=prepare"),
+    "races train": ("races", "races=2", "processes=2", "commands=train"),
+    "races complete": ("races", "races=2", "processes=2", "commands=complete"),
+    "model files": ("model_files", "models=10", "checkpoints=2"),
+}
+
+
+def run(form, *words):
+    command = [sys.executable, "-m", f"experiments.reliability.{form}", *words, "out=null"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("words", FORMS.values(), ids=FORMS)
+def test_everything_is_survived(words):
+    result = run(*words)
+    if "skipped" in result.stdout:
+        pytest.skip(result.stdout.strip().splitlines()[0])
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.endswith("failed 0\n") and " tried 0," not in result.stdout
+
+
+@pytest.mark.parametrize("page", ["false", "true"])
+def test_hostile_requests_are_survived(page):
+    pytest.importorskip("gradio", reason="the extra app is not installed")
+    result = run("hostile_requests", "requests=14", f"page={page}")
+    assert result.returncode == 0, result.stdout + result.stderr
