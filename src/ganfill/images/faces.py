@@ -159,7 +159,7 @@ def _agree(squares: Sequence[Square], scores: Sequence[float], pictures: Sequenc
     same, weights, faces = _overlaps(values) >= SAME, np.array(scores), []
     while weights.any():
         agreeing = same * weights
-        first = sum(agreeing[:, rows].max(1) for rows in of_picture).argmax()
+        first = np.sum([agreeing[:, rows].max(1) for rows in of_picture], axis=0).argmax()
         best = [rows[agreeing[first, rows].argmax()] for rows in of_picture if agreeing[first, rows].any()]
         if weights[best].max() >= SCORE:
             square = np.average(values[best], axis=0, weights=weights[best])
