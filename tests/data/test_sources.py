@@ -152,3 +152,16 @@ def test_a_file_too_large_for_any_picture_is_not_read(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="larger than"):
             reader.read(source, "big.png")
     reader.close()
+
+
+def test_a_source_that_is_a_link_has_its_own_name(tmp_path):
+    fill(tmp_path / "SHA123", "1.png")
+    (tmp_path / "faces").symlink_to(tmp_path / "SHA123")
+    (source,) = open_sources([tmp_path / "faces"], tmp_path / "out")
+    assert (source.name, source.label) == ("faces", "faces")
+
+
+def test_a_store_may_lie_above_its_source(tmp_path):
+    fill(tmp_path / "data/photos", "1.png")
+    (source,) = open_sources([tmp_path / "data/photos"], tmp_path / "data")
+    assert list(source.files) == ["1.png"]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganfill.completion.pipeline import Filled
 from ganfill.errors import UserError
-from ganfill.files import write_atomically
+from ganfill.files import identify, walk, write_atomically
 from ganfill.images import sheets
 from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
@@ -49,14 +49,14 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
     Raises:
         UserError: a file or folder does not exist, or there are no pictures.
     """
-    places, excluded = list(places), [path.resolve() for path in leave_out]
+    places, leave_out = list(places), list(leave_out)
     found: dict[Path, Path] = {}
     for place in map(Path, places):
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, excluded))
-            found |= {path.resolve(): path.relative_to(place) for path in inside}
+            inside = sorted(path for path in walk(place, leave_out) if has_picture_suffix(path) and path.is_file())
+            found |= {identify(path): path.relative_to(place) for path in inside}
         elif place.is_file():
-            found[place.resolve()] = Path(place.name)
+            found[identify(place)] = Path(place.name)
         else:
             raise UserError(f"images={place}: no such file or folder")
     if not found:
@@ -174,14 +174,8 @@ class ResultFolder:
         return sheets.grid(rows, captions, side=192)
 
 
-def _is_picture(path: Path, folder: Path, excluded: list[Path]) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    left_out = any(path.resolve().is_relative_to(other) for other in excluded)
-    return has_picture_suffix(path) and not hidden and not left_out and path.is_file()
-
-
 def _name(found: dict[Path, Path]) -> dict[Path, str]:
-    """Names of results by resolved path: the shortest that keep the pictures and their strips distinct."""
+    """Names of results by identity: the shortest that keep the pictures and their strips distinct."""
     names = {path: path.stem for path in found}
     forms = (
         lambda path: "_".join(found[path].with_suffix("").parts),

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ganfill.errors import UserError
+from ganfill.files import identify
 from ganfill.images import masks
 from ganfill.images.photo import Photo, enlarge, has_picture_suffix
 
@@ -44,7 +45,7 @@ class HoleSource:
     @property
     def label(self) -> str:
         """The kind, or the name of the file without its suffix."""
-        return self.mask if self._is_word else Path(self.mask).resolve().stem
+        return self.mask if self._is_word else identify(Path(self.mask)).stem
 
     def __call__(self, photo: Photo, name: str) -> np.ndarray:
         """The hole of the picture ``name``: bool (H, W), True where a pixel is missing.
