@@ -23,7 +23,6 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # Pillow runs external programs for some others
 EMPTY = "nothing is missing, so the picture stays as it is"
 FULL = "no pixel of the picture is known, so the answers are random samples of the model"
 
@@ -140,7 +139,7 @@ class Service:
         if megabytes > limits.megabytes:
             raise TooLarge(f"{name} is {megabytes:.3g} MB, the limit is {limits.megabytes:g} MB: shrink it")
         try:
-            with self._decoding, opened(BytesIO(content), name, FORMATS) as image:
+            with self._decoding, opened(BytesIO(content), name) as image:
                 megapixels = image.width * image.height / 1e6
                 if megapixels <= limits.megapixels:
                     return Photo.of(image)

@@ -15,8 +15,9 @@ from ganfill.completion.pipeline import Filled
 from ganfill.errors import UserError
 from ganfill.files import identify, walk, write_atomically
 from ganfill.images import sheets
+from ganfill.images.formats import suffixes
 from ganfill.images.holes import HoleSource
-from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
+from ganfill.images.photo import Photo, with_alpha
 
 RESULTS = "results.json"
 ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
@@ -53,7 +54,9 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
     found: dict[Path, Path] = {}
     for place in map(Path, places):
         if place.is_dir():
-            inside = sorted(path for path in walk(place, leave_out) if has_picture_suffix(path) and path.is_file())
+            inside = sorted(
+                path for path in walk(place, leave_out) if path.suffix.lower() in suffixes() and path.is_file()
+            )
             found |= {identify(path): path.relative_to(place) for path in inside}
         elif place.is_file():
             found[identify(place)] = Path(place.name)

@@ -10,7 +10,8 @@ from PIL import Image
 from ganfill.errors import UserError
 from ganfill.files import identify
 from ganfill.images import masks
-from ganfill.images.photo import Photo, enlarge, has_picture_suffix
+from ganfill.images.formats import suffixes
+from ganfill.images.photo import Photo, enlarge
 
 ALPHA = "alpha"
 
@@ -66,7 +67,11 @@ class HoleSource:
         path = Path(self.mask)
         if path.is_file():
             return path
-        files = (file for file in path.iterdir() if file.is_file() and file.stem == name and has_picture_suffix(file))
+        files = (
+            file
+            for file in path.iterdir()
+            if file.is_file() and file.stem == name and file.suffix.lower() in suffixes()
+        )
         if (first := min(files, default=None)) is None:
             raise UserError(f"{path} holds no mask for {name}: add {path / name}.png, white where it is missing")
         return first
