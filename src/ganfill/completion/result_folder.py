@@ -101,7 +101,7 @@ class ResultFolder:
         digest = hashlib.sha256(self.settings)
         for file in (path, source.file_of(path.stem)):
             try:
-                digest.update(hashlib.sha256(file.read_bytes() if file else b"").digest())
+                digest.update(_sha256(file) if file else hashlib.sha256().digest())
             except OSError as error:
                 raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
         return Job(path, name, digest.hexdigest())
@@ -175,6 +175,11 @@ class ResultFolder:
             row += [sheets.damaged(photo.pixels[part], hole[part]), answers[0]]
             rows.append(row + [picture[part] for picture in filled.pictures])
         return sheets.grid(rows, captions, side=192)
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _name(found: dict[Path, Path]) -> dict[Path, str]:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from ganfill.data.archives import PARQUET, ZIP, list_zip
 from ganfill.errors import UserError
+from ganfill.images.formats import suffixes
 from ganfill.model_io import hub
 
 

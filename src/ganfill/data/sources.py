@@ -62,6 +62,10 @@ def _list_path(path: Path, leave_out: Path) -> dict[str, tuple[int, int]]:
     """Size in bytes and checksum of each file."""
     if not path.exists():
         raise UserError(f"source={path} does not exist: give a folder of pictures or a zip file")
+    if not (path.is_dir() or path.is_file()):  # a device or a pipe might be read without end
+        raise UserError(
+            f"source={path} is neither a folder nor a regular file: give a folder of pictures or a zip file"
+        )
     try:
         return dict(_list_folder(path, leave_out) if path.is_dir() else list_zip(path))
     except (zipfile.BadZipFile, OSError) as error:

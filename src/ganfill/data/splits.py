@@ -74,6 +74,8 @@ def _looks_like_ffhq(names: Collection[str]) -> bool:
 
 def _read(split: str) -> bytes:
     try:
+        if not Path(split).is_file():  # a pipe might be read without end
+            raise FileNotFoundError
         return Path(split).read_bytes()
     except OSError:
         raise UserError(f"split={split} is not known: use {', '.join(NAMES)} or an existing JSON file") from None

@@ -38,7 +38,7 @@ class HoleSource:
 
     def __post_init__(self) -> None:
         kinds = [*masks.KINDS, ALPHA]
-        if self.mask not in kinds and not Path(self.mask).exists():
+        if self.mask not in kinds and not (Path(self.mask).is_file() or Path(self.mask).is_dir()):
             near = difflib.get_close_matches(self.mask, kinds, n=1)
             hint = f"did you mean {near[0]}?" if near else f"use {', '.join(kinds)}, a mask file or a folder of masks"
             raise UserError(f"mask={self.mask} is no kind of hole and no file: {hint}")
