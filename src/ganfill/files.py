@@ -1,7 +1,8 @@
-"""Atomic file writing."""
+"""Atomic file writing, the content of folders, and the identity of files that are links."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -48,3 +49,30 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = str(path) if error.filename in (None, str(partial_path(path))) else error.filename
         raise
+
+
+def identify(path: Path) -> Path:
+    """Returns a file's real directory with the file's own name; a link does not get the name of its target."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would follow the link)
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+def walk(folder: Path, leave_out: Collection[Path] = ()) -> Iterator[Path]:
+    """Yields what is in a folder at any depth and is not a directory: files, links to files, and broken links.
+
+    Links to directories are followed; a directory that is reached twice is visited once. Hidden files and directories, and
+    those at or below ``leave_out``, are skipped; folders that contain ``folder`` itself are not left out.
+    """
+    excluded = {identify(path) for path in leave_out} | {Path(os.path.realpath(path)) for path in leave_out}
+    excluded -= set(Path(os.path.realpath(folder)).parents)
+    visited: set[str] = set()
+    for directory, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(directory)
+        if real in visited or not excluded.isdisjoint((Path(real), *Path(real).parents)):
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(real, name) not in excluded:
+                yield Path(directory, name)

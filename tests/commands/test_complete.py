@@ -67,7 +67,7 @@ def test_bad_files_are_listed_and_the_good_ones_done(ganfill, work):
     (work / "in/text.png").write_text("hello")
     code, said = ganfill("in", "mask=center", "out=out")
     assert code == 1 and "2 of 3 not completed" in said and "cut.png cannot be read" in said
-    assert "text.png cannot be read (no picture that Pillow knows)" in said
+    assert "text.png cannot be read (no picture in a format that ganfill reads)" in said
     assert list(results(work / "out")) == ["good"] and (work / "out/good.png").is_file()
     summary = figures(work / "out")
     assert summary["completed"] == 1 and set(summary["failed"]) == {"out/cut", "out/text"}

@@ -245,3 +245,29 @@ def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
     assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])
     with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
         assert not np.array(picture).any()
+
+
+def test_a_link_is_a_picture_of_its_own_name(tmp_path):
+    make(tmp_path, "store/SHA123.png", "photos/b.png")
+    (tmp_path / "photos/mary.png").symlink_to(tmp_path / "store/SHA123.png")
+    (tmp_path / "photos/c.png").symlink_to("b.png")
+    (tmp_path / "photos/album").symlink_to(tmp_path / "store")
+    found = find_pictures([str(tmp_path / "photos"), str(tmp_path / "photos/mary.png")])
+    assert found == {
+        "mary": tmp_path / "photos/mary.png",
+        "b": tmp_path / "photos/b.png",
+        "c": tmp_path / "photos/c.png",
+        "SHA123": tmp_path / "store/SHA123.png",
+    }
+    source = HoleSource(str(tmp_path / "photos"), 4)
+    assert source.file_of("mary") == tmp_path / "photos/mary.png" and source.label == "photos"
+
+
+def test_a_link_that_leads_to_itself_stops_no_folder(tmp_path):
+    make(tmp_path, "a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    assert find_pictures([str(tmp_path)]) == {"a": tmp_path / "a.png"}
+    with pytest.raises(UserError, match=r"loop\.png: no such file or folder"):
+        find_pictures([str(tmp_path / "loop.png")])

@@ -132,3 +132,16 @@ def test_an_error_without_a_message_is_reported_by_its_type(tmp_path, contents, 
         pictures.read("000000")
     with pytest.raises(UserError, match=r"damaged parquet file \(ArrowInvalid\)"):
         list(pictures.names())
+
+
+def test_a_row_group_that_expands_as_no_pictures_do_is_not_read(tmp_path):
+    column = pa.array([bytes(70 << 20)] * 3, pa.binary())
+    parquet.write_table(pa.table({"image": column}), tmp_path / "a.parquet", compression="zstd")
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000
+    before, pictures = pa.total_allocated_bytes(), Pictures(tmp_path / "a.parquet")
+    del column
+    for row in range(3):
+        with pytest.raises(OSError, match="expands more than 100-fold"):
+            pictures.read(f"{row:06}")
+    assert pa.total_allocated_bytes() <= before
+    pictures.close()

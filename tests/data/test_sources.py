@@ -1,5 +1,7 @@
 import hashlib
 import os
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 from ganfill.data import archives
 from ganfill.data.archives import Reader
 from ganfill.data.sources import open_sources
+from ganfill.data.splits import identify
 from ganfill.errors import UserError
+from ganfill.images.holes import HoleSource
 
 
 def fill(folder, *names):
@@ -152,3 +156,54 @@ def test_a_file_too_large_for_any_picture_is_not_read(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="larger than"):
             reader.read(source, "big.png")
     reader.close()
+
+
+def test_a_source_that_is_a_link_has_its_own_name(tmp_path):
+    fill(tmp_path / "SHA123", "1.png")
+    (tmp_path / "faces").symlink_to(tmp_path / "SHA123")
+    (source,) = open_sources([tmp_path / "faces"], tmp_path / "out")
+    assert (source.name, source.label) == ("faces", "faces")
+
+
+def test_a_store_may_lie_above_its_source(tmp_path):
+    fill(tmp_path / "data/photos", "1.png")
+    (source,) = open_sources([tmp_path / "data/photos"], tmp_path / "data")
+    assert list(source.files) == ["1.png"]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_declares_a_small_size_is_not_expanded(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", compression) as archive:
+        archive.writestr("a.png", bytes(1 << 26))
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(struct.pack("<I", 1 << 26), struct.pack("<I", 100)))
+    reader = Reader([tmp_path / "a.zip"])
+    tracemalloc.start()
+    with pytest.raises(OSError, match=r"CRC|another method than deflate"):
+        reader.read(0, "a.png")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+    reader.close()
+
+
+def test_names_that_a_zip_holds_twice_are_reported(tmp_path, caplog):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.png", "1")
+        archive.writestr("b.png", "2")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.png", "33")
+    (source,) = open_sources([tmp_path / "a.zip"], tmp_path / "out")
+    assert source.files == {"a.png": 2, "b.png": 1}
+    assert "a.zip holds 1 names twice, such as a.png; the last file is used" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are files only on POSIX")
+def test_devices_and_pipes_are_no_sources(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe"):
+        with pytest.raises(UserError, match="is neither a folder nor a regular file"):
+            open_sources([path], tmp_path / "out")
+        with pytest.raises(UserError, match="is no kind of hole and no file"):
+            HoleSource(str(path), 8)
+        with pytest.raises(UserError, match="is not known: use auto"):
+            identify(str(path))

@@ -119,5 +119,5 @@ def test_a_drawn_hole_covers_the_middle_square_in_blocks():
 
 def test_a_damaged_mask_is_named(tmp_path):
     (tmp_path / "m.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"m\.png cannot be read \(no picture that Pillow knows\)"):
+    with pytest.raises(UserError, match=r"m\.png cannot be read \(no picture in a format that ganfill reads\)"):
         HoleSource(str(tmp_path / "m.png"), 8)(PHOTO, "a")

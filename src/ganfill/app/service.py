@@ -24,7 +24,6 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # Pillow runs external programs for some others
 MAX_SCANS = 100  # of a progressive JPEG file; each takes a pass over the whole picture, and a usual file has about ten
 METADATA_MEGABYTES = 4  # of colour profile and EXIF data, which every answer repeats
 EMPTY = "nothing is missing, so the picture stays as it is"
@@ -149,7 +148,7 @@ class Service:
         """Opens an upload of this size in bytes within the limits; raises as ``check`` does."""
         self.limits.check_bytes(size, name)
         try:
-            with self._decoding.slot(checkpoint), opened(file, name, FORMATS) as image:
+            with self._decoding.slot(checkpoint), opened(file, name) as image:
                 self.limits.check_pixels(image.width * image.height, name, answers)
                 yield image
         except UserError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ganfill.errors import Incomplete, UserError
+from ganfill.files import identify
 from ganfill.locks import hold_file
 from ganfill.runs import leaderboard
 from ganfill.runs.ranking import rank
@@ -37,7 +38,7 @@ def run(config: DictConfig) -> Path:
     entries, by = rank(runs, None if config.by is None else str(config.by), config.group == "seed")
     page = out / "leaderboard.html"
     with hold_file(page):
-        problems = leaderboard.write(out, directory.resolve().name, runs, entries, by)
+        problems = leaderboard.write(out, identify(directory).name, runs, entries, by)
     for problem in problems:
         log.warning("%s", problem)
     late = [f"{run.name} ({run.state})" for run in runs if not run.finished]

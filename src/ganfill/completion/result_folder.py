@@ -13,10 +13,11 @@ from PIL import Image
 
 from ganfill.completion.pipeline import Filled
 from ganfill.errors import UserError
-from ganfill.files import write_atomically
+from ganfill.files import identify, walk, write_atomically
 from ganfill.images import sheets
+from ganfill.images.formats import suffixes
 from ganfill.images.holes import HoleSource
-from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
+from ganfill.images.photo import Photo, with_alpha
 
 RESULTS = "results.json"
 ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
@@ -49,14 +50,16 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
     Raises:
         UserError: a file or folder does not exist, or there are no pictures.
     """
-    places, excluded = list(places), [path.resolve() for path in leave_out]
+    places, leave_out = list(places), list(leave_out)
     found: dict[Path, Path] = {}
     for place in map(Path, places):
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_picture(path, place, excluded))
-            found |= {path.resolve(): path.relative_to(place) for path in inside}
+            inside = sorted(
+                path for path in walk(place, leave_out) if path.suffix.lower() in suffixes() and path.is_file()
+            )
+            found |= {identify(path): path.relative_to(place) for path in inside}
         elif place.is_file():
-            found[place.resolve()] = Path(place.name)
+            found[identify(place)] = Path(place.name)
         else:
             raise UserError(f"images={place}: no such file or folder")
     if not found:
@@ -98,7 +101,7 @@ class ResultFolder:
         digest = hashlib.sha256(self.settings)
         for file in (path, source.file_of(path.stem)):
             try:
-                digest.update(hashlib.sha256(file.read_bytes() if file else b"").digest())
+                digest.update(_sha256(file) if file else hashlib.sha256().digest())
             except OSError as error:
                 raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
         return Job(path, name, digest.hexdigest())
@@ -175,14 +178,13 @@ class ResultFolder:
         return sheets.grid(rows, captions, 192, [str(square) for square in filled.squares])
 
 
-def _is_picture(path: Path, folder: Path, excluded: list[Path]) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    left_out = any(path.resolve().is_relative_to(other) for other in excluded)
-    return has_picture_suffix(path) and not hidden and not left_out and path.is_file()
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _name(found: dict[Path, Path]) -> dict[Path, str]:
-    """Names of results by resolved path: the shortest that keep the pictures and their strips distinct."""
+    """Names of results by identity: the shortest that keep the pictures and their strips distinct."""
     names = {path: path.stem for path in found}
     forms = (
         lambda path: "_".join(found[path].with_suffix("").parts),

@@ -1,13 +1,19 @@
 """Reads files inside folders, zip files and parquet files."""
 
+import logging
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ganfill.errors import first_line
 
+log = logging.getLogger(__name__)
+
 ZIP, PARQUET = ".zip", ".parquet"
+STEP = 1 << 20  # bytes
 LARGEST = 1 << 30  # bytes; no picture that can be decoded is larger
 
 
@@ -26,7 +32,10 @@ def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         OSError: the file cannot be read.
     """
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+        counts = Counter(info.filename for info in archive.infolist())
+        if repeated := [name for name, count in counts.items() if count > 1]:
+            log.warning("%s holds %d names twice, such as %s; the last file is used", path, len(repeated), repeated[0])
+        for info in map(archive.getinfo, counts):
             hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(info.filename).parts)
             if not info.is_dir() and not hidden:
                 yield info.filename, (info.file_size, info.CRC)
@@ -34,8 +43,12 @@ def list_zip(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 class _Zip(zipfile.ZipFile):
     def read(self, name: Any, pwd: bytes | None = None) -> bytes:
-        _refuse_giant(self.getinfo(name).file_size)
-        return super().read(name, pwd)
+        info = self.getinfo(name)
+        _refuse_giant(info.file_size)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # zipfile expands others without bound
+            raise OSError("compressed by another method than deflate")
+        with self.open(info, pwd=pwd) as member:  # in steps, which zipfile expands before it looks at the declared size
+            return b"".join(iter(partial(member.read, STEP), b""))
 
 
 def _open_parquet(path: Path) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ganfill.errors import UserError
+from ganfill.images.formats import open_picture
 from ganfill.images.photo import scale_to_8_bits
 
 Crop = str | tuple[float, ...]
@@ -66,7 +67,7 @@ def decode(data: bytes, resolution: int, crop: Crop) -> tuple[np.ndarray, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data)) as picture:
+            with open_picture(BytesIO(data)) as picture:
                 return _convert(picture, resolution, crop)
     except Unusable:
         raise

@@ -5,10 +5,9 @@ from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from ganfill.data.archives import PARQUET, ZIP, list_zip
 from ganfill.errors import UserError
+from ganfill.images.formats import suffixes
 from ganfill.model_io import hub
 
 
@@ -34,15 +33,15 @@ def open_data_set(name: str) -> tuple[hub.Snapshot, dict[str, tuple[int, int]]]:
 
 def _choose(name: str, paths: Collection[str]) -> list[str]:
     """The files to fetch: all parquet files, or if there are none, all pictures and zip files."""
-    suffixes = {path: PurePosixPath(path).suffix.lower() for path in paths if not f"/{path}".count("/.")}
-    if tables := [path for path, suffix in suffixes.items() if suffix == PARQUET]:
+    ends = {path: PurePosixPath(path).suffix.lower() for path in paths if not f"/{path}".count("/.")}
+    if tables := [path for path, suffix in ends.items() if suffix == PARQUET]:
         if find_spec("pyarrow") is None:  # checked before gigabytes are fetched in vain
             raise UserError(f"source={name} needs pyarrow: pip install 'ganfill[hub]'")
         return tables
-    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN} | {ZIP}
-    if pictures := [path for path, suffix in suffixes.items() if suffix in known]:
+    known = {*suffixes(), ZIP}
+    if pictures := [path for path, suffix in ends.items() if suffix in known]:
         return pictures
-    names = ", ".join(sorted({suffix or "no suffix" for suffix in suffixes.values()})) or "nothing"
+    names = ", ".join(sorted({suffix or "no suffix" for suffix in ends.values()})) or "nothing"
     raise UserError(f"source={name} holds no parquet files, pictures or zips of pictures, only {names}")
 
 

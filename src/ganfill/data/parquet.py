@@ -16,6 +16,7 @@ from ganfill.errors import UserError, first_line
 COLUMN = "image"
 BATCH = 16  # rows in memory at once
 BUFFER = 1 << 20  # bytes read from disk at once
+LARGE, EXPANSION = 1 << 26, 100  # bytes and factor above which a row group is refused; pictures are compressed already
 DAMAGES = (pa.ArrowException, OSError)
 
 
@@ -89,9 +90,19 @@ class Pictures:
     def _unsound(self, error: Exception) -> UserError:
         return UserError(f"{self._path} is a damaged parquet file ({first_line(error)}): delete it and fetch it again")
 
+    def _refuse_bomb(self, group: int) -> None:
+        """Raises ``OSError`` if a row group expands as no pictures do; it would be expanded in memory."""
+        columns = (self._file.metadata.row_group(group).column(n) for n in range(self._file.metadata.num_columns))
+        sizes = [
+            (c.total_uncompressed_size, c.total_compressed_size) for c in columns if c.path_in_schema == self._content
+        ]
+        if any(size > LARGE and size > EXPANSION * compressed for size, compressed in sizes):
+            raise OSError(f"its row group expands more than {EXPANSION}-fold, as no pictures do")
+
     def _read_group(self, group: int) -> Iterator[pa.Scalar | OSError]:
         """Yields the contents of a row group; from damage on, an error for each row, without reading the group again."""
         try:
+            self._refuse_bomb(group)
             for batch in self._file.iter_batches(BATCH, [group], [self._content], use_threads=False):
                 column = batch.column(0)
                 yield from column.field(0) if pa.types.is_struct(column.type) else column

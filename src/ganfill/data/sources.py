@@ -1,7 +1,6 @@
 """Sources of pictures: folders at any depth, zip files and data sets on Hugging Face."""
 
 import hashlib
-import os
 import stat
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ganfill.data.archives import list_zip
 from ganfill.errors import UserError
+from ganfill.files import identify, walk
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def open_sources(sources: Sequence[Path | str], leave_out: Path) -> list[Source]
             path, name, label = snapshot.path, snapshot.name, snapshot.name.split("/")[1]
         else:
             path, files = Path(source), _list_path(Path(source), leave_out)
-            name = path.resolve().name
+            name = identify(path).name
             label = name.removesuffix(".zip")
         taken = {other.label for other in opened}
         numbered = chain([label], (f"{label}-{number}" for number in count(2)))
@@ -62,6 +62,10 @@ def _list_path(path: Path, leave_out: Path) -> dict[str, tuple[int, int]]:
     """Size in bytes and checksum of each file."""
     if not path.exists():
         raise UserError(f"source={path} does not exist: give a folder of pictures or a zip file")
+    if not (path.is_dir() or path.is_file()):  # a device or a pipe might be read without end
+        raise UserError(
+            f"source={path} is neither a folder nor a regular file: give a folder of pictures or a zip file"
+        )
     try:
         return dict(_list_folder(path, leave_out) if path.is_dir() else list_zip(path))
     except (zipfile.BadZipFile, OSError) as error:
@@ -69,19 +73,9 @@ def _list_path(path: Path, leave_out: Path) -> dict[str, tuple[int, int]]:
 
 
 def _list_folder(folder: Path, leave_out: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    excluded, visited = os.path.realpath(leave_out), set()
-    for directory, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(directory)
-        if real in visited or real == excluded:  # visited: a link that leads back
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = Path(directory).relative_to(folder).as_posix()
-        prefix = "" if inside == "." else f"{inside}/"
-        for name in names:
-            if not name.startswith(".") and (size := _file_size(Path(directory, name))) is not None:
-                yield prefix + name, (size, 0)
+    for path in walk(folder, [leave_out]):
+        if (size := _file_size(path)) is not None:
+            yield path.relative_to(folder).as_posix(), (size, 0)
 
 
 def _file_size(path: Path) -> int | None:

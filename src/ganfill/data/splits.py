@@ -6,11 +6,10 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from ganfill.data.archives import split_suffix
 from ganfill.data.sources import Source
 from ganfill.errors import UserError
+from ganfill.images.formats import suffixes
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +68,14 @@ def _stem(name: str) -> str:
 
 
 def _looks_like_ffhq(names: Collection[str]) -> bool:
-    known = Image.registered_extensions()
-    stems = [_stem(name) for name in names if split_suffix(name)[1].lower() in known]
+    stems = [_stem(name) for name in names if split_suffix(name)[1].lower() in suffixes()]
     return bool(stems) and all(len(stem) == 5 and stem.isascii() and stem.isdigit() for stem in stems)
 
 
 def _read(split: str) -> bytes:
     try:
+        if not Path(split).is_file():  # a pipe might be read without end
+            raise FileNotFoundError
         return Path(split).read_bytes()
     except OSError:
         raise UserError(f"split={split} is not known: use {', '.join(NAMES)} or an existing JSON file") from None

@@ -8,8 +8,10 @@ import numpy as np
 from PIL import Image
 
 from ganfill.errors import UserError
+from ganfill.files import identify
 from ganfill.images import masks
-from ganfill.images.photo import Photo, enlarge, has_picture_suffix
+from ganfill.images.formats import suffixes
+from ganfill.images.photo import Photo, enlarge
 
 ALPHA = "alpha"
 
@@ -36,7 +38,7 @@ class HoleSource:
 
     def __post_init__(self) -> None:
         kinds = [*masks.KINDS, ALPHA]
-        if self.mask not in kinds and not Path(self.mask).exists():
+        if self.mask not in kinds and not (Path(self.mask).is_file() or Path(self.mask).is_dir()):
             near = difflib.get_close_matches(self.mask, kinds, n=1)
             hint = f"did you mean {near[0]}?" if near else f"use {', '.join(kinds)}, a mask file or a folder of masks"
             raise UserError(f"mask={self.mask} is no kind of hole and no file: {hint}")
@@ -44,7 +46,7 @@ class HoleSource:
     @property
     def label(self) -> str:
         """The kind, or the name of the file without its suffix."""
-        return self.mask if self._is_word else Path(self.mask).resolve().stem
+        return self.mask if self._is_word else identify(Path(self.mask)).stem
 
     def __call__(self, photo: Photo, name: str) -> np.ndarray:
         """The hole of the picture ``name``: bool (H, W), True where a pixel is missing.
@@ -65,7 +67,11 @@ class HoleSource:
         path = Path(self.mask)
         if path.is_file():
             return path
-        files = (file for file in path.iterdir() if file.is_file() and file.stem == name and has_picture_suffix(file))
+        files = (
+            file
+            for file in path.iterdir()
+            if file.is_file() and file.stem == name and file.suffix.lower() in suffixes()
+        )
         if (first := min(files, default=None)) is None:
             raise UserError(f"{path} holds no mask for {name}: add {path / name}.png, white where it is missing")
         return first

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from ganfill.checkpoints import Interrupted, checkpoint
 from ganfill.errors import UserError
+from ganfill.images.formats import explain_refusal, open_picture
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ class CheckedBytes(BytesIO):
 
 
 @contextmanager
-def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+def opened(file: Path | BinaryIO, name: str, only: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
     """Opens a picture file; errors of decoding inside the block are converted as well.
 
     Args:
         file: path or open file.
         name: for the message.
-        formats: accepted formats, by Pillow's names; all by default.
+        only: accepted formats, by Pillow's names; all that ganfill reads by default.
 
     Raises:
         UserError: the file is not a picture, is damaged, or exceeds Pillow's size limit.
@@ -92,12 +93,12 @@ def opened(file: Path | BinaryIO, name: str, formats: tuple[str, ...] | None = N
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=formats) as picture:
+            with open_picture(file, only) as picture:
                 yield picture
     except (Interrupted, UserError):
         raise
     except Exception as error:  # Pillow's decoders raise nearly everything on damaged files
-        reason = "no picture that Pillow knows" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        reason = explain_refusal(name) if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UserError(f"{name} cannot be read ({reason}): replace it or leave it out") from error
 
 
@@ -127,11 +128,6 @@ def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resizes a hole; each pixel takes the value of the pixel that its center falls into."""
     rows, columns = (bins(length, small) for length, small in zip((height, width), hole.shape, strict=True))
     return hole[rows[:, None], columns[None, :]]
-
-
-def has_picture_suffix(path: Path) -> bool:
-    """True if the suffix belongs to a picture format that Pillow reads."""
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
 
 
 def bins(length: int, resolution: int) -> np.ndarray:

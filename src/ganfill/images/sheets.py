@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ganfill.files import write_atomically
+from ganfill.images.formats import open_picture
 
 GAP = 8
 CAPTION = 22
@@ -90,7 +91,7 @@ def fit(picture: np.ndarray, side: int) -> Image.Image:
 def read(path: Path, label: str, problems: list[str]) -> Image.Image | None:
     """The RGB picture of a file; if it cannot be read, None, and ``problems`` gets a line that names ``label``."""
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         problems.append(f"{label} cannot be read as a picture: it is left out")

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ganfill.files import identify
+
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
 Curve = dict[str, np.ndarray]  # columns of a CSV, float64 (rows,) each, sorted by ``kimg``
 
@@ -80,7 +82,7 @@ def _planned(sweep: Path, root: Path) -> set[Path]:
 
 def read_run(directory: Path, root: Path) -> RunRecord:
     """Reads one run directory; files that cannot be read are left out and reported in ``problems``."""
-    name = directory.relative_to(root).as_posix() if directory != root else directory.resolve().name
+    name = directory.relative_to(root).as_posix() if directory != root else identify(directory).name
     problems: list[str] = []
     config = read_mapping(directory / "config.yaml", problems)
     summary = read_mapping(directory / "summary.json", problems) or {}

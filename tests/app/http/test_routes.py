@@ -113,7 +113,7 @@ def test_errors_are_problem_details(serve):
     assert refused(send(client, np.zeros((200, 200, 3), np.uint8)), 413, "picture has 0.04 megapixels")
     assert refused(client.post("/v1/complete", json={}), 415, "must be multipart/form-data, got application/json")
     assert refused(client.post("/v1/complete", data={"options": "{}"}), 415, "x-www-form-urlencoded")
-    assert refused(send(client, b"hello"), 422, "picture cannot be read (no picture that Pillow knows)")
+    assert refused(send(client, b"hello"), 422, "picture cannot be read (no picture in a format that ganfill reads)")
     assert refused(send(client, mask=HOLE[:9]), 422, "the mask is 50x9")
     assert refused(send(client, mask=None), 422, "neither a mask nor transparency")
     assert refused(send(client, hole="center"), 422, "hole=center cannot be combined with a mask")

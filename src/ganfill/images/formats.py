@@ -1,0 +1,59 @@
+"""The picture formats that ganfill reads: in commands, masks, archives and the app alike."""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+# Formats of photos by Pillow's names. Some others are left out on purpose: PostScript would be handed to another program.
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "GIF", "TIFF", "BMP", "DIB", "PPM", "QOI", "HEIF")
+HEIF = (".heic", ".heif", ".hif")
+RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw")
+REDUCED = 1  # a bit of the TIFF tag NewSubfileType
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Returns the formats that this installation reads, by Pillow's names; HEIF needs the package pillow-heif."""
+    Image.init()
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """Returns the suffixes of these formats, in lower case and with their dots."""
+    known = {suffix for suffix, name in Image.registered_extensions().items() if name in formats()}
+    return frozenset(known | {".mpo"})  # several JPEG pictures in one file
+
+
+def open_picture(file: Path | BinaryIO, only: tuple[str, ...] | None = None) -> Image.Image:
+    """Opens a picture file, whatever its name is; ``only`` restricts its formats further.
+
+    Raises:
+        UnidentifiedImageError: it has none of the formats, or its first picture is a preview, as in camera raw files.
+    """
+    picture = Image.open(file, formats=only or formats())
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(254, 0) & REDUCED:
+        picture.close()
+        raise UnidentifiedImageError("its first picture is a preview")
+    return picture
+
+
+def explain_refusal(name: str) -> str:
+    """Returns the reason why a file of this name cannot be read, with the remedy if there is one."""
+    suffix = Path(name).suffix.lower()
+    if suffix in HEIF and "HEIF" not in formats():
+        return "HEIC needs pillow-heif: pip install 'ganfill[heif]'"
+    if suffix in RAW:
+        return "camera raw: develop it to a PNG or JPEG file"
+    return "no picture in a format that ganfill reads"
+
+
+def count_frames(picture: Image.Image) -> int:
+    """Returns the number of pictures in an opened file: frames of an animation, pages of a TIFF file, parts of an MPO."""
+    return getattr(picture, "n_frames", 1)

@@ -1,0 +1,61 @@
+import io
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+from ganfill.data.decode import Unusable, decode
+from ganfill.errors import UserError
+from ganfill.images.formats import explain_refusal, formats, open_picture, suffixes
+from ganfill.images.photo import Photo
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8))
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+
+
+def test_postscript_is_handed_to_no_other_program_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "check_call", lambda *words, **options: pytest.fail("Ghostscript was called"))
+    (tmp_path / "holiday.png").write_bytes(POSTSCRIPT)
+    with pytest.raises(UserError, match="no picture in a format that ganfill reads"):
+        Photo.read(tmp_path / "holiday.png")
+    with pytest.raises(Unusable, match="not a picture"):
+        decode(POSTSCRIPT, 8, "center")
+
+
+@pytest.mark.parametrize("name", ["EPS", "FLI", "ICNS", "PSD", "WMF"])
+def test_formats_of_no_photos_are_left_out(name):
+    assert name in Image.OPEN or (Image.init() and name in Image.OPEN)
+    assert name not in formats() and not {".eps", ".ps", ".pdf", ".wmf", ".txt", ""} & suffixes()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.tif", "b.webp", "a.bmp", "a.gif", "a.jp2", "a.ppm"])
+def test_formats_of_photos_are_read(name, tmp_path):
+    PICTURE.save(tmp_path / name)
+    assert (tmp_path / name).suffix.lower() in suffixes() and Photo.read(tmp_path / name).pixels.shape == (8, 8, 3)
+
+
+def test_a_file_of_several_pictures_by_a_camera(tmp_path):
+    PICTURE.save(tmp_path / "a.mpo", save_all=True, append_images=[PICTURE])
+    assert ".mpo" in suffixes() and Photo.read(tmp_path / "a.mpo").pixels.shape == (8, 8, 3)
+
+
+def test_the_preview_of_a_camera_raw_file_is_no_photo():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 1
+    PICTURE.save(file := io.BytesIO(), "TIFF", tiffinfo=tags)
+    with pytest.raises(UnidentifiedImageError):
+        open_picture(file)
+    assert explain_refusal("IMG_1.DNG") == "camera raw: develop it to a PNG or JPEG file"
+
+
+def test_heic_is_read_with_its_package(tmp_path):
+    pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    assert "HEIF" in formats() and ".heic" in suffixes()
+    PICTURE.save(tmp_path / "a.heic")
+    assert Photo.read(tmp_path / "a.heic").pixels.shape == (8, 8, 3)
+
+
+def test_heic_without_its_package_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr("ganfill.images.formats.formats", lambda: ("PNG",))
+    assert explain_refusal("IMG_1.HEIC") == "HEIC needs pillow-heif: pip install 'ganfill[heif]'"
