@@ -17,6 +17,8 @@ NEEDED = {
     "train-inpainter": ["data.path=d", "model=m", "out=o"],
     "prepare": ["source=s", "out=o"],
     "export": ["run=r", "out=o"],
+    "generate": ["out=o"],
+    "import": ["file=f", "out=o"],
     "info": ["file=f"],
     "leaderboard": ["runs=r"],
     "report": ["run=r"],

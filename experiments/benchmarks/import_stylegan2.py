@@ -93,7 +93,7 @@ def commands(folder: Path, settings: dict[str, str]) -> list[dict[str, str | flo
     for words, places, written in steps:
         started = time.perf_counter()
         subprocess.run(["ganfill", *words.split(), *map(str, places)], check=True, stdout=subprocess.DEVNULL)
-        row = {"resolution": resolution, "command": words, "seconds": round(time.perf_counter() - started, 1)}
+        row = {"resolution": resolution, "ganfill": words, "seconds": round(time.perf_counter() - started, 1)}
         row |= {"search": " ".join(search[1:]) if words.startswith("complete") else ""}
         rows.append(row | {"megabytes_in": megabytes(source), "megabytes_out": megabytes(written)})
     return rows

@@ -22,8 +22,9 @@ from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
-from ganfill.images.alignment import Alignment, Placement, find_alignment
-from ganfill.images.holes import ALPHA, HoleSource
+from ganfill.images.alignment import Alignment, Placement, center, find_alignment
+from ganfill.images.expansion import Expansion
+from ganfill.images.holes import ALPHA, NOTHING, HoleSource
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
 from ganfill.locks import hold_directory
@@ -59,13 +60,18 @@ def run(config: DictConfig) -> Path:
     """Completes ``config.images`` with every mask of ``config.mask``; returns ``config.out``.
 
     Raises:
-        UserError: there are no pictures, or a mask or the model does not exist.
+        UserError: nothing is to be completed, there are no pictures, or a mask or the model does not exist.
         Incomplete: some pictures could not be completed; the others were.
     """
     out = Path(str(config.out))
-    masks = _words(config.mask)
+    if config.mask is None and config.expand is None:
+        raise UserError("complete needs mask=... or expand=...; see ganfill complete --help")
+    masks = [NOTHING] if config.mask is None else _words(config.mask)
+    expansion = None if config.expand is None else Expansion.parse(config.expand)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)
+    if expansion is not None and config.align == "face":
+        alignment = center  # no face is known to reach into the new part
     pictures = find_pictures(
         _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
     )
@@ -75,7 +81,7 @@ def run(config: DictConfig) -> Path:
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     with hold_directory(out):
-        return _complete_all(config, out, pictures, sources, model, alignment)
+        return _complete_all(config, out, pictures, sources, model, alignment, expansion)
 
 
 def _complete_all(
@@ -85,6 +91,7 @@ def _complete_all(
     sources: dict[str, HoleSource],
     model: Model,
     alignment: Alignment,
+    expansion: Expansion | None,
 ) -> Path:
     started = time.perf_counter()
     figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
@@ -92,7 +99,7 @@ def _complete_all(
         place = out / label if len(sources) > 1 else out
         folder = ResultFolder(place, _settings(config, model, label), show_original=source.mask in KINDS)
         jobs = list(_choose(pictures, source, folder, figures))
-        read = _Reader(source, alignment, model.resolution, folder, figures)
+        read = _Reader(source, expansion, alignment, model.resolution, folder, figures)
         bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
         with bar, logging_redirect_tqdm():
             for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs), config.answers)):
@@ -125,6 +132,7 @@ class _Reader:
     """Reads jobs and places the region that the model sees; skips jobs that cannot be read."""
 
     source: HoleSource
+    expansion: Expansion | None
     alignment: Alignment
     resolution: int
     folder: ResultFolder
@@ -134,6 +142,8 @@ class _Reader:
         for job in jobs:
             try:
                 photo, hole = job.read(self.source)
+                if self.expansion is not None:
+                    photo, hole = self.expansion(photo, hole)
             except UserError as error:
                 self.figures["failed"][str(self.folder.path / job.name)] = str(error)
                 continue
@@ -206,6 +216,7 @@ def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
     """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
+    names += ("expand",) if plain["expand"] is not None else ()  # results of earlier versions stay valid
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 

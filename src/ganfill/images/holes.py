@@ -14,6 +14,7 @@ from ganfill.images.formats import suffixes
 from ganfill.images.photo import Photo, enlarge
 
 ALPHA = "alpha"
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class HoleSource:
 
     Args:
         mask: one of ``masks.KINDS``, drawn over the largest square in the middle of the photo; ``alpha``, missing where the
-            photo's alpha is 0; a mask file, white where pixels are missing; or a folder of masks named like the pictures.
+            photo's alpha is 0; ``nothing``; a mask file, white where pixels are missing; or a folder of masks named like the
+            pictures.
         resolution: at which synthetic holes are drawn; each of their pixels becomes a block of a larger photo.
         seed: of synthetic holes, mixed with the picture's name.
         invert: exchange missing and known.
@@ -38,7 +40,7 @@ class HoleSource:
 
     def __post_init__(self) -> None:
         kinds = [*masks.KINDS, ALPHA]
-        if self.mask not in kinds and not (Path(self.mask).is_file() or Path(self.mask).is_dir()):
+        if self.mask not in (*kinds, NOTHING) and not (Path(self.mask).is_file() or Path(self.mask).is_dir()):
             near = difflib.get_close_matches(self.mask, kinds, n=1)
             hint = f"did you mean {near[0]}?" if near else f"use {', '.join(kinds)}, a mask file or a folder of masks"
             raise UserError(f"mask={self.mask} is no kind of hole and no file: {hint}")
@@ -78,7 +80,7 @@ class HoleSource:
 
     @property
     def _is_word(self) -> bool:
-        return self.mask in masks.KINDS or self.mask == ALPHA
+        return self.mask in masks.KINDS or self.mask in (ALPHA, NOTHING)
 
     def _find(self, photo: Photo, name: str) -> np.ndarray:
         height, width = photo.pixels.shape[:2]
@@ -88,6 +90,8 @@ class HoleSource:
             if photo.alpha is None:
                 raise UserError(f"{name} has no alpha channel: save it with transparency, or give mask=FILE")
             return photo.alpha == 0
+        if self.mask == NOTHING:
+            return np.zeros((height, width), dtype=bool)
         small = masks.draw(masks.KINDS[self.mask], [name], self.resolution, self.resolution, self.seed)[0, 0].numpy()
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2

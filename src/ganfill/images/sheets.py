@@ -114,15 +114,18 @@ def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> No
     write_atomically(path, file.getvalue())
 
 
-def save_gif(frames: Sequence[np.ndarray], path: Path, side: int = 256, milliseconds: int = 80) -> None:
+def save_gif(
+    frames: Sequence[np.ndarray], path: Path, side: int = 256, milliseconds: int = 80, pause: int = 20
+) -> None:
     """Writes a looping animation that pauses on its last frame.
 
     Args:
         frames: at least one, uint8 (H, W, 3), all of one size.
         path: ends in ``.gif``.
         side: of the square each frame is fitted into.
-        milliseconds: duration of a frame; the last one is shown twenty times as long.
+        milliseconds: duration of a frame.
+        pause: duration of the last frame, in frames.
     """
     first, *others = (fit(frame, side) for frame in frames)
-    durations = [milliseconds] * len(others) + [20 * milliseconds]
+    durations = [milliseconds] * len(others) + [pause * milliseconds]
     save(first, path, save_all=True, append_images=others, duration=durations, loop=0)

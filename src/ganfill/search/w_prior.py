@@ -11,6 +11,7 @@ from torch.nn.functional import leaky_relu
 
 from ganfill import seeding
 from ganfill.errors import UserError
+from ganfill.models.truncation import has_w
 from ganfill.search.networks import Networks
 
 DRAWS = 10_000  # of z, for the mean and the covariance
@@ -39,7 +40,7 @@ class GaussianPrior:
         Raises:
             UserError: the generator has no mapping network.
         """
-        if not hasattr(networks.model.generator, "mapping"):
+        if not has_w(networks.model):
             raise UserError(
                 f"search.cut_prior={self.weight} needs a generator with a mapping network, such as a StyleGAN2: "
                 "give search.cut_prior=0"
