@@ -102,7 +102,8 @@ def _clear_up(directories: list[Path], sweep_directory: Path) -> None:
             if not log.stat().st_size:
                 log.unlink()
     (sweep_directory / "multirun.yaml").unlink(missing_ok=True)
-    for directory in [*directories, sweep_directory, *sweep_directory.parents]:
+    parents = [] if sweep_directory.is_absolute() else sweep_directory.parents
+    for directory in [*directories, sweep_directory, *parents]:
         with suppress(OSError):  # it holds something else
             directory.rmdir()
 
