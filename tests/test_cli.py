@@ -13,6 +13,7 @@ def test_help_lists_every_command(capsys):
     text = capsys.readouterr().out
     assert all(f"\n  {command} " in text for command in commands())
     assert text.count("  ganfill ") >= 2
+    assert "searches start near their end." in " ".join(text.split())  # the sentence has two lines
 
 
 def test_the_version_is_a_word_or_an_option(capsys):
@@ -144,3 +145,49 @@ def test_python_dash_m(tmp_path):
     assert finished.returncode == 2
     assert finished.stderr.startswith("ganfill: there is no command nothing")
     assert "Traceback" not in finished.stderr
+
+
+def test_a_configuration_is_shown_in_place_of_running(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["complete", "images=a", "mask=center", "model=mine", "--cfg", "job"]) == 0
+    assert {"model: mine", "mask: center"} <= set(capsys.readouterr().out.splitlines())
+    assert cli.run(["train", "data=synthetic", "out=o", "--cfg=job"]) == 0
+    assert "seed: ${seed}" in capsys.readouterr().out
+    assert cli.run(["train", "data=synthetic", "out=o", "seed=3", "--resolve"]) == 0
+    assert "${" not in (shown := capsys.readouterr().out) and "  seed: 3" in shown
+    assert cli.run(["complete", "images=a", "mask=center", "--info", "defaults-tree"]) == 0
+    assert "search: standard" in capsys.readouterr().out
+    assert cli.run(["info", "faces64", "--info=all"]) == 0
+    assert cli.run(["info", "faces64", "--cfg=hydra"]) == 2
+    assert "--cfg=hydra is not known: use job" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("line", "replies"),
+    [
+        ("ganfill train-", ["train-encoder"]),
+        ("ganfill train regul", ["regularizer=", "regularizer=r1"]),
+        ("ganfill train loss=hi", ["hinge"]),
+        ("ganfill complete images=ph", ["photo.png"]),
+        ("ganfill complete ph", ["photo.png"]),
+    ],
+)
+def test_bash_completes_commands_keys_options_and_files(line, replies, tmp_path, capsys):
+    assert cli.run(["completion", "bash"]) == 0
+    (tmp_path / "photo.png").touch()
+    script = capsys.readouterr().out + (
+        f'COMP_LINE="{line}"; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n'
+        '_ganfill; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    assert all(any(word.startswith(reply) for word in shown.split()) for reply in replies)
+
+
+def test_completion_for_other_shells(capsys):
+    for shell, words in (("zsh", "#compdef ganfill"), ("fish", "complete -c ganfill")):
+        assert cli.run(["completion", shell]) == 0
+        shown = capsys.readouterr().out
+        assert words in shown and "loss=hinge" in shown
+    assert cli.run(["completion"]) == 2
+    assert "give bash, zsh or fish" in capsys.readouterr().err

@@ -100,6 +100,17 @@ def test_finished_cells_are_skipped_before_anything_is_built(tmp_path, capsys, m
     assert cli.run(words(tmp_path, "seed=0,1")) == 1
 
 
+def test_a_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    sweep = ["train", "-m", *TINY, "seed=0,1", "loss=hinge", "out=runs/${seed}"]
+    assert cli.run([*sweep, "--dry-run"]) == 0
+    assert capsys.readouterr().out == "2 jobs\n  runs/0  seed=0\n  runs/1  seed=1\n"
+    assert cli.run([*sweep, "--cfg", "job", "--resolve"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# runs/0\n") and "---\n# runs/1\n" in shown and "\nseed: 1\n" in shown
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("out", ["file", "file/${seed}"])
 def test_a_file_in_place_of_a_run_directory_is_named_before_a_job_starts(out, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ganfill import interrupts
 from ganfill.commands import load
-from ganfill.config import compose, nearest
+from ganfill.config import as_yaml, compose, nearest
 from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError, explain
-from ganfill.overrides import LISTS, take_config_dir
+from ganfill.overrides import LISTS, take_config_dir, take_display
 from ganfill.version import __version__
 
 # The key of a word without one, if the word is an existing path.
@@ -58,6 +58,9 @@ def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
+    if words[0] == "completion":
+        print(import_module("ganfill.shell_completion").script(" ".join(words[1:])), end="")
+        return 0
     if words[0] in ("--version", "version"):
         print(f"ganfill {__version__}")
         return 0
@@ -69,13 +72,23 @@ def _dispatch(words: list[str]) -> int:
         words, directory = take_config_dir([word for word in words if word not in help_words])
         print(help_text(command, words, directory))
         return 0
+    words, shown = take_display(words)
+    if "--info" in shown:
+        import_module("ganfill.hydra_application").show_info(command, words, shown["--info"])
+        return 0
     if command in SWEEPABLE and any(word.split("=")[0] in SWEEP_WORDS for word in words):
-        sweep = import_module("ganfill.sweep").sweep  # imports torch and Lightning
+        sweep = import_module("ganfill.sweep")  # imports torch and Lightning
         interrupts.raise_interrupt()
-        return sweep(command, words)
+        if shown:
+            print(sweep.describe_plan(command, words, shown))
+            return 0
+        return sweep.sweep(command, words)
     words, directory = take_config_dir(words)
     try:
         config = compose(command, *assign_paths(command, words), directory)
+        if shown:
+            print(as_yaml(config, resolve="--resolve" in shown), end="")
+            return 0
         run_command = load(command)
         interrupts.raise_interrupt()
         print(run_command(config))

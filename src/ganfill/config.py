@@ -140,6 +140,11 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key != "hydra"}
 
 
+def as_yaml(config: DictConfig, resolve: bool) -> str:
+    """Returns a configuration as YAML, optionally with its interpolations resolved."""
+    return OmegaConf.to_yaml(config, resolve=resolve)
+
+
 def as_list(value: Any) -> list[Any]:
     """Returns a configured value that may be one thing or several as a list."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from typing import Any
 
 from ganfill.config import defaults, types_of
@@ -26,12 +27,26 @@ def help_text(command: str, words: Iterable[str] = (), directory: str | None = N
 
 
 def overview() -> str:
-    """Returns the text of ``ganfill --help``: each command with the first line of its help."""
-    lines = [f"  {command:<14} {read_comments(command)[0][0]}" for command in commands()]
+    """Returns the text of ``ganfill --help``: each command with the first sentence of its help."""
+    lines = [
+        textwrap.fill(summary(command), WIDTH, initial_indent=f"  {command:<14} ", subsequent_indent=" " * 17)
+        for command in commands()
+    ]
     head = "ganfill trains a GAN on your pictures and fills the holes in damaged ones with it."
-    usage = "Usage: ganfill <command> key=value ...      ganfill <command> --help lists its keys"
+    usage = (
+        "Usage: ganfill <command> key=value ...      ganfill <command> --help lists its keys\n"
+        "       ganfill <command> ... --cfg job      shows the configuration only; --resolve and --info: as in Hydra\n"
+        "       ganfill train -m ... --dry-run       lists the jobs of a sweep\n"
+        "       ganfill completion bash|zsh|fish     prints a script for completion in the shell"
+    )
     examples = ["complete photo.jpg mask=center out=filled", "train data=synthetic out=runs/first kimg=20"]
     return "\n".join([head, "", usage, "", *lines, "\nExamples:", *(f"  ganfill {example}" for example in examples)])
+
+
+def summary(command: str) -> str:
+    """Returns the first sentence of the help of a command."""
+    paragraph = " ".join(takewhile(bool, read_comments(command)[0]))
+    return re.split(r"(?<=\.) ", paragraph)[0]
 
 
 def reference() -> str:

@@ -48,6 +48,14 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
         raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
 
 
+def show_info(command: str, words: list[str], topic: str) -> None:
+    """Prints what ``--info`` of Hydra tells about a command with the options that ``words`` choose."""
+    others, directory = take_config_dir(words)
+    chosen = [word for word in others if word.partition("=")[0] in default_options(command)]
+    places = ["--config-dir", directory] if directory else []
+    run_as_hydra_application(command, ["--info", topic, *places, *chosen], lambda config, hydra: None)
+
+
 @contextmanager
 def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
     """Checks the node ``hydra`` of every configuration that is loaded, before Hydra builds anything from it."""

@@ -13,6 +13,13 @@ TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]
 # Options of the parser of Hydra that take the next word as their value.
 CONFIG_DIR = ("-cd", "--config-dir")
 VALUED = (*CONFIG_DIR, "-cn", "--config-name", "-cp", "--config-path")
+# Options that show something in place of running a command, and their values, the default first.
+DISPLAY = {
+    "--cfg": ("job",),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--resolve": ("",),
+    "--dry-run": ("",),
+}
 # Keys of other programs: the key that a command must have for the advice to apply, if any, the advice, and the keys.
 FOREIGN_KEYS = (
     (
@@ -58,6 +65,27 @@ def _quoted(value: str) -> str:
 def literal(value: str) -> str:
     """Escapes what Hydra would take for an interpolation: a typed path is not one."""
     return value.replace("${", "\\${")
+
+
+def take_display(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Returns the words without the options that show something in place of running a command, and those with values.
+
+    Raises:
+        UserError: an option has a value that it does not take.
+    """
+    others, shown, rest = list[str](), dict[str, str](), list(words)
+    while rest:
+        option, equals, value = rest.pop(0).partition("=")
+        option = "--cfg" if option == "-c" else option
+        if option not in DISPLAY:
+            others.append(f"{option}{equals}{value}")
+            continue
+        if not equals and rest and rest[0] in DISPLAY[option]:
+            value = rest.pop(0)
+        shown[option] = value or DISPLAY[option][0]
+        if shown[option] not in DISPLAY[option]:
+            raise UserError(f"{option}={value} is not known: use {' or '.join(filter(None, DISPLAY[option]))}")
+    return others, shown
 
 
 def split_options(words: list[str]) -> tuple[list[str], list[str]]:

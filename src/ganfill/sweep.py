@@ -16,7 +16,7 @@ from typing import Any
 
 from ganfill import launchers
 from ganfill.commands import load
-from ganfill.config import check, to_plain
+from ganfill.config import as_yaml, check, to_plain
 from ganfill.errors import Incomplete, UserError, explain, first_line
 from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
@@ -78,6 +78,35 @@ def sweep(command: str, words: list[str]) -> int:
         for out, reason in failed:
             print(f"  {out}: {reason}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def describe_plan(command: str, words: list[str], shown: dict[str, str]) -> str:
+    """Returns the jobs of a sweep in place of running them: directories and settings, or with ``--cfg`` their YAML."""
+    jobs = plan(command, [*launchers.split(words)[0], "hydra.output_subdir=null"])
+    _clear_up([Path(job.hydra.runtime.output_dir) for job in jobs], Path(jobs[0].hydra.sweep.dir))
+    if "--cfg" in shown:
+        return "---\n".join(f"# {job.out}\n{as_yaml(job.config, '--resolve' in shown)}" for job in jobs).rstrip()
+    width = max(len(str(job.out)) for job in jobs)
+    shared = [word for word in jobs[0].hydra.overrides.task if all(word in job.hydra.overrides.task for job in jobs)]
+    lines = [f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"]
+    for job in jobs:
+        settings = " ".join(word for word in job.hydra.overrides.task if word not in shared)
+        finished = "  finished" if command == "train" and _finished(job) is not None else ""
+        lines.append(f"  {job.out!s:<{width}}  {settings}{finished}".rstrip())
+    return "\n".join(lines)
+
+
+def _clear_up(directories: list[Path], sweep_directory: Path) -> None:
+    """Removes what Hydra has written for a plan, and directories that are empty then."""
+    for directory in directories:
+        for log in directory.glob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+    (sweep_directory / "multirun.yaml").unlink(missing_ok=True)
+    parents = [] if sweep_directory.is_absolute() else sweep_directory.parents
+    for directory in [*directories, sweep_directory, *parents]:
+        with suppress(OSError):  # it holds something else
+            directory.rmdir()
 
 
 def plan(command: str, words: list[str]) -> list[SweepJob]:

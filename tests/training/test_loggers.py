@@ -19,6 +19,7 @@ from ganfill import cli
 words = ["train", "data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4"]
 words += ["device=cpu", "precision=32-true", "log_kimg=0.064", "checkpoint_kimg=0.064", "fd_kimg=0.064", "fd_samples=8"]
 words += ["sample_kimg=0.064", "completion_kimg=0.064", "logger=wandb", "logger.group=tests", "terms=none, really"]
+words += ["logger.tags=small,tests", "logger.notes=a note, with a comma", "logger.job_type=train", "logger.entity=us"]
 out = ["out=Lauf ä"]
 codes = [cli.run([*words, *out, "kimg=0.128"]), cli.run([*words, *out, "kimg=0.256"])]
 codes.append(cli.run([*words, "out=failed", "kimg=0.256", "optimizer.generator.lr=1e39", "completion_kimg=0"]))
@@ -44,6 +45,7 @@ def work(tmp_path_factory):
         [sys.executable, "-c", TRAININGS], cwd=work, env=environment, capture_output=True, text=True, timeout=200
     )
     assert done.stdout.splitlines()[-1] == "0 0 2", done.stderr
+    assert "anonymous" not in done.stderr
     return work
 
 
@@ -159,6 +161,12 @@ def test_the_configuration_is_there(parts, wandb_offline):
     assert first["loss"]["_target_"].endswith("NonSaturating") and first["optimizer"]["generator"]["lr"] == 0.0002
     assert (first["kimg"], second["kimg"]) == (0.128, 0.256)
     assert first["precision"] == "32-true" and first["pictures"] == 40 and first["versions"]["torch"]
+
+
+def test_the_run_has_tags_notes_and_a_job_type(parts):
+    run = of("run", parts[0])[0]
+    assert run["tags"] == ["small", "tests"] and run["notes"] == "a note, with a comma"
+    assert (run["job_type"], run["entity"], run["run_group"]) == ("train", "us", "tests")
 
 
 def test_the_model_file_is_an_artifact_with_its_card(out, parts, wandb_offline):

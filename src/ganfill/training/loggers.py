@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import requests
-import wandb
 import yaml
 from PIL import Image
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
@@ -29,7 +27,14 @@ SECTIONS = {  # of a dashboard, by the first word of a column
 
 
 def make_wandb_logger(
-    out: str, project: str = "ganfill", group: str | None = None, name: str | None = None
+    out: str,
+    project: str = "ganfill",
+    entity: str | None = None,
+    group: str | None = None,
+    name: str | None = None,
+    job_type: str | None = None,
+    tags: str | list[str] | None = None,
+    notes: str | None = None,
 ) -> WandbLogger:
     """Makes a logger to Weights & Biases; without an account it logs offline into ``out``, with a warning.
 
@@ -38,9 +43,15 @@ def make_wandb_logger(
     Args:
         out: the run directory.
         project: wandb's project.
+        entity: user or team that owns the project; None: the account's default.
         group: group of the run, such as a sweep.
         name: name of the run; None: that of ``out``.
+        job_type: kind of the run within its group.
+        tags: tags of the run, a list or separated by commas.
+        notes: description of the run.
     """
+    import wandb  # takes half a second
+
     directory = Path(out)
     identity = directory / "wandb_id.txt"
     if not identity.exists():
@@ -49,21 +60,29 @@ def make_wandb_logger(
     if mode == "online" and not has_account():
         log.warning("wandb: no account found, logging offline into %s (wandb sync sends it later)", directory / "wandb")
         mode = "offline"
-    logger = WandbLogger(
-        name=name or directory.name,
-        save_dir=out,
-        id=identity.read_text().strip(),
+    run = wandb.init(  # not by Lightning, which gives an argument that wandb warns about
         project=project,
+        entity=entity,
         group=group,
+        name=name or directory.name,
+        job_type=job_type,
+        tags=tags.split(",") if isinstance(tags, str) else tags,
+        notes=notes,
+        dir=out,
+        id=identity.read_text().strip(),
+        resume="allow",
         settings=wandb.Settings(silent=True, mode=mode),  # pyright: ignore[reportArgumentType]
     )
-    logger.experiment.define_metric("kimg")
-    logger.experiment.define_metric("*", step_metric="kimg")
-    return logger
+    run.define_metric("kimg")
+    run.define_metric("*", step_metric="kimg")
+    return WandbLogger(experiment=run, name=run.name, save_dir=out, project=project)
 
 
 def has_account() -> bool:
     """True if an API key is set in the environment, in wandb's settings or in a netrc file."""
+    import requests
+    import wandb
+
     settings = wandb.setup().settings
     return bool(settings.api_key or requests.utils.get_netrc_auth(settings.base_url))
 
@@ -71,6 +90,8 @@ def has_account() -> bool:
 def finish_wandb(loggers: list[Any], exit_code: int) -> None:
     """Ends wandb's run, so that the next job of a sweep begins another."""
     if any(isinstance(logger, WandbLogger) for logger in loggers):
+        import wandb
+
         wandb.finish(exit_code=exit_code)
 
 
@@ -103,6 +124,8 @@ def log_pictures(loggers: Sequence[Logger], pictures: Mapping[str, Image.Image],
     """Logs RGB pictures by their keys to wandb and TensorBoard."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
+            import wandb
+
             _log(logger, {name: wandb.Image(picture) for name, picture in pictures.items()}, images_seen)
         elif isinstance(logger, TensorBoardLogger):
             for name, picture in pictures.items():
@@ -118,6 +141,8 @@ def log_table(
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
+            import wandb
+
             cells: Any = [[wandb.Image(c) if isinstance(c, Image.Image) else c for c in row] for row in rows]
             with _staging(logger):
                 _log(logger, {name: wandb.Table(columns=list(columns), data=cells)}, images_seen)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 from pydantic import ValidationError
 
 from ganfill.app import uploads
@@ -129,14 +131,21 @@ class EventHandlers:
                 filled = self.service.complete(completion_request, progress)
                 return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
 
-        yield SearchUpdate(visible(False), visible(True), "", html.progress(0, None), visible(False))
+        with Image.open(state.shown) as image:
+            start = np.asarray(image)
+        yield SearchUpdate(visible(False), visible(True), "", html.progress(0, start), visible(False))
         job = self.searches.start(str(request.session_hash), work)
         try:
-            shown = None
+            shown: tuple[float, bool] | None = None
+            first: tuple[float, float] | None = None
             while not job.future.done():
                 if shown != (shown := (job.progress, job.preview is not None)):
                     waiting = not job.progress and len(self.service.queue) > 1
-                    yield SearchUpdate(progress=html.progress(job.progress, job.preview, waiting))
+                    if first is None and job.progress:
+                        first = (job.progress, time.monotonic())
+                    left = seconds_left(job.progress, *first) if first else None
+                    picture = start if job.preview is None else job.preview
+                    yield SearchUpdate(progress=html.progress(job.progress, picture, waiting, left))
                 await asyncio.sleep(POLL_SECONDS)
             update = self._show(job.future.result())
         except (Cancelled, UserError) as error:
@@ -209,6 +218,12 @@ class EventHandlers:
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.pictures))
+
+
+def seconds_left(share: float, first_share: float, since: float) -> float | None:
+    """Returns the time until a progress of 1, at the speed since ``first_share`` was reached; None if that is unknown."""
+    done = share - first_share
+    return (time.monotonic() - since) / done * (1 - share) if done > 0 else None
 
 
 def _options(**values: Any) -> Options:

@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 
 from ganfill.images.sheets import fit
+from ganfill.report.table_format import duration
 
 PREVIEW = 384  # side of the preview in pixels
 
@@ -45,11 +46,13 @@ def message(text: str) -> str:
     return f"<p class='message' role='alert'>{escape(text[:1].upper() + text[1:])}</p>"
 
 
-def progress(share: float, picture: np.ndarray | None, waiting: bool = False) -> str:
-    """Returns the progress of a search, 0 to 1, with an intermediate result, uint8 (h, w, 3)."""
+def progress(share: float, picture: np.ndarray, waiting: bool = False, seconds_left: float | None = None) -> str:
+    """Returns the progress of a search, 0 to 1, with the photo or an intermediate result, uint8 (h, w, 3)."""
     value = f" value='{share:.3f}'" if share else ""
     status = "Waiting for other visitors …" if waiting else f"Searching … {share:.0%}" if share else "Starting …"
-    image = f"<img alt='Intermediate result' src='{_data_url(picture)}'>" if picture is not None else "<div></div>"
+    if seconds_left is not None:
+        status += f", about {duration(max(1, round(seconds_left)))} left"
+    image = f"<img alt='Intermediate result' src='{_data_url(picture)}'>"
     return f"<div class='running'>{image}<progress max='1'{value}></progress><p role='status'>{status}</p></div>"
 
 

@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import pytorch_lightning as pl
-import wandb
 from pytorch_lightning.loggers import WandbLogger
 
 from ganfill.errors import UserError
@@ -17,8 +16,8 @@ log = logging.getLogger(__name__)
 class ModelArtifact(pl.Callback):
     """Logs the model file to wandb, if it is a logger, at the end: an artifact of type model with the card as metadata.
 
-    The file is what ``ganfill export`` makes of ``last.ckpt``. It stays in the run directory, under ``wandb/``, where
-    ``wandb sync`` finds it after an offline training. A training that is continued later logs another version.
+    The file is what ``ganfill export half=true`` makes of ``last.ckpt``. It stays in the run directory, under ``wandb/``,
+    where ``wandb sync`` finds it after an offline training. A training that is continued later logs another version.
 
     Args:
         out: the run directory.
@@ -32,6 +31,8 @@ class ModelArtifact(pl.Callback):
         for run in [logger.experiment for logger in trainer.loggers if isinstance(logger, WandbLogger)]:
             if run.disabled:
                 continue
+            import wandb
+
             try:
                 model = from_run(self.out, "last")
             except UserError as error:
@@ -39,7 +40,7 @@ class ModelArtifact(pl.Callback):
                 return
             path = self.out.resolve() / "wandb" / f"model-{round(1000 * model.card['kimg'])}.safetensors"
             path.parent.mkdir(exist_ok=True)
-            model_file.save(path, model)
+            model_file.save(path, model, half=True)
             artifact = wandb.Artifact(f"model-{run.id}", "model", metadata=model.card)
             # wandb would copy a mutable file into the user's home directory, and keep the copy.
             artifact.add_file(str(path), "model.safetensors", policy="immutable", skip_cache=True)
