@@ -197,14 +197,19 @@ def test_the_summary_tells_what_was_done_with_what(ganfill, work, model_path):
     assert summary["config"]["search"]["steps"] == 2 and summary["config"]["model"] == str(model_path)
 
 
-def test_the_same_picture_in_another_group_with_deterministic(ganfill, work):
+@pytest.mark.parametrize("words", [(), ("deterministic=true",)])
+def test_a_picture_gets_the_same_bits_in_any_group_and_after_an_interrupt(ganfill, work, words):
     for i in range(3):
         picture(work / f"in/{i}.png", seed=i)
-    quick = ["search.steps=4", "search.starts=2", "search.pool=16", "search.precision=fp32", "device=cpu"]
-    assert ganfill("in", "mask=center", "out=many", "deterministic=true", quick=quick)[0] == 0
-    assert ganfill("in/1.png", "mask=center", "out=one", "deterministic=true", quick=quick)[0] == 0
-    assert (work / "one/1.png").read_bytes() == (work / "many/1.png").read_bytes()
-    assert results(work / "one")["1"]["scores"] == results(work / "many")["1"]["scores"]
+    quick = ["search.steps=4", "search.starts=2", "search.pool=16", "search.precision=fp32", "device=cpu", *words]
+    assert ganfill("in", "mask=center", "out=many", quick=quick)[0] == 0
+    together = (work / "many/1.png").read_bytes(), results(work / "many")["1"]
+    assert ganfill("in/1.png", "mask=center", "out=one", quick=quick)[0] == 0
+    assert (work / "one/1.png").read_bytes() == together[0]
+    assert results(work / "one")["1"]["scores"] == together[1]["scores"]
+    (work / "many/1.png").unlink()  # as if it had been killed before
+    assert ganfill("in", "mask=center", "out=many", quick=quick)[0] == 0
+    assert ((work / "many/1.png").read_bytes(), results(work / "many")["1"]) == together
 
 
 def test_what_cannot_be_written_is_listed_and_the_rest_done(ganfill, work):

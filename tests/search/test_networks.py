@@ -1,17 +1,44 @@
+from contextlib import suppress
+
 import pytest
 import torch
 
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
-from ganfill.search.networks import Networks
+from ganfill.search.networks import Networks, power_of_two, power_of_two_threads
 
 
-def test_batches_are_filled_up_to_powers_of_two(model):
+@pytest.fixture
+def threads():
+    """Returns the function that sets the number of threads; the earlier number comes back after the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_batches_are_filled_up_to_powers_of_two(model, threads):
     sizes = []
+    threads(1)
     model.generator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     networks = Networks(model, "fp32")
     assert [len(networks.generate(torch.zeros(n, 8))) for n in (1, 2, 3, 5, 8)] == [1, 2, 3, 5, 8]
-    assert sizes == [1, 2, 4, 8, 8]
+    assert sizes == [2, 2, 4, 8, 8]
+    threads(16)
+    networks.generate(torch.zeros(3, 8))
+    assert sizes[-1] == 8
+
+
+def test_the_number_of_threads_is_a_power_of_two_during_a_search(threads):
+    for number, expected in ((1, 1), (2, 2), (3, 2), (6, 4), (8, 8)):
+        threads(number)
+        with suppress(KeyError), power_of_two_threads():
+            assert torch.get_num_threads() == expected
+            raise KeyError
+        assert torch.get_num_threads() == number
+
+
+def test_powers_of_two():
+    assert [power_of_two(n) for n in (0, 1, 2, 3, 4, 255, 256)] == [1, 1, 2, 2, 4, 128, 256]
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 7, 13])

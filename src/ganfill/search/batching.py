@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from ganfill.search.networks import power_of_two, power_of_two_threads
 from ganfill.search.result import Completion, Progress, SearchOptions
 from ganfill.search.target import Target
 
@@ -77,10 +78,6 @@ def in_chunks(
     for begin in range(0, len(target), size):
         count = min(size, len(target) - begin)
         chunk = target.pick(begin, begin + (size if options.deterministic else count))
-        parts.append(search(chunk, Recorder(options, steps, count, chunk)).select(slice(count)))
+        with power_of_two_threads():
+            parts.append(search(chunk, Recorder(options, steps, count, chunk)).select(slice(count)))
     return Completion.concatenate(parts)
-
-
-def power_of_two(n: int) -> int:
-    """Returns the largest power of two that is at most n, and at least 1."""
-    return 1 << (max(n, 1).bit_length() - 1)

@@ -35,7 +35,7 @@ class SearchOptions:
         answers: number of answers for each picture.
         seed: seed of all random numbers; each picture mixes in a hash of its known pixels.
         deterministic: makes an answer independent of the other pictures, bit for bit, also on a GPU, by chunks of one fixed
-            size. A single picture then costs as much as a full chunk.
+            size. A single picture then costs as much as a full chunk. On a CPU, answers are independent in any case.
         frames: number of intermediate results to keep.
         on_progress: called at each step; an exception that it raises ends the search.
 

@@ -29,6 +29,7 @@ def photo():
 
 def test_downloads_keep_the_metadata_of_the_photo(photo, tmp_path):
     before = tmp_path / "shown.png"
+    (tmp_path / "found").mkdir()
     pictures = [RANDOM.integers(0, 256, photo.pixels.shape, np.uint8) for _ in range(2)]
     filled = Filled(pictures, scores=[0.1234, 0.5], frames=[picture(), picture()], extras={"mean": picture()})
     found = write(photo, np.ones(photo.pixels.shape[:2], bool), filled, "me", before, tmp_path / "found")
