@@ -23,8 +23,7 @@ from ganfill.hydra_application import run_as_hydra_application
 from ganfill.locks import hold_directory
 from ganfill.overrides import quote, take_config_dir
 from ganfill.runs.reader import PLANNED
-from ganfill.training.run_directory import check_resumable, read_checkpoint
-from ganfill.training.training_module import is_over
+from ganfill.training.run_directory import check_resumable, is_over, read_checkpoint
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from ganfill.training import distributed
 from ganfill.training.callbacks.bookkeeping import Checkpoint, Metrics, Progress
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.loggers import finish_wandb, log_config
-from ganfill.training.run_directory import read_checkpoint
+from ganfill.training.run_directory import is_over, read_checkpoint
 from ganfill.training.trainer import make_trainer
-from ganfill.training.training_module import GanfillModule, is_over
+from ganfill.training.training_module import GanfillModule
 
 FAILED, INTERRUPTED = 1, 255  # wandb's own exit codes
 

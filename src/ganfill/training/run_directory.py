@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import yaml
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ganfill.errors import UserError
 from ganfill.files import write_atomically
@@ -55,23 +54,6 @@ def init_run_dir(out: Path, config: dict[str, Any]) -> None:
     write_atomically(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-class CheckpointFile(TorchCheckpointIO):
-    """Writes checkpoints into their own directory; Lightning's writer needs room in the system's temporary directory."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Replaces the checkpoint at ``path`` as a whole; the first process does so for all."""
-        if distributed.rank() == 0:
-            write_atomically(Path(path), lambda partial: _save(checkpoint, partial))
-
-
-def _save(checkpoint: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:
-        try:
-            torch.save(checkpoint, file)
-        except RuntimeError as error:  # hides the system's reason, such as a full disk
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Loads the checkpoint of a training, plain tensors and values only, onto the CPU.
 
@@ -89,6 +71,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
     return checkpoint
+
+
+def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
+    """True if a training has reached either of its limits; all processes follow the first one's seconds."""
+    return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))
 
 
 def last_metrics(path: Path, kimg: float) -> dict[str, float]:

@@ -3,17 +3,19 @@
 import logging
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.utilities import rank_zero_only
 
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
+from ganfill.files import write_atomically
 from ganfill.training import distributed
-from ganfill.training.run_directory import CheckpointFile
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
@@ -82,6 +84,23 @@ class DDP:
             allowed = f"from 1 to {present}, the GPUs of this machine" if present else "at least 1"
             raise UserError(f"trainer.devices must be {allowed}, got {count}")
         return count
+
+
+class CheckpointFile(TorchCheckpointIO):
+    """Writes checkpoints into their own directory; Lightning's writer needs room in the system's temporary directory."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Replaces the checkpoint at ``path`` as a whole; the first process does so for all."""
+        if distributed.rank() == 0:
+            write_atomically(Path(path), lambda partial: _save(checkpoint, partial))
+
+
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        try:
+            torch.save(checkpoint, file)
+        except RuntimeError as error:  # hides the system's reason, such as a full disk
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def make_trainer(device: torch.device, precision: str, loggers: list[Logger], callbacks: list[pl.Callback]):

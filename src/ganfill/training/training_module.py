@@ -11,7 +11,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganfill.errors import UserError
-from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -24,11 +23,6 @@ def crossed(before: int, after: int, interval_kimg: float) -> bool:
     """
     interval = interval_kimg * 1000
     return interval > 0 and after // interval > before // interval
-
-
-def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
-    """True if a training has reached either of its limits; all processes follow the first one's seconds."""
-    return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))
 
 
 class GanfillModule(pl.LightningModule):

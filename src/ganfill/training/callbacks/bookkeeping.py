@@ -12,7 +12,8 @@ from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import StepCallback
 from ganfill.training.loggers import key, log_row
-from ganfill.training.training_module import GanfillModule, crossed, is_over
+from ganfill.training.run_directory import is_over
+from ganfill.training.training_module import GanfillModule, crossed
 
 
 class Metrics(StepCallback):

@@ -8,7 +8,8 @@ import torch
 
 from ganfill.training import distributed
 from ganfill.training.gan import GAN
-from ganfill.training.training_module import GanfillModule, crossed, is_over
+from ganfill.training.run_directory import is_over
+from ganfill.training.training_module import GanfillModule, crossed
 
 
 class StepCallback(pl.Callback, ABC):
