@@ -14,7 +14,15 @@ from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Uniform
 
-SIZES = ((32, 32), (48, 70), (90, 33), (40, 40), (64, 64), (33, 50))  # height, width of the photos to complete
+SIZES = (
+    (32, 32),
+    (48, 70),
+    (90, 33),
+    (64, 64),
+    (64, 64),
+    (33, 50),
+    (70, 70),
+)  # height, width of the photos to complete
 TINY = ("data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu")
 TRAIN = (*TINY, "precision=32-true", "log_kimg=0.032", "kimg=0.112", "checkpoint_kimg=0.032", "sample_kimg=0.048")
 TRAIN = (*TRAIN, "fd_kimg=0.048", "fd_samples=8", "completion_kimg=0.064")
@@ -69,14 +77,17 @@ def save_model(path: Path) -> None:
 
 
 def commands(inputs: Path) -> dict[str, Command]:
-    """Returns the commands that write a directory, each a function of that directory."""
+    """Returns the commands that write a directory, each a function of that directory.
+
+    ``complete`` uses the packaged model, because the bits of a tiny one do not depend on the other pictures in a batch.
+    """
     model, photos, masks = inputs / "model.safetensors", inputs / "photos", inputs / "masks"
     words = (f"model={model}", "device=cpu", "search=amos2016:steps=3,mean", "mask=center,random", "n=6", "sheet=2")
     return {
         "prepare": lambda out: ["prepare", f"source={inputs / 'many'}", f"out={out}", "resolution=32"],
         "train": lambda out: ["train", *TRAIN, f"out={out}"],
         "complete": lambda out: [
-            "complete", f"images={photos}", f"mask={masks}", f"model={model}", *COMPLETE, f"out={out}"
+            "complete", f"images={photos}", f"mask={masks}", "model=faces64", *COMPLETE, f"out={out}"
         ],
         "evaluate": lambda out: ["evaluate", f"data.path={inputs / 'store'}", *words, f"out={out}"],
         "sweep": lambda out: [
