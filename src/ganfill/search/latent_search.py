@@ -141,7 +141,9 @@ class LatentSearch:
         if self.average and self.encoder_prior is not None and expected is not None:
             wanted = torch.where(target.known > 0, target.image, expected)[:, None]
             mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)
-            mean = networks.inpaint(target, mean)[:, 0].cpu()
+            # Like the expectation, a mean over the picture and its mirror image.
+            mirrored = networks.inpaint(target.mirror(), mean.flip(4)).flip(4)
+            mean = (networks.inpaint(target, mean) + mirrored)[:, 0].cpu() / 2
         order = lowest(scores, options.answers)
         return Completion(
             pictures[rows, order].cpu(),

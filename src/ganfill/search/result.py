@@ -74,7 +74,7 @@ class Completion:
         interval: lower and upper bound of the 90 % interval of every pixel, float (N, 3, R, R) each, from searches that
             estimate it.
         passes: forward and backward passes through the generator for each picture. A forward pass alone counts a third;
-            the pool and the encoder's expectation are not counted.
+            the pool, the encoder's expectation and the inpainter are not counted.
     """
 
     pictures: torch.Tensor
