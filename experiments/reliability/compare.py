@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-TIMES = ("seconds", "seconds_single", "images_per_second")
+VARYING = ("seconds", "seconds_single", "images_per_second", "commit")  # times, and the checkout that ran the command
 LAST_CALL = ("summary.json", "report.html", "table.md")  # describe the last call of a command, or hold formatted times
 
 
@@ -33,7 +33,7 @@ def _content(path: Path) -> Any:
         return None
     if path.suffix == ".csv":
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
-        return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
+        return [{name: value for name, value in row.items() if name not in VARYING} for row in rows]
     if path.suffix == ".ckpt":
         return list(_leaves(torch.load(path, map_location="cpu", weights_only=True)))
     data = path.read_bytes()
@@ -41,10 +41,10 @@ def _content(path: Path) -> Any:
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields keys and values of nested containers without times; tensors become bytes."""
+    """Yields keys and values of nested containers without ``VARYING`` keys; tensors become bytes."""
     if isinstance(node, dict):
         for name, value in node.items():
-            if name not in TIMES:
+            if name not in VARYING:
                 yield from _leaves(value, f"{key}/{name}")
     elif isinstance(node, list | tuple):
         for number, value in enumerate(node):
