@@ -14,7 +14,7 @@ from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
 from ganfill.images.holes import ALPHA, HoleSource, to_hole
-from ganfill.images.photo import Photo
+from ganfill.images.photo import Photo, in_mode_of
 from ganfill.model_io import model_file
 from ganfill.models import model
 from ganfill.search.latent_search import LatentSearch
@@ -134,7 +134,7 @@ def _complete_pictures(
     align: Alignment,
     options: dict[str, Any],
 ) -> list[list[Image.Image]]:
-    """Returns one list of RGB pictures for each rank of answers."""
+    """Returns one list of pictures, grey or with transparency as their originals, for each rank of answers."""
     masks = images if isinstance(holes, str) else holes
     if not images or len(masks) != len(images):
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
@@ -146,7 +146,10 @@ def _complete_pictures(
     else:
         missing = [to_hole(hole, photo.pixels.shape[:2]) for hole, photo in zip(holes, photos, strict=True)]
     ranks = _fill(model, [photo.pixels for photo in photos], missing, search, blend, align, options)
-    return [[Image.fromarray(picture) for picture in rank] for rank in ranks]
+    return [
+        [Image.fromarray(in_mode_of(*finished)) for finished in zip(photos, rank, missing, strict=True)]
+        for rank in ranks
+    ]
 
 
 def _fill(

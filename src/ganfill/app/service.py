@@ -17,15 +17,13 @@ from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
-from ganfill.images.holes import HoleSource, to_hole
+from ganfill.images.holes import EMPTY, FULL, HoleSource, to_hole
 from ganfill.images.photo import Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # Pillow runs external programs for some others
-EMPTY = "nothing is missing, so the picture stays as it is"
-FULL = "no pixel of the picture is known, so the answers are random samples of the model"
 
 OnProgress = Callable[[float, np.ndarray | None], object]
 
@@ -197,6 +195,7 @@ class Service:
                 preview=progress.set_preview if on_progress else None,
             )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
+        remarks += [request.photo.lost] if request.photo.lost else []
         return replace(filled, remarks=[*remarks, *filled.remarks])
 
     def _find_model(self, name: str) -> Model:

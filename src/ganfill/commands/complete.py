@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.alignment import Alignment, Placement, find_alignment
-from ganfill.images.holes import ALPHA, HoleSource
+from ganfill.images.holes import ALPHA, EMPTY, FULL, HoleSource, masks_beside, soften
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
 from ganfill.model_io import model_file
@@ -58,11 +58,10 @@ def run(config: DictConfig) -> Path:
     masks = _words(config.mask)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)
-    pictures = find_pictures(
-        _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
-    )
+    pictures = find_pictures(_words(config.images), leave_out=[out, *_mask_files(masks, _words(config.images))])
     model = model_file.load(config.model, choose_device(config.device))
-    all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
+    widen = config.mask_grow + config.mask_soften
+    all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert, widen) for mask in masks]
     sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
@@ -116,9 +115,19 @@ class _Reader:
             except UserError as error:
                 self.figures["failed"][str(self.folder.path / job.name)] = str(error)
                 continue
-            if not hole.any():
-                log.warning("%s: nothing is missing, the picture stays as it is", job.path)
+            for remark in _remarks(photo, hole):
+                log.warning("%s: %s", job.path, remark)
             yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
+
+
+def _remarks(photo: Photo, hole: np.ndarray) -> Iterator[str]:
+    """What the user should know before the search."""
+    if not hole.any():
+        yield EMPTY
+    if hole.all():
+        yield FULL
+    if photo.lost:
+        yield photo.lost
 
 
 def _together(work: Iterable[Work]) -> Iterator[list[Work]]:
@@ -165,6 +174,8 @@ def _complete(
         advance=lambda pictures: bar.update(min(pictures, bar.total - bar.n)),  # shares may add up to a little more
     )
     for each, result in zip(work, filled, strict=True):
+        faded = [soften(picture, each.photo.pixels, each.hole, config.mask_soften) for picture in result.pictures]
+        result = replace(result, pictures=faded)
         for number, hole in enumerate(result.holes, 1):
             log.info("%s: %s", each.job.path, f"hole {number} of {len(result.holes)}, {hole}")
         for remark in result.remarks:
@@ -179,10 +190,21 @@ def _complete(
     folder.flush()
 
 
+def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:
+    """The files and folders of masks, which are no pictures; of a folder that holds both, only the masks."""
+    places = {Path(place).resolve() for place in images}
+    for mask in (Path(mask) for mask in masks if mask not in (*KINDS, ALPHA)):
+        if mask.resolve() in places and mask.is_dir():
+            yield from masks_beside(mask)
+        else:
+            yield mask
+
+
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
     """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
+    names += ("mask_grow", "mask_soften")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 

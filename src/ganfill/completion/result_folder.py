@@ -15,8 +15,8 @@ from ganfill.completion.pipeline import Filled
 from ganfill.errors import UserError
 from ganfill.files import write_atomically
 from ganfill.images import sheets
-from ganfill.images.holes import HoleSource
-from ganfill.images.photo import Photo, has_picture_suffix, with_alpha
+from ganfill.images.holes import MASK_END, HoleSource
+from ganfill.images.photo import Photo, has_picture_suffix, in_mode_of
 
 RESULTS = "results.json"
 ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
@@ -95,8 +95,10 @@ class ResultFolder:
             UserError: a file cannot be read, or the results would replace another file.
         """
         self._refuse_to_replace(name, path)
-        digest = hashlib.sha256(self.settings)
-        for file in (path, source.file_of(path.stem)):
+        digest, mask = hashlib.sha256(self.settings), source.file_of(path.stem)
+        if mask is not None and mask.exists() and mask.samefile(path):
+            raise UserError(f"{path} has no mask beside it: add {path.with_name(path.stem + MASK_END)}.png")
+        for file in (path, mask):
             try:
                 digest.update(hashlib.sha256(file.read_bytes() if file else b"").digest())
             except OSError as error:
@@ -142,7 +144,7 @@ class ResultFolder:
         for file in old:
             (self.path / file).unlink(missing_ok=True)
         for file, picture in finished.items():
-            sheets.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
+            sheets.save(in_mode_of(photo, picture, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
         if filled.views:
             sheets.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
         if filled.frames:

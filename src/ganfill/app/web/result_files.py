@@ -9,7 +9,7 @@ from ganfill.app.web.canvas import scale_to_canvas
 from ganfill.completion.pipeline import Filled
 from ganfill.images import sheets
 from ganfill.images.alignment import WHERE
-from ganfill.images.photo import Photo, with_alpha
+from ganfill.images.photo import Photo, in_mode_of
 
 GIF_SIDE = 256
 EXTRAS = {"mean": "the average", "uncertainty": "white: uncertain, black: certain"}
@@ -71,7 +71,7 @@ def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Pat
     for rank, picture in enumerate(filled.pictures, 1):
         suffix = f"_{rank}" if len(filled.pictures) > 1 else ""
         full = folder / f"{name}_completed{suffix}.png"
-        finished = with_alpha(picture, photo, hole)
+        finished = in_mode_of(photo, picture, hole)
         sheets.save(finished, full, icc_profile=photo.profile, exif=photo.exif, compress_level=1)
         caption = f"{filled.scores[rank - 1]:.3f}" if filled.scores else None
         answers.append(Answer(save_scaled(picture, f"answer{rank}"), full, caption))
