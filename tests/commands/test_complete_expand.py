@@ -34,6 +34,24 @@ def test_it_goes_with_a_mask_and_changes_the_results(ganfill, work, photo):
     assert changed[20:28, 28:36].mean() > 0.9 and not changed[:4].any()
 
 
+def test_the_new_part_is_widened_and_softened_too(ganfill, work, photo):
+    bright = photo // 4 + 190
+    Image.fromarray(bright).save(work / "bright.png")
+    words = ["bright.png", "expand=left:16", "mask_grow=2", "mask_soften=6", "out=out"]
+    assert ganfill(*words)[0] == 0
+    done = read(work / "out/bright.png")
+    changed = (done[:, 16:] != bright).any(2)
+    assert changed[:, :2].mean() > 0.9 and changed[:, 2:8].any() and not changed[:, 8:].any()
+    # Nothing of the black canvas of the new part returns.
+    assert done[:, 9:22].mean() > 150
+
+
+def test_a_folder_of_pictures_may_be_called_nothing(ganfill, work, photo):
+    (work / "nothing").mkdir()
+    (work / "photo.png").rename(work / "nothing/photo.png")
+    assert ganfill("nothing", "expand=left:16", "out=out")[0] == 0 and (work / "out/photo.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
