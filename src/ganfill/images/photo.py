@@ -54,8 +54,10 @@ class Photo:
         if upright.mode.startswith("I"):
             deep, grey = _to_16_bits(upright), True
             upright = scale_to_8_bits(upright)
-        profile = picture.info.get("icc_profile") or b""
-        if profile[16:20] != (b"GRAY" if grey else b"RGB ") or picture.mode in LOST:  # it describes other channels
+        profile = picture.info.get("icc_profile") or None
+        if (
+            profile is None or (profile[16:20] == b"GRAY") != grey or picture.mode in LOST
+        ):  # it describes other channels
             profile = None
         if not upright.has_transparency_data:
             return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost)
