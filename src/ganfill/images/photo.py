@@ -55,10 +55,8 @@ class Photo:
             deep, grey = _to_16_bits(upright), True
             upright = scale_to_8_bits(upright)
         profile = picture.info.get("icc_profile") or None
-        if (
-            profile is None or (profile[16:20] == b"GRAY") != grey or picture.mode in LOST
-        ):  # it describes other channels
-            profile = None
+        if profile and ((profile[16:20] == b"GRAY") != grey or picture.mode in LOST):
+            profile = None  # it describes other channels
         if not upright.has_transparency_data:
             return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost)
         rgba = np.array(upright.convert("RGBA"))
