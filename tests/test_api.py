@@ -85,7 +85,7 @@ def test_where_to_look_in_pictures(model, caplog):
     elsewhere = Given((Square(70, 20, 36),))
     caplog.clear()
     model.complete(picture, mask, search=QUICK, align=elsewhere)
-    assert "picture 1: 288 missing pixels lie outside any face and are filled by biharmonic" in caplog.text
+    assert "picture 1: 288 missing pixels lie outside any face and are filled from their neighbours" in caplog.text
     with pytest.raises(UserError, match="align=middle is not known"):
         model.complete(picture, mask, search=QUICK, align="middle")
 

@@ -32,7 +32,9 @@ def test_the_wheel_holds_every_module_configuration_and_packaged_file(wheel):
     wanted = {path.relative_to(ROOT / "src") for path in (ROOT / "src/ganfill").rglob("*.py")}
     wanted |= {Path("ganfill/conf") / path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     wanted |= {
-        path.relative_to(ROOT / "src") for path in PACKAGED.rglob("*") if path.suffix in (".md", ".png", ".safetensors")
+        path.relative_to(ROOT / "src")
+        for path in PACKAGED.rglob("*")
+        if path.suffix in (".md", ".png", ".safetensors", ".onnx") or path.name.startswith("LICENSE")
     }
     wanted |= {path.relative_to(ROOT / "src") for path in (ROOT / "src/ganfill/report/templates").iterdir()}
     assert not [str(path) for path in wanted if not (wheel / path).is_file()]

@@ -23,7 +23,7 @@ from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
 from ganfill.images.holes import ALPHA, HoleSource, to_hole
-from ganfill.images.photo import Photo
+from ganfill.images.photo import Photo, in_mode_of
 from ganfill.model_io import model_file
 from ganfill.models import model
 from ganfill.models.latent import Latent, Normal
@@ -217,7 +217,7 @@ def _complete_pictures(
     align: Alignment,
     options: dict[str, Any],
 ) -> list[list[Any]]:
-    """Returns one list of RGB pictures, or of arrays for arrays, for each rank of answers."""
+    """Returns one list of pictures, in the modes of their originals, or of arrays for arrays, for each rank of answers."""
     masks = images if isinstance(holes, str | Path) else as_list(holes)[0]
     if not images or len(masks) != len(images):
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
@@ -230,7 +230,10 @@ def _complete_pictures(
     ranks = _fill(model, [photo.pixels for photo in photos], missing, search, blend, align, options)
     arrays = [isinstance(image, np.ndarray) for image in images]
     return [
-        [picture if array else Image.fromarray(picture) for array, picture in zip(arrays, rank, strict=True)]
+        [
+            finished if array else Image.fromarray(in_mode_of(photo, finished, hole))
+            for array, photo, finished, hole in zip(arrays, photos, rank, missing, strict=True)
+        ]
         for rank in ranks
     ]
 

@@ -8,6 +8,8 @@ from ganfill.errors import UserError
 
 # Keys whose values are files or names, separated by commas unless a file has such a name.
 LISTS = ("source", "images", "mask")
+# Keys that may be written with a dot, though ``mask`` is a value of its own.
+DOTTED = {"mask.grow": "mask_grow", "mask.soften": "mask_soften"}
 # Values that stay as they are: numbers, truth values, null, lists and dictionaries in the grammar of Hydra.
 TYPED = re.compile(r"^((?i:null|true|false)|[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf|nan|\[.*\]|\{.*\})$")
 # Options of the parser of Hydra that take the next word as their value.
@@ -45,6 +47,8 @@ def quote(word: str) -> str:
     key, equals, value = word.partition("=")
     if word.startswith("~"):
         return word
+    if key in DOTTED:
+        key, word = DOTTED[key], f"{DOTTED[key]}={value}"
     if not equals:
         raise UserError(f"{word!r} is not key=value, nor a file that this command takes without a key: see its --help")
     if not value:

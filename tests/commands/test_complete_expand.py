@@ -34,6 +34,21 @@ def test_it_goes_with_a_mask_and_changes_the_results(ganfill, work, photo):
     assert changed[20:28, 28:36].mean() > 0.9 and not changed[:4].any()
 
 
+def test_the_new_part_is_widened_and_softened_too(ganfill, work, photo):
+    assert ganfill("photo.png", "expand=left:16", "mask_grow=8", "out=grown")[0] == 0
+    assert ganfill("photo.png", "expand=left:16", "mask_grow=2", "mask_soften=6", "out=softened")[0] == 0
+    grown, softened = read(work / "grown/photo.png"), read(work / "softened/photo.png")
+    # The edge fades into the photo, and nothing of the black canvas of the new part returns.
+    assert np.array_equal(grown[:, :18], softened[:, :18]) and not np.array_equal(grown[:, 18:24], softened[:, 18:24])
+    assert (grown[:, 16:24] != photo[:, :8]).any(2).mean() > 0.9 and np.array_equal(softened[:, 24:], photo[:, 8:])
+
+
+def test_a_folder_of_pictures_may_be_called_nothing(ganfill, work, photo):
+    (work / "nothing").mkdir()
+    (work / "photo.png").rename(work / "nothing/photo.png")
+    assert ganfill("nothing", "expand=left:16", "out=out")[0] == 0 and (work / "out/photo.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

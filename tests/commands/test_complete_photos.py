@@ -1,5 +1,6 @@
 """``ganfill complete`` on pictures as people have them."""
 
+import json
 import threading
 import time
 
@@ -72,7 +73,7 @@ def test_two_faces_of_the_user_and_a_hole_outside(ganfill, work):
     Image.fromarray(colours(60, 150)).save(work / "a.png")
     hole = mask(work / "mask.png", (60, 150), (20, 20, 30, 30), (20, 70, 40, 80), (5, 120, 25, 130))
     code, said = ganfill("a.png", "mask=mask.png", "align=box", "box=5,5,55,55;60,5,110,55", "out=out", "gif=true")
-    assert code == 0 and "a.png: 200 missing pixels lie outside any face and are filled by biharmonic" in said
+    assert code == 0 and "a.png: 200 missing pixels lie outside any face and are filled from their neighbours" in said
     assert "a.png: a weak fit, score" in said
     after = np.asarray(Image.open(work / "out/a.png"))
     assert (
@@ -93,6 +94,68 @@ def test_a_photo_without_a_face_is_reported(ganfill, work):
     assert code == 0 and "no face found" in said
     code, said = ganfill("a.png", "mask=mask.png", "out=out", "align=center")
     assert code == 0 and "no face found" not in said
+
+
+def test_masks_beside_the_pictures(ganfill, work):
+    (work / "in").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(colours(40, 50)).save(work / f"in/{name}.png")
+    hole = mask(work / "in/a_mask.png", (40, 50), (10, 10, 20, 30))
+    code, said = ganfill("in", "mask=in", "out=out")
+    assert code == 1 and "b.png has no mask beside it: add" in said and "b_mask.png" in said
+    after = np.asarray(Image.open(work / "out/a.png"))
+    assert np.array_equal(after[~hole], colours(40, 50)[~hole]) and not (work / "out/a_mask.png").exists()
+
+
+def test_a_mask_is_widened_and_softened(ganfill, work):
+    Image.fromarray(colours(40, 50)).save(work / "a.png")
+    mask(work / "m.png", (40, 50), (15, 15, 25, 30))
+    changed = {}
+    for words in (["out=plain"], ["mask.grow=3", "out=grown"], ["mask_soften=3", "out=softened"]):
+        assert ganfill("a.png", "mask=m.png", *words)[0] == 0
+        out = words[-1].removeprefix("out=")
+        changed[out] = (np.asarray(Image.open(work / out / "a.png")) != colours(40, 50)).any(2)
+    assert not changed["plain"][12:15].any() and changed["grown"][12:15, 15:30].mean() > 0.9
+    assert changed["softened"][12:15, 15:30].any() and not changed["softened"][:12].any()
+    code, said = ganfill("a.png", "mask=m.png", "mask.grow=-1")
+    assert code == 2 and "ganfill: mask_grow must be a number from 0, got -1" in said
+
+
+def test_what_was_found_is_said(ganfill, work):
+    Image.fromarray(colours(60, 150)).save(work / "a.png")
+    mask(work / "mask.png", (60, 150), (20, 20, 40, 40), (5, 120, 25, 130))
+    words = ["a.png", "mask=mask.png", "align=box", "box=5,5,55,55", "out=out"]
+    code, said = ganfill(*words)
+    assert code == 0 and "a.png: hole 1 of 2, 20x20 at 20,20: model in region 5,5,55,55, score 0." in said
+    assert "a.png: hole 2 of 2, 10x20 at 120,5: neighbours" in said
+    first, second = json.loads((work / "out/results.json").read_text())["a"]["holes"]
+    assert first["squares"][0]["left"] == 5 and first["squares"][0]["score"] > 0 and first["method"] == "model"
+    assert second == {
+        "left": 120, "top": 5, "right": 130, "bottom": 25, "pixels": 200, "method": "neighbours", "squares": []
+    }  # fmt: skip
+
+
+def test_everything_missing_is_said(ganfill, work):
+    Image.fromarray(colours(32, 32)).save(work / "a.png")
+    Image.new("L", (32, 32), 255).save(work / "m.png")
+    code, said = ganfill("a.png", "mask=m.png", "out=out")
+    assert code == 0 and "a.png: everything is missing" in said
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_a_grey_photo_stays_grey(ganfill, work, mode):
+    levels = np.random.default_rng(0).integers(0, 65536, (40, 50), dtype=np.uint16)
+    picture = (
+        Image.fromarray(levels) if mode == "I;16" else Image.fromarray((levels >> 8).astype(np.uint8)).convert(mode)
+    )
+    if mode == "LA":
+        picture.putalpha(200)
+    picture.save(work / "a.png")
+    hole = mask(work / "m.png", (40, 50), (10, 10, 30, 30))
+    assert ganfill("a.png", "mask=m.png", "out=out")[0] == 0
+    with Image.open(work / "out/a.png") as after:
+        assert after.mode == mode
+        assert np.array_equal(np.asarray(after)[~hole], np.asarray(picture)[~hole])
 
 
 @pytest.mark.parametrize(

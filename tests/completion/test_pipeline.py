@@ -8,6 +8,7 @@ from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior, standard
 from ganfill.search.result import Completion
+from ganfill.search.routing import RoutedSearch
 from tests.pictures import QUICK, photo, rectangle
 
 SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
@@ -39,6 +40,16 @@ def test_a_photo_without_a_hole_stays_and_the_others_are_as_alone(model):
     assert fill(model, photos[:1], [empty], QUICK)[0].views == []
 
 
+def test_a_photo_without_colours_gets_none(model, enliven):
+    grey = photo((60, 80))
+    grey[...] = grey[..., :1]
+    hole = rectangle((60, 80), 0.3, 0.3, 0.6, 0.6)
+    grey[hole] = photo((60, 80), 1)[hole]  # what the hole holds plays no part
+    filled = fill(enliven(model), [grey], [hole], QUICK, answers=2, frames=2)[0]
+    for picture in [*filled.pictures, *filled.frames, *filled.answers[0]]:
+        assert (picture == picture[..., :1]).all()
+
+
 def test_a_photo_that_is_all_hole(model):
     filled = fill(model, [photo((20, 30))], [np.ones((20, 30), bool)], QUICK)[0]
     assert filled.pictures[0].shape == (20, 30, 3) and filled.scores == [0]
@@ -62,6 +73,11 @@ def test_several_faces_and_a_hole_outside_them(model):
     assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(reports) == 1
     assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 2
     assert len(filled.scores) == 2 and "400 missing pixels lie outside any face" in filled.remarks[0]
+    first, second, third = filled.holes
+    assert [first.method, second.method, third.method] == ["model", "model", "neighbours"] and third.pixels == 400
+    assert (third.left, third.top, third.right, third.bottom) == (170, 60, 190, 80) and third.squares == []
+    assert {first.squares[0], second.squares[0]} == set(filled.squares)
+    assert max(square.score for square in filled.squares) == pytest.approx(filled.scores[0], abs=1e-4)
     for picture in filled.pictures:
         assert np.array_equal(picture[~(hole | outside)], before[~(hole | outside)])
         assert (picture != before).any(2)[hole | outside].mean() > 0.9
@@ -132,3 +148,15 @@ def test_uncertainty_is_black_for_none_and_white_for_the_full_range(model, low, 
     assert (uncertainty[hole & inside] == level).all()
     assert (uncertainty[hole & ~inside] == 255).all()  # outside the region nothing is estimated
     assert not uncertainty[~hole].any()
+
+
+def test_what_was_filled_without_a_search_has_no_score(model):
+    hole = np.zeros((32, 32), bool)
+    hole[10:12, 10:12] = True
+    routed = RoutedSearch(QUICK, tiny=0.02, scattered=0.35)
+    (filled,) = fill(model, [photo((32, 32))], [hole], routed)
+    assert filled.scores == [] and filled.holes[0].method == "neighbours"
+    assert filled.holes[0].squares[0].score is None
+    outside = Placement((Square(70, 30, 20, 0),))
+    (filled,) = fill(model, [photo((60, 80))], [rectangle((60, 80), 0.1, 0.1, 0.2, 0.2)], QUICK, placements=[outside])
+    assert filled.holes[0].method == "neighbours" and filled.holes[0].squares == []

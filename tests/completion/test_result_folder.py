@@ -124,6 +124,7 @@ def test_files_and_record_of_a_picture(tmp_path, photo, hole):
         "source": str(tmp_path / "ä b.png"),
         "missing": 0.125,
         "scores": [0.12346, 0.2],
+        "holes": [],
         "files": ["ä b.png", "answers/ä b_1.png", "answers/ä b_2.png", "ä b_strip.png", "ä b.gif"],
         "digest": job.digest,
     }

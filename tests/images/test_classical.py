@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
-from ganfill.images.classical import biharmonic, harmonic, navier_stokes, telea
+from ganfill.images.classical import biharmonic, fill_from_neighbours, harmonic, navier_stokes, suited, telea
 
-METHODS = [biharmonic, harmonic, telea, navier_stokes]
+METHODS = [biharmonic, harmonic, telea, navier_stokes, fill_from_neighbours]
 
 
 @pytest.fixture
@@ -36,3 +37,26 @@ def test_nothing_missing_and_nothing_known(method, missing, ramp):
     image, _ = ramp
     filled = method(image, np.full((32, 32), missing))
     assert (filled == (128 if missing else image)).all()
+
+
+@pytest.mark.parametrize("size", [4, 20, 60])
+def test_no_pixel_leaves_the_range_around_its_part_of_the_hole(size):
+    image = astronaut()[:200, 100:300]
+    hole = np.zeros((200, 200), bool)
+    corners = ((10, 20), (110, 30), (60, 120))
+    for top, left in corners:
+        hole[top : top + size, left : left + size] = True
+    filled = fill_from_neighbours(image, hole)
+    assert np.array_equal(filled[~hole], image[~hole])
+    for top, left in corners:
+        inside, near = (np.s_[top - n : top + size + n, left - n : left + size + n] for n in (0, 1))
+        around = image[near][~hole[near]]
+        assert (filled[inside] >= around.min(0)).all() and (filled[inside] <= around.max(0)).all()
+
+
+def test_large_holes_are_not_filled_by_the_biharmonic_equation():
+    hole = np.zeros((200, 300), bool)
+    hole[50:54, 20:200] = True
+    assert suited(hole) is biharmonic
+    hole[50:90, 20:60] = True
+    assert suited(hole) is harmonic

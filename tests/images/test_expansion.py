@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganfill.errors import UserError
 from ganfill.images.expansion import Expansion
-from ganfill.images.photo import Photo
+from ganfill.images.photo import Photo, in_mode_of
 
 
 @pytest.fixture
@@ -21,6 +22,13 @@ def test_the_new_part_is_missing_and_the_rest_stays(photo):
     assert missing[:5].all() and missing[45:].all() and missing[:, :15].all()
     assert (larger.alpha[5:45, 15:] == 7).all() and (larger.alpha[missing[:, 0]][:, :15] == 255).all()
     assert (larger.profile, larger.exif) == (b"profile", b"exif")
+
+
+def test_16_bit_values_grow_with_the_photo():
+    levels = np.random.default_rng(0).integers(0, 65536, (4, 6), dtype=np.uint16)
+    larger, hole = Expansion.parse("left:2,top:1")(Photo.of(Image.fromarray(levels)), np.zeros((4, 6), bool))
+    finished = in_mode_of(larger, larger.pixels, hole)
+    assert finished.dtype == np.uint16 and np.array_equal(finished[1:, 2:], levels) and hole.sum() == 40 - 24
 
 
 def test_a_side_grows_by_a_pixel_at_least_and_by_the_photo_at_most(photo):

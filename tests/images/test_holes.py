@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from ganfill.errors import UserError
-from ganfill.images.holes import HoleSource, to_hole
+from ganfill.images.holes import HoleSource, grow, masks_beside, soften, to_hole
 from ganfill.images.photo import Photo
 
 PHOTO = Photo(np.zeros((20, 30, 3), np.uint8))
@@ -55,7 +55,7 @@ def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):
     folder = HoleSource(str(tmp_path), 8)
     assert np.array_equal(folder(PHOTO, "a"), hole) and np.array_equal(folder(PHOTO, "b"), ~hole)
     assert folder.file_of("b") == tmp_path / "b.bmp"
-    with pytest.raises(UserError, match=r"holds no mask for c: add .*c\.png"):
+    with pytest.raises(UserError, match=r"holds no mask for c: add .*c_mask\.png"):
         folder(PHOTO, "c")
     one = HoleSource(str(tmp_path / "a.png"), 8)
     assert one.file_of("b") == tmp_path / "a.png" and np.array_equal(one(PHOTO, "b"), hole)
@@ -121,3 +121,30 @@ def test_a_damaged_mask_is_named(tmp_path):
     (tmp_path / "m.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"m\.png cannot be read \(no picture in a format that ganfill reads\)"):
         HoleSource(str(tmp_path / "m.png"), 8)(PHOTO, "a")
+
+
+def test_a_mask_beside_its_picture(hole, tmp_path):
+    mask(~hole).save(tmp_path / "a.png")
+    mask(hole).save(tmp_path / "a_mask.png")
+    mask(hole).save(tmp_path / "b_mask.png")
+    assert np.array_equal(HoleSource(str(tmp_path), 8)(PHOTO, "a"), hole)
+    assert masks_beside(tmp_path) == [tmp_path / "a_mask.png"]
+
+
+def test_a_hole_grows_in_every_direction(hole):
+    grown = grow(hole, 2)
+    assert grown[4:9, 8:19].all() and grown[2:11, 10:17].all() and not grown[2, 8] and grown.sum() < 11 * 9 + 1
+    assert np.array_equal(grow(hole, 0), hole) and not grow(np.zeros((3, 4), bool), 5).any()
+
+
+def test_a_softened_edge_fades_into_the_photo():
+    hole = np.zeros((40, 40), bool)
+    hole[10:30, 10:30] = True
+    photo, picture = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40, 3), np.uint8)
+    picture[hole] = 200
+    wide = grow(hole, 4)
+    picture[wide] = 200
+    softened = soften(picture, photo, wide, 4)
+    assert softened[20, :, 0].tolist()[4:12] == [0, 0, 50, 100, 150, 200, 200, 200]
+    assert (softened[hole] == 200).all() and not softened[~wide].any()
+    assert soften(picture, photo, hole, 0) is picture

@@ -1,3 +1,4 @@
+import cv2
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given, settings
 from PIL import Image, ImageCms
 
 from ganfill.errors import UserError
-from ganfill.images.photo import Photo, enlarge
+from ganfill.images.photo import Photo, enlarge, in_mode_of
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (12, 17, 3), dtype=np.uint8)
@@ -109,3 +110,72 @@ def test_floating_point_and_giant_pictures_are_refused_in_one_line(tmp_path, mon
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match=r"giant\.png cannot be read \(.*decompression bomb"):
         Photo.read(tmp_path / "giant.png")
+
+
+HOLE = np.zeros((4, 6), bool)
+HOLE[1:3, 2:4] = True
+
+
+def finished(picture):
+    """The photo of a file, finished with another level in its hole, as a picture."""
+    read = Photo.of(picture)
+    return Image.fromarray(in_mode_of(read, np.where(HOLE[..., None], np.uint8(7), read.pixels), HOLE))
+
+
+@pytest.mark.parametrize(
+    ("mode", "result"),
+    [
+        ("1", "L"),
+        ("L", "L"),
+        ("LA", "LA"),
+        ("P", "RGB"),
+        ("PA", "RGBA"),
+        ("RGB", "RGB"),
+        ("RGBA", "RGBA"),
+        ("CMYK", "RGB"),
+    ],
+)
+def test_grey_stays_grey_and_colour_colour(mode, result):
+    levels = np.random.default_rng(0).integers(0, 256, (4, 6, 4), dtype=np.uint8)
+    picture = Image.fromarray(levels).convert(mode)
+    if mode in ("P", "PA"):
+        picture = Image.fromarray(levels[..., :3]).convert("P").convert(mode)
+    if mode == "PA":
+        picture.putalpha(Image.fromarray(levels[..., 3]))
+    after = finished(picture)
+    assert after.mode == result
+    known = np.asarray(picture.convert(result))[~HOLE], np.asarray(after)[~HOLE]
+    assert np.array_equal(*known)
+    assert (np.asarray(after.convert("L"))[HOLE] == 7).all()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_16_bits_stay_outside_the_hole(mode, tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (4, 6), dtype=np.uint16)
+    picture = Image.fromarray(values)
+    if mode == "I":
+        picture = Image.fromarray(values.astype(np.int32))
+    elif mode == "I;16B":
+        picture = Image.frombytes("I;16B", (6, 4), values.astype(">u2").tobytes())
+    after = finished(picture)
+    assert after.mode == "I;16" and np.array_equal(np.asarray(after)[~HOLE], values[~HOLE])
+    assert (np.asarray(after)[HOLE] == 7 * 257).all()
+    after.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as again:
+        assert np.array_equal(np.asarray(again), np.asarray(after))
+
+
+def test_what_is_lost_is_said(tmp_path):
+    assert Photo.of(Image.new("CMYK", (3, 2))).lost == "its CMYK colours are converted to RGB"
+    colours = np.random.default_rng(0).integers(0, 65536, (4, 6, 3), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), colours)
+    assert Photo.read(tmp_path / "deep.png").lost == "its 16 bits a colour are reduced to 8"
+    cv2.imwrite(str(tmp_path / "grey.png"), colours[..., 0])
+    read = Photo.read(tmp_path / "grey.png")
+    assert read.lost == "" and np.array_equal(read.deep, colours[..., 0])
+    assert Photo.of(Image.new("RGB", (3, 2))).lost == Photo.of(Image.new("P", (3, 2))).lost == ""
+
+
+def test_levels_beyond_16_bits_are_refused():
+    with pytest.raises(ValueError, match="pixels outside 0 to 65535: save it with 8 or 16 bits"):
+        Photo.of(Image.fromarray(np.full((2, 3), 70_000, np.int32)))

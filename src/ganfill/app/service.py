@@ -18,7 +18,7 @@ from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
-from ganfill.images.holes import HoleSource, to_hole
+from ganfill.images.holes import EMPTY, FULL, HoleSource, to_hole
 from ganfill.images.photo import CheckedBytes, Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
@@ -26,8 +26,6 @@ from ganfill.search.presets import preset
 
 MAX_SCANS = 100  # of a progressive JPEG file; each takes a pass over the whole picture, and a usual file has about ten
 METADATA_MEGABYTES = 4  # of colour profile and EXIF data, which every answer repeats
-EMPTY = "nothing is missing, so the picture stays as it is"
-FULL = "no pixel of the picture is known, so the answers are random samples of the model"
 
 
 @dataclass(frozen=True)
@@ -229,6 +227,7 @@ class Service:
             preview=progress.set_preview,
         )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
+        remarks += [request.photo.lost] if request.photo.lost else []
         return replace(filled, remarks=[*remarks, *filled.remarks])
 
     def _find_model(self, name: str) -> Model:

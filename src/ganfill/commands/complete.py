@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.alignment import Alignment, Placement, center, find_alignment
 from ganfill.images.expansion import Expansion
-from ganfill.images.holes import ALPHA, NOTHING, HoleSource
+from ganfill.images.holes import ALPHA, EMPTY, FULL, NOTHING, HoleSource, grow, masks_beside, soften
 from ganfill.images.masks import KINDS
 from ganfill.images.photo import Photo
 from ganfill.locks import hold_directory
@@ -72,9 +72,7 @@ def run(config: DictConfig) -> Path:
     alignment = find_alignment(str(config.align), box, landmarks)
     if expansion is not None and config.align == "face":
         alignment = center  # no face is known to reach into the new part
-    pictures = find_pictures(
-        _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
-    )
+    pictures = find_pictures(_words(config.images), leave_out=[out, *_mask_files(masks, _words(config.images))])
     model = model_file.load(config.model, choose_device(config.device))
     all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
     sources = {source.label: source for source in all_sources}
@@ -99,7 +97,8 @@ def _complete_all(
         place = out / label if len(sources) > 1 else out
         folder = ResultFolder(place, _settings(config, model, label), show_original=source.mask in KINDS)
         jobs = list(_choose(pictures, source, folder, figures))
-        read = _Reader(source, expansion, alignment, model.resolution, folder, figures)
+        growth = config.mask_grow + config.mask_soften
+        read = _Reader(source, expansion, growth, alignment, model.resolution, folder, figures)
         bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
         with bar, logging_redirect_tqdm():
             for work in _ahead(jobs, lambda jobs, read=read: _together(read(jobs), config.answers)):
@@ -133,6 +132,7 @@ class _Reader:
 
     source: HoleSource
     expansion: Expansion | None
+    growth: float
     alignment: Alignment
     resolution: int
     folder: ResultFolder
@@ -147,9 +147,20 @@ class _Reader:
             except UserError as error:
                 self.figures["failed"][str(self.folder.path / job.name)] = str(error)
                 continue
-            if not hole.any():
-                log.warning("%s: nothing is missing, the picture stays as it is", job.path)
+            hole = grow(hole, self.growth)
+            for remark in _remarks(photo, hole):
+                log.warning("%s: %s", job.path, remark)
             yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
+
+
+def _remarks(photo: Photo, hole: np.ndarray) -> Iterator[str]:
+    """What the user should know before the search."""
+    if not hole.any():
+        yield EMPTY
+    if hole.all():
+        yield FULL
+    if photo.lost:
+        yield photo.lost
 
 
 def _together(work: Iterable[Work], answers: int) -> Iterator[list[Work]]:
@@ -196,6 +207,8 @@ def _complete(
         advance=lambda pictures: bar.update(min(pictures, bar.total - bar.n)),  # shares may add up to a little more
     )
     for each, result in zip(work, filled, strict=True):
+        faded = [soften(picture, each.photo.pixels, each.hole, config.mask_soften) for picture in result.pictures]
+        result = replace(result, pictures=faded)
         for number, hole in enumerate(result.holes, 1):
             log.info("%s: %s", each.job.path, f"hole {number} of {len(result.holes)}, {hole}")
         for remark in result.remarks:
@@ -212,11 +225,21 @@ def _complete(
     folder.flush()
 
 
+def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:
+    """The files and folders of masks, which are no pictures; of a folder that holds both, only the masks."""
+    places = {Path(place).resolve() for place in images}
+    for mask in (Path(mask) for mask in masks if mask not in (*KINDS, ALPHA, NOTHING)):
+        if mask.resolve() in places and mask.is_dir():
+            yield from masks_beside(mask)
+        else:
+            yield mask
+
+
 def _settings(config: DictConfig, model: Model, label: str) -> dict[str, Any]:
     """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
-    names += ("expand",) if plain["expand"] is not None else ()  # results of earlier versions stay valid
+    names += ("expand", "mask_grow", "mask_soften")
     return {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
 
 

@@ -1,7 +1,7 @@
 """Completes photos of any size: scales regions to the model's size, searches for answers, blends them back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ganfill.search.result import Completion, Progress, Search, SearchOptions
 # hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
 WEAK = 0.75
 MOST_VALUES = 4_000_000_000  # bytes of all finished pictures
+LUMA = 0.299, 0.587, 0.114  # weights of red, green and blue in the grey values of Pillow
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ def _finish(
 ) -> Filled:
     """Makes ``count`` pictures, and the extras, of the completions of a photo's views."""
     parts, outside = assign_to_regions(hole, placement.regions)
+    if is_grey(photo, hole):
+        completions = list(map(_without_colours, completions))
 
     def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
         """Fills the parts one after the other, and then the pixels outside all regions from their surroundings."""
@@ -179,6 +182,22 @@ def _finish(
         squares,
         describe_holes(hole, squares, parts),
     )
+
+
+def is_grey(photo: np.ndarray, hole: np.ndarray) -> bool:
+    """True if a photo, uint8 (H, W, 3), shows no colour outside its hole, bool (H, W)."""
+    return not hole.all() and bool((photo == photo[..., :1])[~hole].all())
+
+
+def _without_colours(completion: Completion) -> Completion:
+    def grey(pictures: torch.Tensor) -> torch.Tensor:
+        channels = pictures.unbind(-3)
+        luma = sum(weight * channel for weight, channel in zip(LUMA, channels, strict=True))
+        return torch.stack([luma] * 3, -3)  # pyright: ignore[reportArgumentType]
+
+    mean = None if completion.mean is None else grey(completion.mean)
+    frames = list(map(grey, completion.frames))
+    return replace(completion, pictures=grey(completion.pictures), mean=mean, frames=frames)
 
 
 def _frames(views: list[View], completions: list[Completion], blend: Blend) -> list[np.ndarray]:

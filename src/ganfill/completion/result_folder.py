@@ -16,8 +16,8 @@ from ganfill.errors import UserError
 from ganfill.files import identify, walk, write_atomically
 from ganfill.images import sheets
 from ganfill.images.formats import suffixes
-from ganfill.images.holes import HoleSource
-from ganfill.images.photo import Photo, with_alpha
+from ganfill.images.holes import MASK_END, HoleSource
+from ganfill.images.photo import Photo, in_mode_of
 
 RESULTS = "results.json"
 ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
@@ -98,8 +98,10 @@ class ResultFolder:
             UserError: a file cannot be read, or the results would replace another file.
         """
         self._refuse_to_replace(name, path)
-        digest = hashlib.sha256(self.settings)
-        for file in (path, source.file_of(path.stem)):
+        digest, mask = hashlib.sha256(self.settings), source.file_of(path.stem)
+        if mask is not None and mask.exists() and mask.samefile(path):
+            raise UserError(f"{path} has no mask beside it: add {path.with_name(path.stem + MASK_END)}.png")
+        for file in (path, mask):
             try:
                 digest.update(_sha256(file) if file else hashlib.sha256().digest())
             except OSError as error:
@@ -143,7 +145,7 @@ class ResultFolder:
         self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
         self.flush()
         for file, picture in finished.items():
-            sheets.save(with_alpha(picture, photo, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
+            sheets.save(in_mode_of(photo, picture, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
         if filled.views:
             sheets.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
         if filled.frames:

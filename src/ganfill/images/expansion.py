@@ -61,5 +61,6 @@ class Expansion:
             photo,
             pixels=np.pad(photo.pixels, (*margins, (0, 0))),
             alpha=None if photo.alpha is None else np.pad(photo.alpha, margins, constant_values=255),
+            deep=None if photo.deep is None else np.pad(photo.deep, margins),
         )
         return larger, np.pad(hole, margins, constant_values=True)

@@ -4,17 +4,21 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from ganfill.errors import UserError
 from ganfill.files import identify
-from ganfill.images import masks
+from ganfill.images import mask_values, masks
 from ganfill.images.formats import suffixes
 from ganfill.images.photo import Photo, enlarge
 
 ALPHA = "alpha"
 NOTHING = "nothing"
+MASK_END = "_mask"  # of the name of a mask that may lie beside its picture
+EMPTY = "nothing is missing, so the picture stays as it is"
+FULL = "everything is missing: no pixel of the picture is known, so the answers are random samples of the model"
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class HoleSource:
     Args:
         mask: one of ``masks.KINDS``, drawn over the largest square in the middle of the photo; ``alpha``, missing where the
             photo's alpha is 0; ``nothing``; a mask file, white where pixels are missing; or a folder of masks named like the
-            pictures.
+            pictures, with or without ``_mask`` at the end.
         resolution: at which synthetic holes are drawn; each of their pixels becomes a block of a larger photo.
         seed: of synthetic holes, mixed with the picture's name.
         invert: exchange missing and known.
@@ -69,13 +73,14 @@ class HoleSource:
         path = Path(self.mask)
         if path.is_file():
             return path
-        files = (
-            file
-            for file in path.iterdir()
-            if file.is_file() and file.stem == name and file.suffix.lower() in suffixes()
-        )
-        if (first := min(files, default=None)) is None:
-            raise UserError(f"{path} holds no mask for {name}: add {path / name}.png, white where it is missing")
+        masks_inside = [file for file in path.iterdir() if file.suffix.lower() in suffixes() and file.is_file()]
+        for stem in (f"{name}{MASK_END}", name):
+            if (first := min((file for file in masks_inside if file.stem == stem), default=None)) is not None:
+                break
+        else:
+            raise UserError(
+                f"{path} holds no mask for {name}: add {path / name}{MASK_END}.png, white where it is missing"
+            )
         return first
 
     @property
@@ -101,21 +106,54 @@ class HoleSource:
 
 
 def to_hole(mask: Photo | Image.Image, size: tuple[int, int], name: str = "the mask") -> np.ndarray:
-    """Converts a mask to a hole, bool (H, W), missing where the mask is lighter than middle grey.
+    """Converts a mask to a hole, bool (H, W), see ``ganfill.images.mask_values.read``.
 
     Args:
-        mask: any picture; colours are read as grey, transparency is ignored.
+        mask: any picture.
         size: (H, W) of the picture; a mask of the same proportions is scaled to it, by nearest pixels.
         name: for the message.
 
     Raises:
-        UserError: the proportions differ by more than one pixel.
+        UserError: the proportions differ by more than one pixel, or the mask is ambiguous.
     """
-    photo = mask if isinstance(mask, Photo) else Photo.of(mask)
-    hole = np.asarray(Image.fromarray(photo.pixels).convert("L")) > 127
+    hole = mask_values.read(mask if isinstance(mask, Photo) else Photo.of(mask), name)
     (height, width), (mask_height, mask_width) = size, hole.shape
     if abs(mask_height * width - mask_width * height) > max(height, width, mask_height, mask_width):
         raise UserError(
             f"{name} is {mask_width}x{mask_height}, but its picture {width}x{height}: give a mask of the same proportions"
         )
     return enlarge(hole, height, width)
+
+
+def grow(hole: np.ndarray, pixels: float) -> np.ndarray:
+    """Widens a hole, bool (H, W), by a number of pixels in every direction."""
+    if pixels <= 0 or not hole.any():
+        return hole
+    return cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
+
+
+def soften(picture: np.ndarray, photo: np.ndarray, hole: np.ndarray, pixels: float) -> np.ndarray:
+    """Lets a finished picture fade into the photo, in the outermost pixels of the hole.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        photo: uint8 (H, W, 3).
+        hole: bool (H, W); its outermost ``pixels`` are known, see ``grow``.
+        pixels: width of the transition.
+    """
+    if pixels <= 0 or hole.all():
+        return picture
+    inside = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Every pixel of the hole that was widened is farther than that from the outside, so that none of its content returns.
+    edge = hole & (inside < pixels)
+    share = (inside[edge] / pixels)[:, None]
+    softened = picture.copy()
+    softened[edge] = (share * picture[edge] + (1 - share) * photo[edge]).round()
+    return softened
+
+
+def masks_beside(folder: Path) -> list[Path]:
+    """The masks in a folder that lie beside their pictures: ``NAME_mask.png`` beside ``NAME.jpg``."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes()]
+    stems = {file.stem for file in files}
+    return [file for file in files if file.stem.endswith(MASK_END) and file.stem.removesuffix(MASK_END) in stems]

@@ -16,6 +16,10 @@ from ganfill.checkpoints import Interrupted, checkpoint
 from ganfill.errors import UserError
 from ganfill.images.formats import explain_refusal, open_picture
 
+GREY = ("1", "L", "LA", "La")
+DEEP_COLOURS = "its 16 bits a colour are reduced to 8"
+LOST = {mode: f"its {mode} colours are converted to RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")}
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -26,27 +30,37 @@ class Photo:
         alpha: uint8 (H, W), or None for a picture without transparency.
         profile: ICC profile, or None.
         exif: EXIF data without the orientation, or None.
+        grey: True if the file has no colours; results have none either.
+        deep: the 16-bit grey values, uint16 (H, W), or None for other pictures.
+        lost: what the conversion loses, for the user; empty if nothing.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     profile: bytes | None = None
     exif: bytes | None = None
+    grey: bool = False
+    deep: np.ndarray | None = None
+    lost: str = ""
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
         """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
-        profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P", "PA") else None
+        lost = LOST.get(picture.mode, "") or (DEEP_COLOURS if _has_deep_colours(picture) else "")
         upright = ImageOps.exif_transpose(picture)
-        exif = _exif(upright)
+        exif, deep, grey = _exif(upright), None, upright.mode in GREY
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
         if upright.mode.startswith("I"):
+            deep, grey = _to_16_bits(upright), True
             upright = scale_to_8_bits(upright)
+        profile = picture.info.get("icc_profile") or None
+        if profile and ((profile[16:20] == b"GRAY") != grey or picture.mode in LOST):
+            profile = None  # it describes other channels
         if not upright.has_transparency_data:
-            return cls(np.array(upright.convert("RGB")), None, profile, exif)
+            return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost)
         rgba = np.array(upright.convert("RGBA"))
-        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif)
+        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, grey, deep, lost)
 
     @classmethod
     def read(cls, path: Path) -> "Photo":
@@ -107,18 +121,31 @@ def scale_to_8_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
 
 
-def with_alpha(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> np.ndarray:
-    """Adds the photo's transparency outside the hole: uint8 (H, W, 4), or (H, W, 3) if everything is opaque."""
+def in_mode_of(photo: Photo, picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Gives a finished picture the photo's own mode: its transparency outside the hole, and grey values if it is grey.
+
+    Args:
+        photo: the original.
+        picture: uint8 (H, W, 3), equal to the photo outside the hole.
+        hole: bool (H, W).
+
+    Returns:
+        uint8 (H, W) or (H, W, 3), with a further channel of transparency unless everything is opaque; uint16 (H, W) for a
+        photo with 16-bit grey values, which are kept outside the hole.
+    """
+    finished = _mean(picture) if photo.grey else picture
+    if photo.deep is not None:
+        return np.where(hole, finished.astype(np.uint16) * 257, photo.deep)
     if photo.alpha is None:
-        return picture
+        return finished
     alpha = np.where(hole, np.uint8(255), photo.alpha)
-    return picture if alpha.min() == 255 else np.dstack([picture, alpha])
+    return finished if alpha.min() == 255 else np.dstack([finished, alpha])
 
 
 def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
     """The content of a PNG file of a finished picture, with its photo's transparency, colour profile and EXIF data."""
     file = CheckedBytes()
-    image = Image.fromarray(with_alpha(picture, photo, hole))
+    image = Image.fromarray(in_mode_of(photo, picture, hole))
     # Level 1 is up to four times as fast as the default, and files are a tenth larger.
     image.save(file, "PNG", icc_profile=photo.profile, exif=photo.exif, compress_level=1)
     return file.getvalue()
@@ -133,6 +160,27 @@ def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:
 def bins(length: int, resolution: int) -> np.ndarray:
     """For each of ``length`` pixels, the index of the one of ``resolution`` pixels that its center falls into."""
     return ((2 * np.arange(length) + 1) * resolution) // (2 * length)
+
+
+def _to_16_bits(picture: Image.Image) -> np.ndarray:
+    """The values of 16-bit or 32-bit grey; raises ``ValueError`` if 16 bits cannot hold them."""
+    values = np.asarray(picture)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("pixels outside 0 to 65535: save it with 8 or 16 bits")
+    return values.astype(np.uint16)
+
+
+def _has_deep_colours(picture: Image.Image) -> bool:
+    """True if the file holds 16 bits a channel, of which Pillow keeps 8."""
+    return not picture.mode.startswith("I") and any(";16" in str(tile) for tile in getattr(picture, "tile", []))
+
+
+def _mean(picture: np.ndarray) -> np.ndarray:
+    """The rounded mean of the channels of uint8 (H, W, 3)."""
+    total = picture[..., 0].astype(np.uint16)
+    total += picture[..., 1]
+    total += picture[..., 2]
+    return ((total + 1) // 3).astype(np.uint8)
 
 
 def _exif(picture: Image.Image) -> bytes | None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ganfill.checkpoints import checkpoint
-from ganfill.images import pixels
+from ganfill.images import grain, pixels
 from ganfill.images.blend import Blend
 from ganfill.images.photo import bins
 from ganfill.images.rotated_square import Bounds, Square, to_size
@@ -27,6 +27,11 @@ class Box:
     left: int
     bottom: int
     right: int
+
+    @property
+    def side(self) -> float:
+        """The mean of both sides."""
+        return (self.bottom - self.top + self.right - self.left) / 2
 
     def shrink(self, photo: np.ndarray, hole: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """Resamples the region at a model's resolution."""
@@ -119,7 +124,7 @@ def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[li
 def blend_answer(
     answer: torch.Tensor, photo: np.ndarray, hole: np.ndarray, part: np.ndarray, region: Region, blend: Blend
 ) -> None:
-    """Scales an answer to the photo's size and blends it into a part of the hole, in place.
+    """Scales an answer to the photo's size, blends it into a part of the hole, in place, and adds the photo's noise.
 
     Args:
         answer: float (3, R, R) in [-1, 1].
@@ -134,6 +139,10 @@ def blend_answer(
     top, left, bottom, right = region.bounds(hole.shape)
     inside = np.s_[top:bottom, left:right]
     blended = blend(region.enlarge(answer, hole.shape), photo[inside], hole[inside])
+    # Noise averages out when a photo is scaled down, and an enlarged answer lacks what was lost.
+    factor = max(region.side / answer.shape[-1], 1.0)
+    if deviation := grain.measure(photo[inside], hole[inside]) * (1 - factor**-2) ** 0.5:
+        blended = grain.add(blended, deviation)
     np.copyto(photo[inside], blended, where=part[inside][..., None])
 
 
