@@ -63,7 +63,7 @@ def _train(config: DictConfig, device: torch.device, precision: str, model: Mode
             "kimg": checkpoint["images_seen"] / 1000,
             "data": checkpoint["ganfill"]["data_digest"],
             "pictures": checkpoint["ganfill"]["pictures"],
-            "commit": checkpoint["ganfill"]["commit"],
+            "commit": checkpoint["ganfill"].get("commit"),
             "metrics": last_metrics(out / "metrics.csv", checkpoint["images_seen"] / 1000),
         }
     }
