@@ -4,6 +4,7 @@ import errno
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.summary import write_summary
 from ganfill.completion.pipeline import fill, find_placement
-from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
+from ganfill.completion.result_folder import Job, ResultFolder, find_others, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
@@ -65,28 +66,31 @@ def run(config: DictConfig) -> Path:
     masks = _words(config.mask)
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
     alignment = find_alignment(str(config.align), box, landmarks)
-    pictures = find_pictures(
-        _words(config.images), leave_out=[out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
-    )
+    leave_out = [out, *(Path(mask) for mask in masks if mask not in (*KINDS, ALPHA))]
+    pictures = find_pictures(_words(config.images), leave_out)
+    others = find_others(_words(config.images), leave_out)
+    for (suffix, reason), count in Counter((Path(name).suffix, why) for name, why in others.items()).items():
+        log.warning("passed over %d files %s: %s", count, suffix or "without suffix", reason)
     model = model_file.load(config.model, choose_device(config.device))
     all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
     sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     with hold_directory(out):
-        return _complete_all(config, out, pictures, sources, model, alignment)
+        return _complete_all(config, out, pictures, others, sources, model, alignment)
 
 
 def _complete_all(
     config: DictConfig,
     out: Path,
     pictures: dict[str, Path],
+    others: dict[str, str],
     sources: dict[str, HoleSource],
     model: Model,
     alignment: Alignment,
 ) -> Path:
     started = time.perf_counter()
-    figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
+    figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}, "converted": {}, "passed_over": others}
     for label, source in sources.items():
         place = out / label if len(sources) > 1 else out
         folder = ResultFolder(place, _settings(config, model, label), show_original=source.mask in KINDS)
@@ -136,6 +140,9 @@ class _Reader:
             except UserError as error:
                 self.figures["failed"][str(self.folder.path / job.name)] = str(error)
                 continue
+            if photo.frames > 1:
+                self.figures["converted"][str(job.path)] = f"first of {photo.frames} pictures"
+                log.warning("%s: the file holds %d pictures, and the first is completed", job.path, photo.frames)
             if not hole.any():
                 log.warning("%s: nothing is missing, the picture stays as it is", job.path)
             yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))

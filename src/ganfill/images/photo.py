@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ganfill.errors import UserError
-from ganfill.images.formats import explain_refusal, open_picture
+from ganfill.images.formats import count_frames, explain_refusal, open_picture
 
 
 @dataclass(frozen=True)
@@ -25,27 +25,29 @@ class Photo:
         alpha: uint8 (H, W), or None for a picture without transparency.
         profile: ICC profile, or None.
         exif: EXIF data without the orientation, or None.
+        frames: number of pictures in the file, of which this is the first.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     profile: bytes | None = None
     exif: bytes | None = None
+    frames: int = 1
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
         """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
         profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA", "P", "PA") else None
         upright = ImageOps.exif_transpose(picture)
-        exif = _exif(upright)
+        exif, frames = _exif(upright), count_frames(picture)
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
         if upright.mode.startswith("I"):
             upright = scale_to_8_bits(upright)
         if not upright.has_transparency_data:
-            return cls(np.array(upright.convert("RGB")), None, profile, exif)
+            return cls(np.array(upright.convert("RGB")), None, profile, exif, frames)
         rgba = np.array(upright.convert("RGBA"))
-        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif)
+        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, frames)
 
     @classmethod
     def read(cls, path: Path) -> "Photo":
