@@ -79,6 +79,16 @@ def test_a_file_is_held_by_its_name(tmp_path):
     assert not [path for path in (tmp_path / "deep").iterdir() if path.name != ".c.onnx.lock"]
 
 
+@pytest.mark.parametrize("name", ["result.png", "store.zip", "last.ckpt", "report.HTML"])
+def test_a_folder_does_not_get_the_name_of_a_file(tmp_path, name):
+    with pytest.raises(UserError, match="is the name of a file, and the results are a folder: give out="):
+        locks.hold_directory(tmp_path / name).__enter__()
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / name).mkdir()
+    with locks.hold_directory(tmp_path / name):
+        pass
+
+
 def test_a_file_in_its_place_is_a_mistake(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match=r"out=.*out cannot be created \(File exists\)"):

@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 PATIENCE = 0.2  # seconds; a holder that has just begun has not named itself yet
+FILES = (
+    *(".ckpt", ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".onnx", ".pdf", ".png", ".pt", ".pth"),
+    *(".safetensors", ".tif", ".tiff", ".txt", ".webp", ".yaml", ".zip"),
+)
 LONGEST = 200  # characters of a command in a message
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # by some network file systems
 
@@ -112,6 +116,9 @@ def _read_holder(file: Path) -> str:
 
 
 def _create(directory: Path) -> None:
+    if directory.suffix.lower() in FILES and not directory.exists():
+        bare = directory.with_suffix("")
+        raise UserError(f"out={directory} is the name of a file, and the results are a folder: give out={bare}")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

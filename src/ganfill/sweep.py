@@ -197,7 +197,9 @@ def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
         return None
     check_resumable(out, plain)
     checkpoint = read_checkpoint(out / "last.ckpt")
-    same_pictures = checkpoint["ganfill"]["config"]["data"] == plain["data"]  # otherwise the training compares them
+    same_pictures = (
+        checkpoint["ganfill"].get("config", {}).get("data") == plain["data"]
+    )  # otherwise the training compares them
     over = is_over(checkpoint["images_seen"], checkpoint["seconds"], plain["kimg"], plain["minutes"])
     return checkpoint["images_seen"] / 1000 if over and same_pictures else None
 

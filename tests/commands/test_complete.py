@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,7 +194,7 @@ def test_the_summary_tells_what_was_done_with_what(ganfill, work, model_path):
     assert ganfill("a.png", "mask=center", "out=out")[0] == 0
     summary = json.loads((work / "out/summary.json").read_text("utf-8"))
     assert summary["command"] == "complete" and summary["seconds"] > 0
-    assert summary["figures"] == {"completed": 1, "skipped": 0, "failed": {}}
+    assert summary["figures"] == {"completed": 1, "skipped": 0, "failed": {}, "converted": {}, "passed_over": {}}
     assert summary["config"]["search"]["steps"] == 2 and summary["config"]["model"] == str(model_path)
 
 
@@ -218,6 +219,29 @@ def test_what_cannot_be_written_is_listed_and_the_rest_done(ganfill, work):
     code, said = ganfill("in", "mask=center", "out=out")
     assert code == 1 and "its results cannot be written (File name too long)" in said
     assert results(work / "out")["good"]["digest"] and figures(work / "out")["completed"] == 1
+
+
+def test_every_file_is_counted(ganfill, work, caplog):
+    picture(work / "in/a.png")
+    first = Image.new("RGB", (40, 40))
+    first.save(work / "in/b.gif", save_all=True, append_images=[Image.new("RGB", (40, 40), c) for c in ("red", "blue")])
+    first.save(work / "in/c.tif", save_all=True, append_images=[first])
+    first.save(work / "in/d.mpo", save_all=True, append_images=[first])
+    for name in ("e.dng", "f.jxl", "g.txt", "h.txt"):
+        (work / "in" / name).touch()
+    (work / "in/i.png").symlink_to("nowhere.png")
+    assert ganfill("in", "mask=center", "out=out")[0] == 0
+    counted = figures(work / "out")
+    assert counted["completed"] == 4
+    assert sorted(counted["converted"].values()) == [
+        "first of 2 pictures",
+        "first of 2 pictures",
+        "first of 3 pictures",
+    ]
+    assert sorted(Path(name).name for name in counted["passed_over"]) == ["e.dng", "f.jxl", "g.txt", "h.txt", "i.png"]
+    assert "passed over 2 files .txt: no picture in a format that ganfill reads" in caplog.messages
+    assert "passed over 1 files .dng: camera raw: develop it to a PNG or JPEG file" in caplog.messages
+    assert any("the file holds 3 pictures, and the first is completed" in message for message in caplog.messages)
 
 
 def test_a_name_that_is_no_utf_8(ganfill, work):

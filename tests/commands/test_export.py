@@ -48,6 +48,13 @@ def test_the_generator_becomes_an_onnx_file(run, tmp_path):
         ),
         (["run=.", "out=m.onnx", "format=onix"], "format=onix is not known: use safetensors or onnx"),
         (["run=.", "out=."], "out=. is a directory: name a file"),
+        (["run=.", "out=m.onnx"], "out=m.onnx is not the name of a file of format=safetensors: give format=onnx"),
+        (["run=.", "out=m.pt"], "out=m.pt is not the name of a file of format=safetensors: give out=m.safetensors"),
+        (["run=.", "out=m", "format=onnx"], "out=m is not the name of a file of format=onnx: give out=m.onnx"),
+        (
+            ["run=.", "out=m.safetensors", "format=onnx"],
+            "out=m.safetensors is not the name of a file of format=onnx: give format=",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(words, message, tmp_path, monkeypatch, capsys):

@@ -36,6 +36,11 @@ def test_or_where_it_is_wanted_with_the_same_bytes(run, tmp_path, out):
     assert page.read_bytes() == (run / "report.html").read_bytes()
 
 
+def test_a_page_has_the_name_of_a_page(run, tmp_path, capsys):
+    assert cli.run(["report", f"run={run}", f"out={tmp_path / 'page.pdf'}"]) == 2
+    assert "page.pdf is neither a folder nor the name of a page: give out=" in capsys.readouterr().err
+
+
 def test_a_damaged_file_is_a_warning(run, caplog):
     (run / "samples/kimg000001_raw.png").write_bytes(b"no picture")
     assert cli.run(["report", str(run)]) == 0

@@ -150,3 +150,77 @@ def test_an_error_without_a_message_is_reported_by_its_type(path, monkeypatch):
     monkeypatch.setattr(model_file, "build_part", fail)
     with pytest.raises(UserError, match=r"does not fit this version of ganfill \(ValueError\)"):
         model_file.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda card: card.update(resolution=65536),
+            r"mean_picture has the shape \(3, 32, 32\), not \(3, 65536, 65536\)",
+        ),
+        (lambda card: card.update(resolution=-5), "resolution=-5, which must be a whole number from 4 to 65536"),
+        (lambda card: card.update(resolution="32"), "resolution='32', which must be a whole number"),
+        (lambda card: card.update(resolution=True), "resolution=True, which must be a whole number"),
+        (lambda card: card["latent"]["arguments"].update(dim=10**12), r"latent\.dim=1000000000000, which must be"),
+        (lambda card: card["latent"]["arguments"].update(dim=9), "does not fit this version"),
+        (lambda card: card["latent"]["arguments"].clear(), "lacks 'dim'"),
+        (lambda card: card["generator"]["arguments"].update(width=20_000), r"does not fit .*generator\..* by the card"),
+        (
+            lambda card: card["generator"]["arguments"].update(width=10**9),
+            r"generator\.width=1000000000, which must be",
+        ),
+        (
+            lambda card: card["generator"]["arguments"].update(width=float("nan")),
+            r"generator\.width=nan, which",
+        ),
+        (
+            lambda card: card["generator"]["arguments"].update(resolution=64),
+            r"does not fit .*generator\..* by the card",
+        ),
+        (lambda card: card["discriminator"].update(arguments=[]), "does not fit this version"),
+        (lambda card: card.update(generator=None), "does not fit this version"),
+        (lambda card: card.update(kimg="many"), "kimg='many', which is of the wrong type"),
+        (lambda card: card.update(terms=3), "terms=3, which is of the wrong type"),
+        (lambda card: card.pop("resolution"), "lacks 'resolution'"),
+        (lambda card: card.pop("latent"), "lacks 'latent'"),
+        (lambda card: card["latent"].pop("class"), "lacks 'class'"),
+    ],
+)
+def test_every_field_of_a_card_is_checked(path, change, message):
+    rewrite(path, change)
+    with pytest.raises(UserError, match=message) as caught:
+        model_file.load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_nothing_is_allocated_for_a_card_that_claims_too_much(path, monkeypatch):
+    rewrite(path, lambda card: card["generator"]["arguments"].update(width=20_000))
+    built, build_part = [], model_file.build_part
+
+    def build(part, kinds):
+        built.append(build_part(part, kinds))
+        return built[-1]
+
+    monkeypatch.setattr(model_file, "build_part", build)
+    with pytest.raises(UserError, match="does not fit"):
+        model_file.load(path)
+    assert [next(network.parameters()).device.type for network in built] == ["meta"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["generator.to_rgb.0.weight", "mean_picture", "logit_centre"])
+def test_weights_that_are_not_finite_are_refused(path, model, name, value):
+    if name == "logit_centre":
+        model.logit_centre = value
+    else:
+        (model.mean_picture if name == "mean_picture" else model.generator.to_rgb[0].weight).data.view(-1)[3] = value
+    model_file.save(path, model)
+    with pytest.raises(UserError, match=f"{name} holds NaN or infinite values"):
+        model_file.load(path)
+
+
+def test_a_header_that_is_nested_too_deeply(path):
+    save_file({"a": torch.zeros(1)}, path, {"ganfill": "[" * 100_000})
+    with pytest.raises(UserError, match="not a model file of this version"):
+        model_file.load(path)

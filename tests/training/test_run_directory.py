@@ -1,9 +1,19 @@
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
 
 from ganfill.errors import UserError
-from ganfill.training.run_directory import check_resumable, init_run_dir, last_metrics, read_checkpoint
+from ganfill.training.run_directory import (
+    CHECKPOINT_KEYS,
+    check_fits,
+    check_resumable,
+    init_run_dir,
+    last_metrics,
+    read_checkpoint,
+)
 
 CONFIG = {"kimg": 1, "loss": {"_target_": "a"}, "data": {"path": "x", "mirror": False}, "device": "auto"}
 
@@ -34,6 +44,14 @@ def test_comparing_writes_nothing(tmp_path):
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
+def test_a_configuration_that_cannot_be_read(tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    for content in (b"a: [", b"\xff", b"a: \x00"):
+        (tmp_path / "config.yaml").write_bytes(content)
+        with pytest.raises(UserError, match=r"config\.yaml cannot be read .*: choose another out"):
+            check_resumable(tmp_path, CONFIG)
+
+
 def test_no_checkpoint_and_a_foreign_one(tmp_path):
     with pytest.raises(UserError, match="give the out directory of a training"):
         read_checkpoint(tmp_path / "last.ckpt")
@@ -60,3 +78,38 @@ def test_the_last_row_of_metrics(tmp_path):
     (tmp_path / "metrics.csv").write_text("kimg,loss_d\n1.0,2\n2.0,0.5\n")
     assert last_metrics(tmp_path / "metrics.csv", 2) == {"kimg": 2.0, "loss_d": 0.5}
     assert last_metrics(tmp_path / "metrics.csv", 1.9) == {"kimg": 1.0, "loss_d": 2.0}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A checkpoint of an earlier version: its file and its content."""
+    shutil.copy(Path(__file__).parents[1] / "compatibility/run/last.ckpt", tmp_path / "last.ckpt")
+    return tmp_path / "last.ckpt", torch.load(tmp_path / "last.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize("name", CHECKPOINT_KEYS)
+def test_a_checkpoint_without_one_of_its_keys(checkpoint, name):
+    path, content = checkpoint
+    (content["ganfill"] if "." in name else content).pop(name.rpartition(".")[2])
+    torch.save(content, path)
+    with pytest.raises(UserError, match=rf"not a readable checkpoint of ganfill \({name} is missing\)"):
+        read_checkpoint(path)
+
+
+def test_one_flipped_bit_of_a_checkpoint_is_noticed(checkpoint):
+    path, content = checkpoint
+    data = bytearray(path.read_bytes())
+    weight = max(content["state_dict"].values(), key=torch.numel)
+    data[data.index(weight.numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="not a readable checkpoint of ganfill"):
+        read_checkpoint(path)
+
+
+def test_weights_of_another_network(checkpoint):
+    path, content = checkpoint
+    name, weight = next((name, weight) for name, weight in content["state_dict"].items() if weight.ndim)
+    check_fits(content["state_dict"], dict(content["state_dict"]), path)
+    for other in ({}, {name: weight[:1]}, {"further": weight}):
+        with pytest.raises(UserError, match=r"last\.ckpt does not fit this configuration \("):
+            check_fits({name: weight}, other, path)

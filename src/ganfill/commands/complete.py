@@ -4,6 +4,7 @@ import errno
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.summary import write_summary
 from ganfill.completion.pipeline import fill, find_placement
-from ganfill.completion.result_folder import Job, ResultFolder, find_pictures
+from ganfill.completion.result_folder import Job, ResultFolder, find_others, find_pictures
 from ganfill.config import as_list, build, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import Incomplete, UserError
@@ -72,27 +73,32 @@ def run(config: DictConfig) -> Path:
     alignment = find_alignment(str(config.align), box, landmarks)
     if expansion is not None and config.align == "face":
         alignment = center  # no face is known to reach into the new part
-    pictures = find_pictures(_words(config.images), leave_out=[out, *_mask_files(masks, _words(config.images))])
+    leave_out = [out, *_mask_files(masks, _words(config.images))]
+    pictures = find_pictures(_words(config.images), leave_out)
+    others = find_others(_words(config.images), leave_out)
+    for (suffix, reason), count in Counter((Path(name).suffix, why) for name, why in others.items()).items():
+        log.warning("passed over %d files %s: %s", count, suffix or "without suffix", reason)
     model = model_file.load(config.model, choose_device(config.device))
     all_sources = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
     sources = {source.label: source for source in all_sources}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     with hold_directory(out):
-        return _complete_all(config, out, pictures, sources, model, alignment, expansion)
+        return _complete_all(config, out, pictures, others, sources, model, alignment, expansion)
 
 
 def _complete_all(
     config: DictConfig,
     out: Path,
     pictures: dict[str, Path],
+    others: dict[str, str],
     sources: dict[str, HoleSource],
     model: Model,
     alignment: Alignment,
     expansion: Expansion | None,
 ) -> Path:
     started = time.perf_counter()
-    figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}}
+    figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}, "converted": {}, "passed_over": others}
     for label, source in sources.items():
         place = out / label if len(sources) > 1 else out
         folder = ResultFolder(place, _settings(config, model, label), show_original=source.mask in KINDS)
@@ -150,6 +156,9 @@ class _Reader:
             hole = grow(hole, self.growth)
             for remark in _remarks(photo, hole):
                 log.warning("%s: %s", job.path, remark)
+            if photo.frames > 1:
+                self.figures["converted"][str(job.path)] = f"first of {photo.frames} pictures"
+                log.warning("%s: the file holds %d pictures, and the first is completed", job.path, photo.frames)
             yield Work(job, photo, hole, find_placement(self.alignment, photo.pixels, hole, self.resolution))
 
 

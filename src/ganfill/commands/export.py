@@ -12,6 +12,8 @@ from ganfill.model_io import model_file
 from ganfill.model_io.onnx_file import save_onnx
 from ganfill.training.export import from_run
 
+SUFFIXES = {".safetensors": "safetensors", ".onnx": "onnx"}
+
 
 def run(config: DictConfig) -> Path:
     """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the path of the model file."""
@@ -20,6 +22,9 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"format={config.format} is not known: use safetensors or onnx")
     if out.is_dir():
         raise UserError(f"out={out} is a directory: name a file, such as {out / 'model'}.{config.format}")
+    if (suffix := SUFFIXES.get(out.suffix.lower())) != config.format:
+        remedy = f"format={suffix}" if suffix else f"out={out.with_suffix(f'.{config.format}')}"
+        raise UserError(f"out={out} is not the name of a file of format={config.format}: give {remedy}")
     if config.checkpoint not in ("last", "best"):
         raise UserError(f"checkpoint={config.checkpoint} is not known: use last or best")
     model = from_run(Path(config.run), config.checkpoint)

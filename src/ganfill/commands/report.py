@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from ganfill.errors import UserError
 from ganfill.locks import hold_file
 from ganfill.runs import report
 
@@ -21,6 +22,8 @@ def run(config: DictConfig) -> Path:
     out = directory if config.out is None else Path(str(config.out))
     page = out / "report.html" if out.is_dir() else out
     training = report.read(directory)
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"out={out} is neither a folder nor the name of a page: give out={out.with_suffix('.html')}")
     for problem in training.problems:
         log.warning("%s", problem)
     with hold_file(page):

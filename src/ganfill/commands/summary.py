@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from ganfill.config import to_plain
 from ganfill.files import write_atomically
 
+GIT_SECONDS = 10  # on a slow network file system git may take minutes
 PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "pillow")
 
 
@@ -56,11 +57,12 @@ def commit() -> str | None:
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", here, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_SECONDS).stdout.strip()
 
     try:
         if not git("ls-files", "--error-unmatch", Path(__file__).name):
             return None
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None

@@ -86,7 +86,7 @@ def _train(
         "kimg": kimg,
         "data": checkpoint["ganfill"]["data_digest"],
         "pictures": checkpoint["ganfill"]["pictures"],
-        "commit": checkpoint["ganfill"]["commit"],
+        "commit": checkpoint["ganfill"].get("commit"),
         "metrics": last_metrics(out / "metrics.csv", kimg),
     }
     card = model.card | {name: part(plain[name]) | provenance}

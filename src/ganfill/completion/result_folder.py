@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ganfill.completion.pipeline import Filled
 from ganfill.errors import UserError
 from ganfill.files import identify, walk, write_atomically
 from ganfill.images import sheets
-from ganfill.images.formats import suffixes
+from ganfill.images.formats import explain_refusal, suffixes
 from ganfill.images.holes import MASK_END, HoleSource
 from ganfill.images.photo import Photo, in_mode_of
 
@@ -68,6 +68,14 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
             "give picture files or a folder of them"
         )
     return {name: path for path, name in _name(found).items()}
+
+
+def find_others(places: Iterable[str], leave_out: Collection[Path] = ()) -> dict[str, str]:
+    """Returns the files in folders that ``find_pictures`` passes over, and the reasons; hidden ones are not counted."""
+    folders = [Path(place) for place in places if Path(place).is_dir()]
+    files = [path for folder in folders for path in walk(folder, leave_out)]
+    others = {str(path): explain_refusal(path.name) for path in files if path.suffix.lower() not in suffixes()}
+    return others | {str(path): "no regular file" for path in files if not path.is_file()}
 
 
 class ResultFolder:

@@ -16,6 +16,7 @@ from ganfill.images.photo import scale_to_8_bits
 Crop = str | tuple[float, ...]
 
 FILTER = "lanczos"
+NO_PICTURE = "not a picture"
 ORIENTATION, TURNED = 0x0112, range(2, 9)  # EXIF tag; some cameras write 0 for "unknown"
 OPAQUE = {"RGBA": "RGB", "RGBa": "RGB", "P": "RGB", "PA": "RGB", "LA": "L"}
 MODE_NAMES = {"P": "palette", "PA": "palette", "L": "grey", "LA": "grey", "1": "black and white"}
@@ -72,7 +73,7 @@ def decode(data: bytes, resolution: int, crop: Crop) -> tuple[np.ndarray, str]:
     except Unusable:
         raise
     except UnidentifiedImageError:
-        raise Unusable("not a picture") from None
+        raise Unusable(NO_PICTURE) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unusable(f"too large: {error}") from None
     except Exception as error:  # decoders raise almost any exception on damaged files

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganfill.data.archives import Reader
-from ganfill.data.decode import Crop, Unusable, decode
+from ganfill.data.decode import NO_PICTURE, Crop, Unusable, decode
+from ganfill.images.formats import UNKNOWN, explain_refusal
 
 AHEAD = 4  # tasks for each worker, so that none waits for the writer
 
@@ -83,7 +84,8 @@ def decode_files(reader: Reader, files: list[tuple[int, File]], resolution: int,
         try:
             pixels[used], remark = decode(reader.read(file.source, file.name), resolution, crop)
         except Unusable as error:
-            results[number] = Decoded(None, "", str(error))
+            reason = explain_refusal(file.name) if str(error) == NO_PICTURE else UNKNOWN
+            results[number] = Decoded(None, "", str(error) if reason == UNKNOWN else f"{error}: {reason}")
         except OSError as error:
             results[number] = Decoded(None, "", f"unreadable: {error.strerror or error}")
         else:

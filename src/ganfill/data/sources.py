@@ -1,6 +1,7 @@
 """Sources of pictures: folders at any depth, zip files and data sets on Hugging Face."""
 
 import hashlib
+import logging
 import stat
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from ganfill.data.archives import list_zip
 from ganfill.errors import UserError
 from ganfill.files import identify, walk
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,14 @@ def _list_path(path: Path, leave_out: Path) -> dict[str, tuple[int, int]]:
 
 
 def _list_folder(folder: Path, leave_out: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    others = []
     for path in walk(folder, [leave_out]):
         if (size := _file_size(path)) is not None:
             yield path.relative_to(folder).as_posix(), (size, 0)
+        else:
+            others.append(path)
+    if others:
+        log.warning("skipped %d broken links or special files, such as %s", len(others), others[0])
 
 
 def _file_size(path: Path) -> int | None:

@@ -12,6 +12,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "GIF", "TIFF", "BMP", "DIB", "PPM", "QOI", "HEIF")
 HEIF = (".heic", ".heif", ".hif")
 RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw")
+UNKNOWN = "no picture in a format that ganfill reads"
 REDUCED = 1  # a bit of the TIFF tag NewSubfileType
 
 
@@ -51,7 +52,7 @@ def explain_refusal(name: str) -> str:
         return "HEIC needs pillow-heif: pip install 'ganfill[heif]'"
     if suffix in RAW:
         return "camera raw: develop it to a PNG or JPEG file"
-    return "no picture in a format that ganfill reads"
+    return UNKNOWN
 
 
 def count_frames(picture: Image.Image) -> int:

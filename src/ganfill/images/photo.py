@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from ganfill.checkpoints import Interrupted, checkpoint
 from ganfill.errors import UserError
-from ganfill.images.formats import explain_refusal, open_picture
+from ganfill.images.formats import count_frames, explain_refusal, open_picture
 
 GREY = ("1", "L", "LA", "La")
 DEEP_COLOURS = "its 16 bits a colour are reduced to 8"
@@ -33,6 +33,7 @@ class Photo:
         grey: True if the file has no colours; results have none either.
         deep: the 16-bit grey values, uint16 (H, W), or None for other pictures.
         lost: what the conversion loses, for the user; empty if nothing.
+        frames: number of pictures in the file, of which this is the first.
     """
 
     pixels: np.ndarray
@@ -42,13 +43,14 @@ class Photo:
     grey: bool = False
     deep: np.ndarray | None = None
     lost: str = ""
+    frames: int = 1
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
         """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
         lost = LOST.get(picture.mode, "") or (DEEP_COLOURS if _has_deep_colours(picture) else "")
         upright = ImageOps.exif_transpose(picture)
-        exif, deep, grey = _exif(upright), None, upright.mode in GREY
+        exif, deep, grey, frames = _exif(upright), None, upright.mode in GREY, count_frames(picture)
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
         if upright.mode.startswith("I"):
@@ -58,9 +60,9 @@ class Photo:
         if profile and ((profile[16:20] == b"GRAY") != grey or picture.mode in LOST):
             profile = None  # it describes other channels
         if not upright.has_transparency_data:
-            return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost)
+            return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost, frames)
         rgba = np.array(upright.convert("RGBA"))
-        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, grey, deep, lost)
+        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, grey, deep, lost, frames)
 
     @classmethod
     def read(cls, path: Path) -> "Photo":

@@ -20,11 +20,13 @@ from torch import nn
 from ganfill import plugins
 from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
+from ganfill.model_io.card_check import check_arguments, check_card, check_network, check_tensors
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
 
 FORMAT = "ganfill model 1"
 NETWORKS = ("generator", "discriminator", "encoder", "inpainter")
+BUILT_IN = "ganfill.models."
 PACKAGED = Path(__file__).parents[1] / "packaged"
 
 
@@ -79,7 +81,9 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         return _build(header["card"], tensors, header["sha256"], torch.device(device))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+    except KeyError as error:
+        raise UserError(f"{path} lacks {error}: export it again") from None
+    except (TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
         raise UserError(f"{path} does not fit this version of ganfill ({first_line(error)}): export it again") from None
 
 
@@ -124,7 +128,7 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         header = json.loads(metadata["ganfill"])
         if header["format"] == FORMAT and isinstance(header["card"], dict) and header["sha256"]:
             return header
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         pass
     raise UserError(
         f"{path} is a safetensors file, but not a model file of this version of ganfill ({FORMAT}): "
@@ -133,13 +137,19 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, device: torch.device) -> Model:
+    check_card(card)
+    check_tensors(tensors, card["resolution"])
     networks: dict[str, Any] = {"discriminator": None}
     for part in [name for name in NETWORKS if name in card]:
-        network = build_part(card[part], nn.Module)
         prefix = f"{part}."
-        network.load_state_dict(
-            {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        )
+        weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        if card[part]["class"].startswith(BUILT_IN):
+            check_arguments(part, card[part]["arguments"])
+            with torch.device("meta"):
+                shapes = build_part(card[part], nn.Module)
+            check_network(part, shapes, weights, card["latent"]["arguments"]["dim"], card["resolution"])
+        network = build_part(card[part], nn.Module)
+        network.load_state_dict(weights)
         networks[part] = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     return Model(
         **networks,
@@ -162,7 +172,7 @@ def build_part(part: dict[str, Any], kinds: type | tuple[type, ...]) -> Any:
         ValueError: the class is not one of ``kinds``.
     """
     module, _, name = part["class"].rpartition(".")
-    built_in = module.startswith("ganfill.models.")
+    built_in = module.startswith(BUILT_IN)
     if not (built_in or plugins.is_allowed(part["class"])):
         remedy = plugins.remedy(part["class"])
         raise UserError(f"it names {part['class']}, which is not a class of ganfill.models: {remedy}")

@@ -41,26 +41,26 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
     Raises:
         UserError: the checkpoint lacks the networks of its configuration.
     """
-    provenance = checkpoint["ganfill"]
-    config, state = provenance["config"], checkpoint["state_dict"]
-    if "generator" not in config["model"]:
-        raise UserError("this run trained an encoder; its model file is model.safetensors in the same directory")
-    kept = {key: value for key, value in config.items() if key not in PLACES}
-    card = {
-        **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
-        "latent": part(config["latent"]),
-        "resolution": config["resolution"],
-        "kimg": checkpoint["images_seen"] / 1000,
-        "pictures": provenance["pictures"],
-        "data": provenance["data_digest"],
-        "terms": config["terms"],
-        "precision": provenance["precision"],
-        "commit": provenance["commit"],
-        "versions": provenance["versions"],
-        "config": kept
-        | {"data": {key: value for key, value in config["data"].items() if key not in ("path", "store")}},
-    }
     try:
+        provenance = checkpoint["ganfill"]
+        config, state = provenance["config"], checkpoint["state_dict"]
+        if "generator" not in config["model"]:
+            raise UserError("this run trained an encoder; its model file is model.safetensors in the same directory")
+        kept = {key: value for key, value in config.items() if key not in PLACES}
+        card = {
+            **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
+            "latent": part(config["latent"]),
+            "resolution": config["resolution"],
+            "kimg": checkpoint["images_seen"] / 1000,
+            "pictures": provenance["pictures"],
+            "data": provenance["data_digest"],
+            "terms": config["terms"],
+            "precision": provenance["precision"],
+            "commit": provenance["commit"],
+            "versions": provenance["versions"],
+            "config": kept
+            | {"data": {key: value for key, value in config["data"].items() if key not in ("path", "store")}},
+        }
         return Model(
             generator=_load(build_part(card["generator"], nn.Module), state, "generator_ema."),
             discriminator=_load(build_part(card["discriminator"], nn.Module), state, "discriminator."),
@@ -72,7 +72,7 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
         )
     except UserError as error:
         raise UserError(f"the checkpoint cannot become a model: {error}") from None
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = first_line(error)
         raise UserError(f"the checkpoint does not hold what its configuration names ({reason}): train anew") from None
 

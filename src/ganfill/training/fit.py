@@ -13,7 +13,7 @@ from ganfill.training import distributed
 from ganfill.training.callbacks.bookkeeping import Checkpoint, Metrics, Progress
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.loggers import finish_wandb, log_config
-from ganfill.training.run_directory import is_over, read_checkpoint
+from ganfill.training.run_directory import check_fits, is_over, read_checkpoint
 from ganfill.training.trainer import make_trainer
 from ganfill.training.training_module import GanfillModule
 
@@ -68,6 +68,7 @@ def fit(
         checkpoint = read_checkpoint(last)
         if checkpoint["ganfill"]["data_digest"] != data.digest:
             raise UserError(f"{out} was trained on other pictures than those in {data.path}: choose another out")
+        check_fits(checkpoint["state_dict"], module.state_dict(), last)
         if is_over(checkpoint["images_seen"], checkpoint["seconds"], kimg, minutes):
             return False
     else:

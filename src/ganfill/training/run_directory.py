@@ -1,13 +1,14 @@
 """Run directories: configuration, checkpoints and metrics of a training."""
 
 import csv
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.training import distributed
 
@@ -19,6 +20,12 @@ FREE_KEYS = (
 )
 
 
+CHECKPOINT_KEYS = (
+    *("images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch"),
+    *("global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures"),
+)
+
+
 def check_resumable(out: Path, config: dict[str, Any]) -> None:
     """Checks that a training in ``out``, if there is one, can be resumed with ``config``; writes nothing.
 
@@ -27,7 +34,10 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
     """
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
-        old, new = _flat(yaml.safe_load(path.read_text())), _flat(config)
+        try:
+            old, new = _flat(yaml.safe_load(path.read_text("utf-8"))), _flat(config)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} cannot be read ({first_line(error)}): choose another out") from None
         free = tuple(f"{key}." for key in FREE_KEYS)
         differing = [
             f"{key} (there {old.get(key)}, now {new.get(key)})"
@@ -64,9 +74,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} does not exist: give the out directory of a training that has saved a checkpoint")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        missing = {"images_seen", "ganfill", "state_dict"} - checkpoint.keys()
-        if missing:
-            raise ValueError(f"{missing.pop()} is missing")
+        for name in CHECKPOINT_KEYS:
+            part = checkpoint["ganfill"] if "." in name else checkpoint
+            if name.removeprefix("ganfill.") not in part:
+                raise ValueError(f"{name} is missing")
+        with zipfile.ZipFile(path) as archive:  # torch stores checksums, and does not compare them
+            if archive.testzip():
+                raise ValueError("its content has changed since it was written")
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
@@ -76,6 +90,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
     """True if a training has reached either of its limits; all processes follow the first one's seconds."""
     return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))
+
+
+def check_fits(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+    """Raises ``UserError`` if the weights of a checkpoint are not those of a module."""
+    for name in sorted(found.keys() | wanted.keys()):
+        shapes = [tuple(state[name].shape) if name in state else "missing" for state in (found, wanted)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"{path} does not fit this configuration ({name} is {shapes[0]}, expected {shapes[1]}): choose another out"
+            )
 
 
 def last_metrics(path: Path, kimg: float) -> dict[str, float]:
