@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from ganfill.checkpoints import checked
+from ganfill.cancellation import cancellable
 from ganfill.images import harmonic
 from ganfill.images.harmonic import extend
 
@@ -74,5 +74,5 @@ def test_a_check_ends_a_solution():
     def end():
         raise TimeoutError
 
-    with checked(end), pytest.raises(TimeoutError):
+    with cancellable(end), pytest.raises(TimeoutError):
         list(extend(hole, values))

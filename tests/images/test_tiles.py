@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganfill.checkpoints import checked
+from ganfill.cancellation import cancellable
 from ganfill.images import tiles as module
 from ganfill.images.tiles import tiles
 
@@ -28,8 +28,8 @@ def test_a_wide_margin_makes_larger_tiles(monkeypatch):
 def test_a_check_is_made_before_every_tile(monkeypatch):
     monkeypatch.setattr(module, "SIDE", 8)
     calls = []
-    with checked(lambda: calls.append(1)):
+    with cancellable(lambda: calls.append(1)):
         assert not list(tiles(np.zeros((16, 24), bool)))
     assert len(calls) == 6
-    with checked(lambda: 1 / 0), pytest.raises(ZeroDivisionError):
+    with cancellable(lambda: 1 / 0), pytest.raises(ZeroDivisionError):
         next(tiles(np.ones((4, 4), bool)))

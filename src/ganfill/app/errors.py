@@ -1,6 +1,6 @@
 """Errors of the service with their HTTP statuses."""
 
-from ganfill.checkpoints import Interrupted
+from ganfill.cancellation import Interrupted
 from ganfill.errors import UserError
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from ganfill.app.errors import RequestError, TooLarge, UnknownModel
 from ganfill.app.limits import Limits, OnProgress, TimedProgress
 from ganfill.app.queue import FifoQueue
-from ganfill.checkpoints import checked, checkpoint
+from ganfill.cancellation import cancellable, check_cancelled
 from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
@@ -146,7 +146,7 @@ class Service:
         """Opens an upload of this size in bytes within the limits; raises as ``check`` does."""
         self.limits.check_bytes(size, name)
         try:
-            with self._decoding.slot(checkpoint), opened(file, name) as image:
+            with self._decoding.slot(check_cancelled), opened(file, name) as image:
                 self.limits.check_pixels(image.width * image.height, name, answers)
                 yield image
         except UserError as error:
@@ -194,7 +194,7 @@ class Service:
     def time_limit(self, on_progress: OnProgress = _ignore) -> Iterator[TimedProgress]:
         """Limits the time of the block, like ``slot``, but without the queue."""
         progress = TimedProgress(on_progress, self.limits.seconds)
-        with checked(progress.check):
+        with cancellable(progress.check):
             yield progress
 
     def complete(self, request: CompletionRequest, progress: TimedProgress) -> Filled:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 
 REACH = 24  # pixels around the hole in which the noise is measured
 # Second differences in both directions: edges and slopes cancel, and white noise of standard deviation 1 becomes 6
@@ -33,6 +33,6 @@ def add(picture: np.ndarray, deviation: float) -> np.ndarray:
     """Adds white noise of equal strength in all channels to uint8 (H, W, 3); a shape always gets the same noise."""
     rng, noisy = np.random.default_rng(0), np.empty_like(picture)
     for row, levels in zip(noisy, picture, strict=True):
-        checkpoint()
+        check_cancelled()
         row[...] = (levels + rng.normal(0, deviation, (len(levels), 1))).round().clip(0, 255)
     return noisy

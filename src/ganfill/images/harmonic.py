@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import splu
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 
 DIRECT = (
     50_000  # missing pixels, which a direct solution takes a fifth of a second for; more take more than linearly longer
@@ -90,7 +90,7 @@ def _smooth(
 ) -> None:
     """Makes weighted Jacobi sweeps in place."""
     for weight in weights:
-        checkpoint()
+        check_cancelled()
         cv2.addWeighted(solution, 1 - weight, _mean_of_neighbours(solution, source), weight, 0, dst=solution)
         np.copyto(solution, values, where=known)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 from ganfill.errors import UserError
 from ganfill.images.photo import Photo
 
@@ -35,7 +35,7 @@ def read(mask: Photo, name: str) -> np.ndarray:
     coloured = colour > COLOURED
     if mask.deep is not None and len(levels := _distinct(mask.deep)) == 2:
         return mask.deep == levels[1]
-    checkpoint()
+    check_cancelled()
     colours = _distinct(red.astype(np.uint32) << 16 | green.astype(np.uint32) << 8 | blue)
     if len(colours) == 2:
         return coloured if 0 < coloured.mean() < 1 else grey == grey.max()

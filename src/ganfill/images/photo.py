@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from ganfill.checkpoints import Interrupted, checkpoint
+from ganfill.cancellation import Interrupted, check_cancelled
 from ganfill.errors import UserError
 from ganfill.images.formats import count_frames, explain_refusal, open_picture
 
@@ -81,16 +81,16 @@ class Photo:
 
 
 class CheckedBytes(BytesIO):
-    """A file in memory with a checkpoint before every read and write, so that decoding and encoding can be ended."""
+    """A file in memory that checks for cancellation before every read and write."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Reads after a checkpoint."""
-        checkpoint()
+        """Reads after a check."""
+        check_cancelled()
         return super().read(size)
 
     def write(self, content: Any) -> int:
-        """Writes after a checkpoint."""
-        checkpoint()
+        """Writes after a check."""
+        check_cancelled()
         return super().write(content)
 
 

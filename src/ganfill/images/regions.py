@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 from ganfill.images import grain, pixels
 from ganfill.images.blend import Blend
 from ganfill.images.photo import bins
@@ -39,7 +39,7 @@ class Box:
         rows, columns = (_overlap(length, resolution) for length in missing.shape)
         total = np.empty((resolution, resolution, 4))
         for y, shares in enumerate(rows):
-            checkpoint()
+            check_cancelled()
             inside = shares > 0
             known = ~missing[inside, :, None]
             # Weighted by what is known of each pixel, so that the hole has no share in the mean.
@@ -114,7 +114,7 @@ def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[li
     nearest = np.full(hole.shape, np.inf, np.float32)
     owner = np.full(hole.shape, -1, np.int16)
     for i, region in enumerate(regions):
-        checkpoint()
+        check_cancelled()
         distance = region.distance(hole.shape)
         owner[distance < nearest] = i
         nearest = np.minimum(nearest, distance)
@@ -134,7 +134,7 @@ def blend_answer(
         region: that the answer belongs to.
         blend: ``(filled, image, hole) -> picture``.
     """
-    checkpoint()
+    check_cancelled()
     # The bounds include one more pixel, so that a hole at the region's edge also meets the known pixels beyond it.
     top, left, bottom, right = region.bounds(hole.shape)
     inside = np.s_[top:bottom, left:right]

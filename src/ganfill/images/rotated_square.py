@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 from ganfill.images import pixels
 from ganfill.images.tiles import tiles
 
@@ -51,7 +51,7 @@ class Square:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         sampled = cv2.warpAffine(layers, self._to_photo(n, top, left), (n, n), flags=flags)
         blocks = sampled.reshape(resolution, samples, resolution, samples, 4)
-        checkpoint()
+        check_cancelled()
         total = blocks.sum((1, 3), dtype=np.int64)
         colours = 255 * total[..., :3] / np.maximum(total[..., 3:], 1)
         missing = blocks[..., 3].min((1, 3)) < 255
@@ -117,7 +117,7 @@ def to_size(answer: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
         return pixels.to_uint8(answer).numpy()
     result = np.empty((*size, len(answer)), np.uint8)
     for channel in range(len(answer)):  # one by one, because the interpolated floats of a large photo take much memory
-        checkpoint()
+        check_cancelled()
         scaled = interpolate(answer[None, channel, None], size=size, mode="bicubic", antialias=True)[0]
         result[..., channel] = pixels.to_uint8(scaled)[..., 0].numpy()
     return result

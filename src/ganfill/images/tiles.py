@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 
 SIDE = 512  # of a tile, in pixels; tiles with a wide margin are larger, so that the margins cost less than the tiles
 
@@ -28,7 +28,7 @@ class Tile:
 
 
 def tiles(hole: np.ndarray, margin: int = 0) -> Iterator[Tile]:
-    """Yields the tiles that contain missing pixels, with a checkpoint before each.
+    """Yields the tiles that contain missing pixels; checks for cancellation before each.
 
     Args:
         hole: bool (H, W), True where a pixel is missing.
@@ -37,7 +37,7 @@ def tiles(hole: np.ndarray, margin: int = 0) -> Iterator[Tile]:
     (height, width), side = hole.shape, max(SIDE, 4 * margin)
     for top in range(0, height, side):
         for left in range(0, width, side):
-            checkpoint()
+            check_cancelled()
             inner = np.s_[top : min(top + side, height), left : min(left + side, width)]
             if hole[inner].any():
                 window = tuple(

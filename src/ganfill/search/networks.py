@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ganfill.checkpoints import checkpoint
+from ganfill.cancellation import check_cancelled
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
 from ganfill.models.model import Model
@@ -82,8 +82,8 @@ class Networks:
         return completed.unflatten(0, (-1, k))
 
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
-        """Runs a network on batches (M, ...) filled up to a power of two, after a checkpoint; returns float32 (M, ...)."""
-        checkpoint()
+        """Runs a network on batches (M, ...) filled up to a power of two; returns float32 (M, ...)."""
+        check_cancelled()
         n = len(batches[0])
         smallest = max(2, torch.get_num_threads() // 2) if self.device.type == "cpu" else 1
         missing = max(1 << (n - 1).bit_length(), smallest) - n

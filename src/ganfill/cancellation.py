@@ -1,4 +1,4 @@
-"""Ends long computations early: whatever takes long calls ``checkpoint`` between its parts."""
+"""Ends long computations early: whatever takes long calls ``check_cancelled`` between its parts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ def _never() -> None:
 _check: ContextVar[Check] = ContextVar("check", default=_never)
 
 
-def checkpoint() -> None:
-    """Calls the check of the surrounding ``checked`` block, if there is one; it may raise ``Interrupted``."""
+def check_cancelled() -> None:
+    """Calls the check of the surrounding ``cancellable`` block, if there is one; it may raise ``Interrupted``."""
     _check.get()()
 
 
 @contextmanager
-def checked(check: Check) -> Iterator[None]:
-    """Makes every ``checkpoint`` in the block call ``check``, in this thread only.
+def cancellable(check: Check) -> Iterator[None]:
+    """Makes every ``check_cancelled`` in the block call ``check``, in this thread only.
 
     A context variable reaches blends, alignments and networks alike, so that their call protocols need no further argument.
     """
