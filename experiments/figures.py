@@ -4,7 +4,8 @@
 
 Writes ``NAME_training.png`` (the averaged generator at eight moments, z fixed), ``NAME_completion.png`` (twelve FFHQ test
 faces, never trained on: original, damaged and completed under four masks) and ``NAME.json``; with ``pilot``, another
-run, ``NAME_pilots.csv`` and ``.png`` compare the first 30 kimg of both. Only FFHQ faces are shown, because the terms of
+run, ``NAME_pilots.csv`` and ``.png`` compare the first 30 kimg of both. Without a run, ``run=``, only
+``NAME_completion.png`` is made, with ``NAME_completion.json``. Only FFHQ faces are shown, because the terms of
 CelebA do not permit publication.
 """
 
@@ -105,14 +106,19 @@ def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> I
 def main() -> None:
     """Writes figures and tables."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
-    name, run, out = settings["name"], Path(settings["run"]), Path(settings["out"])
+    name, out = settings["name"], Path(settings["out"])
     started = time.perf_counter()
     model = ganfill.load(settings["model"])
     out.mkdir(parents=True, exist_ok=True)
+    save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / f"{name}_completion.png")
+    if not settings["run"]:
+        figures = {"model_sha256_of_content": model.digest, "search": "standard", "search_seed": SEED}
+        (out / f"{name}_completion.json").write_text(json.dumps(figures | provenance(), indent=2) + "\n")
+        return
+    run = Path(settings["run"])
     if settings["pilot"]:
         write_pilots([Path(settings["pilot"]), run], out / f"{name}_pilots.csv")
     save(training_figure(run / "samples"), out / f"{name}_training.png")
-    save(completion_figure(ImageStore.open(Path(settings["store"])), model, "standard"), out / f"{name}_completion.png")
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     figures = {
