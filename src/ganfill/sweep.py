@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganfill import launchers
+from ganfill import launchers, optuna_sweeper
 from ganfill.commands import load
 from ganfill.config import as_yaml, check, to_plain
 from ganfill.errors import Incomplete, UserError, explain, first_line
@@ -22,7 +22,8 @@ from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
 from ganfill.locks import hold_directory
 from ganfill.overrides import quote, take_config_dir
-from ganfill.runs.reader import PLANNED
+from ganfill.runs.reader import PLANNED, PRUNED
+from ganfill.training.callbacks.pruning import Pruned
 from ganfill.training.run_directory import check_resumable, is_over, read_checkpoint
 
 
@@ -42,11 +43,13 @@ def sweep(command: str, words: list[str]) -> int:
     Raises:
         UserError: a mistake that is found before a job starts.
     """
-    words, launcher = launchers.split(words)
+    words, launcher = launchers.split(optuna_sweeper.split(command, words))
     jobs = plan(command, words)
     if str(jobs[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
         print(load(command)(jobs[0].config))
         return 0
+    if optuna_sweeper.is_used(jobs[0].hydra):
+        return _search(command, words, launcher, jobs[0])
     if command == "train":
         _write_plan(jobs)
     remaining = []
@@ -58,19 +61,7 @@ def sweep(command: str, words: list[str]) -> int:
             _print(f"{job.out} is already trained to {kimg:g} kimg: nothing to do")
     if not remaining:
         return 0
-    launcher = launchers.fitted(launcher, len(remaining), str(remaining[0].plain.get("device")))
-    # The default contains the time of day, which has changed.
-    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
-    words += [quote(f"hydra.sweep.dir={jobs[0].hydra.sweep.dir}"), *launcher]
-    gave_up = None
-    try:
-        with launchers.submitted():
-            sweeping = os.getpid()
-            run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
-    except UserError:
-        raise
-    except Exception as error:  # such as a process that the system has killed
-        gave_up = f"the launcher gave up: {_describe(error)}"
+    gave_up = _launch(command, words, launcher, remaining[0], len(remaining))
     failed = [(job.out, reason) for job in remaining if (reason := _failure(command, job, gave_up))]
     if failed:
         _print(f"{len(failed)} of {len(jobs)} jobs failed; the same command again continues them")
@@ -79,15 +70,46 @@ def sweep(command: str, words: list[str]) -> int:
     return 1 if failed else 0
 
 
+def _launch(command: str, words: list[str], launcher: list[str], job: SweepJob, n: int) -> str | None:
+    """Runs the jobs of a sweep, ``n`` of them like ``job``; returns the reason if the launcher gave up."""
+    launcher = launchers.fitted(launcher, n, str(job.plain.get("device")))
+    # The default contains the time of day, which has changed.
+    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
+    words += [quote(f"hydra.sweep.dir={job.hydra.sweep.dir}"), *launcher]
+    try:
+        with launchers.submitted():
+            sweeping = os.getpid()
+            run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
+    except UserError:
+        raise
+    except Exception as error:  # such as a process that the system has killed
+        return f"the launcher gave up: {_describe(error)}"
+    return None
+
+
+def _search(command: str, words: list[str], launcher: list[str], example: SweepJob) -> int:
+    """Runs the trials of a sweep by Optuna; returns 1 if some of them failed."""
+    gave_up = _launch(command, words, launcher, example, example.hydra.sweeper.n_trials)
+    failed = sorted(Path(example.hydra.sweep.dir).glob("*/failed.txt"))
+    if gave_up:
+        _print(f"{gave_up}; the same command again continues")
+    for path in failed:
+        print(f"  {path.parent}: {path.read_text('utf-8', 'replace').partition(chr(10))[0]}", file=sys.stderr)
+    return 1 if failed or gave_up else 0
+
+
 def describe_plan(command: str, words: list[str], shown: dict[str, str]) -> str:
     """Returns the jobs of a sweep in place of running them: directories and settings, or with ``--cfg`` their YAML."""
-    jobs = plan(command, [*launchers.split(words)[0], "hydra.output_subdir=null"])
+    words, _ = launchers.split(optuna_sweeper.split(command, words))
+    jobs = plan(command, [*words, "hydra.output_subdir=null"])
     _clear_up([Path(job.hydra.runtime.output_dir) for job in jobs], Path(jobs[0].hydra.sweep.dir))
     if "--cfg" in shown:
         return "---\n".join(f"# {job.out}\n{as_yaml(job.config, '--resolve' in shown)}" for job in jobs).rstrip()
     width = max(len(str(job.out)) for job in jobs)
     shared = [word for word in jobs[0].hydra.overrides.task if all(word in job.hydra.overrides.task for job in jobs)]
     lines = [f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"]
+    if optuna_sweeper.is_used(jobs[0].hydra):
+        lines = [f"{jobs[0].hydra.sweeper.n_trials} trials in {jobs[0].hydra.sweep.dir}, with values such as"]
     for job in jobs:
         settings = " ".join(word for word in job.hydra.overrides.task if word not in shared)
         finished = "  finished" if command == "train" and _finished(job) is not None else ""
@@ -116,9 +138,12 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
     """
     composed: list[tuple[Any, Any]] = []
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
-    run_as_hydra_application(
-        command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], lambda *job: composed.append(job)
-    )
+    with optuna_sweeper.preview():
+        run_as_hydra_application(
+            command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], lambda *job: composed.append(job)
+        )
+    if optuna_sweeper.is_used(composed[0][1]):
+        _clear_up([Path(hydra.runtime.output_dir) for _, hydra in composed], Path(composed[0][1].sweep.dir))
     for config, hydra in composed:
         check(command, config, words, hydra.runtime.choices, take_config_dir(words)[1])
     jobs = [SweepJob(Path(str(config.out)), config, to_plain(config), hydra) for config, hydra in composed]
@@ -157,6 +182,7 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         sweeping: id of the process that runs the sweep.
     """
     directory = _job_directory(command, config, hydra)
+    optuna_sweeper.share_storage(hydra)
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
@@ -170,6 +196,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         if command == "evaluate":  # jobs may share their out, and then take turns
             locks.enter_context(hold_directory(Path(str(config.out)), wait=True))
         (directory / "failed.txt").unlink(missing_ok=True)
+        if (directory / PRUNED).exists():
+            return
         try:
             if command == "train" and finished_kimg(directory, to_plain(config)) is not None:
                 return
@@ -178,6 +206,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
                     print(load(command)(config))
             else:
                 print(load(command)(config))
+        except Pruned:
+            pass
         except (UserError, Incomplete) as error:
             _fail(directory, str(error))
         except OSError as error:
