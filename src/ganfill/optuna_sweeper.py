@@ -14,7 +14,6 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -22,6 +21,7 @@ from hydra.plugins.sweeper import Sweeper
 from ganfill.errors import UserError
 from ganfill.files import write_atomically
 from ganfill.locks import InUse, hold_directory
+from ganfill.optuna_space import distribution, examples
 from ganfill.runs.leaderboard import IMPORTANCE
 from ganfill.runs.ranking import is_collapsed, measured
 from ganfill.runs.reader import read_run
@@ -193,38 +193,6 @@ class OptunaSweeper(Sweeper):
         return f"{trial.number:04d}"
 
 
-def distribution(override: Override) -> Any:
-    """Returns the distribution that an override such as ``gamma=tag(log,interval(0.01,1))`` describes.
-
-    Raises:
-        UserError: the range is empty, or logarithmic where it cannot be.
-    """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    value = override.value()
-    try:
-        if isinstance(value, IntervalSweep):
-            kind = IntDistribution if isinstance(value.start, int) else FloatDistribution
-            return kind(value.start, value.end, log="log" in value.tags)  # pyright: ignore[reportArgumentType]
-        if isinstance(value, RangeSweep):
-            numbers = list(value.range())
-            low, high, step = min(numbers), max(numbers), abs(value.step)
-            kind = IntDistribution if isinstance(low, int) else FloatDistribution
-            return kind(low, high, step=step, log="log" in value.tags)  # pyright: ignore[reportArgumentType]
-        return CategoricalDistribution(list(override.sweep_string_iterator()))
-    except ValueError as error:
-        raise UserError(f"{override.input_line} is not a range to draw from: {error}") from None
-
-
-def examples(space: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields values of all keys such that each choice, and both ends of each range, appear at least once."""
-    values = {key: getattr(each, "choices", None) or (each.low, each.high) for key, each in space.items()}
-    first = {key: choices[0] for key, choices in values.items()}
-    yield first
-    for key, choices in values.items():
-        yield from (first | {key: value} for value in choices[1:] if value != first[key])
-
-
 def split(command: str, words: list[str]) -> list[str]:
     """Returns words in which ``sweeper=optuna``, ``n_trials``, ``metric`` and ``storage`` have the names of Hydra.
 
@@ -233,7 +201,7 @@ def split(command: str, words: list[str]) -> list[str]:
     Raises:
         UserError: there is no such sweeper, the command does not train, or ``out`` is missing.
     """
-    given = dict(word.partition("=")[::2] for word in words)
+    given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
     if "sweeper" not in given:
         return words
     if given["sweeper"] != "optuna":
@@ -271,4 +239,4 @@ def preview() -> Iterator[None]:
 ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConf, provider="ganfill")
 Plugins.instance().register(OptunaSweeper)
 sys.modules.setdefault("hydra_plugins", ModuleType("hydra_plugins"))
-sys.modules[NAMESPACE] = sys.modules["hydra_plugins"].ganfill = sys.modules[__name__]
+sys.modules[NAMESPACE] = sys.modules[__name__]
