@@ -80,7 +80,7 @@ def _dispatch(words: list[str]) -> int:
         sweep = import_module("ganfill.sweep")  # imports torch and Lightning
         interrupts.raise_interrupt()
         if shown:
-            print(sweep.describe_plan(command, words, shown))
+            print(import_module("ganfill.sweep_plan").describe_plan(command, words, shown))
             return 0
         return sweep.sweep(command, words)
     words, directory = take_config_dir(words)

@@ -10,30 +10,20 @@ import os
 import sys
 import traceback
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganfill import launchers
+from ganfill import launchers, optuna_sweeper
 from ganfill.commands import load
-from ganfill.config import as_yaml, check, to_plain
+from ganfill.config import to_plain
 from ganfill.errors import Incomplete, UserError, explain, first_line
 from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
 from ganfill.locks import hold_directory
-from ganfill.overrides import quote, take_config_dir
-from ganfill.runs.reader import PLANNED
-from ganfill.training.run_directory import check_resumable, is_over, read_checkpoint
-
-
-@dataclass(frozen=True)
-class SweepJob:
-    """One combination of a sweep: run directory, configuration, resolved configuration, and settings of Hydra."""
-
-    out: Path
-    config: Any
-    plain: dict[str, Any]
-    hydra: Any
+from ganfill.overrides import quote
+from ganfill.runs.reader import PLANNED, PRUNED
+from ganfill.sweep_plan import SweepJob, finished_kimg, finished_of, plan
+from ganfill.training.callbacks.pruning import Pruned
 
 
 def sweep(command: str, words: list[str]) -> int:
@@ -42,35 +32,25 @@ def sweep(command: str, words: list[str]) -> int:
     Raises:
         UserError: a mistake that is found before a job starts.
     """
-    words, launcher = launchers.split(words)
+    words, launcher = launchers.split(optuna_sweeper.split(command, words))
     jobs = plan(command, words)
     if str(jobs[0].hydra.mode.name) == "RUN":  # -cn with a configuration that does not sweep
         print(load(command)(jobs[0].config))
         return 0
+    if optuna_sweeper.is_used(jobs[0].hydra):
+        return _search(command, words, launcher, jobs[0])
     if command == "train":
         _write_plan(jobs)
     remaining = []
     for job in jobs:
-        kimg = _finished(job) if command == "train" else None
+        kimg = finished_of(job) if command == "train" else None
         if kimg is None:
             remaining.append(job)
         else:
             _print(f"{job.out} is already trained to {kimg:g} kimg: nothing to do")
     if not remaining:
         return 0
-    launcher = launchers.fitted(launcher, len(remaining), str(remaining[0].plain.get("device")))
-    # The default contains the time of day, which has changed.
-    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
-    words += [quote(f"hydra.sweep.dir={jobs[0].hydra.sweep.dir}"), *launcher]
-    gave_up = None
-    try:
-        with launchers.submitted():
-            sweeping = os.getpid()
-            run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
-    except UserError:
-        raise
-    except Exception as error:  # such as a process that the system has killed
-        gave_up = f"the launcher gave up: {_describe(error)}"
+    gave_up = _launch(command, words, launcher, remaining[0], len(remaining))
     failed = [(job.out, reason) for job in remaining if (reason := _failure(command, job, gave_up))]
     if failed:
         _print(f"{len(failed)} of {len(jobs)} jobs failed; the same command again continues them")
@@ -79,64 +59,32 @@ def sweep(command: str, words: list[str]) -> int:
     return 1 if failed else 0
 
 
-def describe_plan(command: str, words: list[str], shown: dict[str, str]) -> str:
-    """Returns the jobs of a sweep in place of running them: directories and settings, or with ``--cfg`` their YAML."""
-    jobs = plan(command, [*launchers.split(words)[0], "hydra.output_subdir=null"])
-    _clear_up([Path(job.hydra.runtime.output_dir) for job in jobs], Path(jobs[0].hydra.sweep.dir))
-    if "--cfg" in shown:
-        return "---\n".join(f"# {job.out}\n{as_yaml(job.config, '--resolve' in shown)}" for job in jobs).rstrip()
-    width = max(len(str(job.out)) for job in jobs)
-    shared = [word for word in jobs[0].hydra.overrides.task if all(word in job.hydra.overrides.task for job in jobs)]
-    lines = [f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"]
-    for job in jobs:
-        settings = " ".join(word for word in job.hydra.overrides.task if word not in shared)
-        finished = "  finished" if command == "train" and _finished(job) is not None else ""
-        lines.append(f"  {job.out!s:<{width}}  {settings}{finished}".rstrip())
-    return "\n".join(lines)
+def _launch(command: str, words: list[str], launcher: list[str], job: SweepJob, n: int) -> str | None:
+    """Runs the jobs of a sweep, ``n`` of them like ``job``; returns the reason if the launcher gave up."""
+    launcher = launchers.fitted(launcher, n, str(job.plain.get("device")))
+    # The default contains the time of day, which has changed.
+    words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
+    words += [quote(f"hydra.sweep.dir={job.hydra.sweep.dir}"), *launcher]
+    try:
+        with launchers.submitted():
+            sweeping = os.getpid()
+            run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
+    except UserError:
+        raise
+    except Exception as error:  # such as a process that the system has killed
+        return f"the launcher gave up: {_describe(error)}"
+    return None
 
 
-def _clear_up(directories: list[Path], sweep_directory: Path) -> None:
-    """Removes what Hydra has written for a plan, and directories that are empty then."""
-    for directory in directories:
-        for log in directory.glob("*.log"):
-            if not log.stat().st_size:
-                log.unlink()
-    (sweep_directory / "multirun.yaml").unlink(missing_ok=True)
-    parents = [] if sweep_directory.is_absolute() else sweep_directory.parents
-    for directory in [*directories, sweep_directory, *parents]:
-        with suppress(OSError):  # it holds something else
-            directory.rmdir()
-
-
-def plan(command: str, words: list[str]) -> list[SweepJob]:
-    """Returns the jobs that ``words`` ask for, without running them.
-
-    Raises:
-        UserError: a configuration is mistaken or uses several devices, or two trainings would share a directory.
-    """
-    composed: list[tuple[Any, Any]] = []
-    quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
-    run_as_hydra_application(
-        command, [*quiet, "hydra/hydra_logging=disabled", "hydra/launcher=basic"], lambda *job: composed.append(job)
-    )
-    for config, hydra in composed:
-        check(command, config, words, hydra.runtime.choices, take_config_dir(words)[1])
-    jobs = [SweepJob(Path(str(config.out)), config, to_plain(config), hydra) for config, hydra in composed]
-    if jobs[0].hydra.mode.name == "MULTIRUN":
-        if any(job.hydra.runtime.choices.get("trainer") == "ddp" for job in jobs):
-            raise UserError(
-                "trainer=ddp is refused in a sweep, because every job would start processes on the devices of other jobs: "
-                "use launcher=joblib for one job on each GPU, or trainer=ddp without -m"
-            )
-        outs = [job.out for job in jobs]
-        if files := [part for out in outs for part in (out, *out.parents) if part.exists() and not part.is_dir()]:
-            raise UserError(f"out={files[0]} is a file: choose another out for the run directories")
-        if command == "train" and len(set(outs)) < len(outs):
-            shared = next(out for out in outs if outs.count(out) > 1)
-            raise UserError(
-                f"out={shared} is the directory of several jobs: put the settings that differ into it, out='...${{seed}}'"
-            )
-    return jobs
+def _search(command: str, words: list[str], launcher: list[str], example: SweepJob) -> int:
+    """Runs the trials of a sweep by Optuna; returns 1 if some of them failed."""
+    gave_up = _launch(command, words, launcher, example, example.hydra.sweeper.n_trials)
+    failed = sorted(Path(example.hydra.sweep.dir).glob("*/failed.txt"))
+    if gave_up:
+        _print(f"{gave_up}; the same command again continues")
+    for path in failed:
+        print(f"  {path.parent}: {path.read_text('utf-8', 'replace').partition(chr(10))[0]}", file=sys.stderr)
+    return 1 if failed or gave_up else 0
 
 
 def _write_plan(jobs: list[SweepJob]) -> None:
@@ -157,6 +105,7 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         sweeping: id of the process that runs the sweep.
     """
     directory = _job_directory(command, config, hydra)
+    optuna_sweeper.share_storage(hydra)
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
@@ -170,6 +119,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         if command == "evaluate":  # jobs may share their out, and then take turns
             locks.enter_context(hold_directory(Path(str(config.out)), wait=True))
         (directory / "failed.txt").unlink(missing_ok=True)
+        if (directory / PRUNED).exists():
+            return
         try:
             if command == "train" and finished_kimg(directory, to_plain(config)) is not None:
                 return
@@ -178,6 +129,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
                     print(load(command)(config))
             else:
                 print(load(command)(config))
+        except Pruned:
+            pass
         except (UserError, Incomplete) as error:
             _fail(directory, str(error))
         except OSError as error:
@@ -187,33 +140,9 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
     gc.collect()  # frees the memory of a failed job for the next one
 
 
-def finished_kimg(out: Path, plain: dict[str, Any]) -> float | None:
-    """Returns the thousand images of the training in ``out`` if it is finished, else None; reads only.
-
-    Raises:
-        UserError: another configuration was trained there.
-    """
-    if not ((out / "summary.json").exists() and (out / "last.ckpt").exists()):
-        return None
-    check_resumable(out, plain)
-    checkpoint = read_checkpoint(out / "last.ckpt")
-    same_pictures = (
-        checkpoint["ganfill"].get("config", {}).get("data") == plain["data"]
-    )  # otherwise the training compares them
-    over = is_over(checkpoint["images_seen"], checkpoint["seconds"], plain["kimg"], plain["minutes"])
-    return checkpoint["images_seen"] / 1000 if over and same_pictures else None
-
-
 def _job_directory(command: str, config: Any, hydra: Any) -> Path:
     # Evaluations may share their out.
     return Path(str(config.out)) if command == "train" else Path(hydra.runtime.output_dir)
-
-
-def _finished(job: SweepJob) -> float | None:
-    try:
-        return finished_kimg(job.out, job.plain)
-    except UserError:  # the job itself reports it
-        return None
 
 
 def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
@@ -225,7 +154,7 @@ def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
     if path.exists():
         return path.read_text().splitlines()[0]
     if command == "train":
-        return None if _finished(job) is not None else gave_up or "it did not finish"
+        return None if finished_of(job) is not None else gave_up or "it did not finish"
     return gave_up
 
 

@@ -41,7 +41,7 @@ def run(config: DictConfig) -> Path:
         problems = leaderboard.write(out, identify(directory).name, runs, entries, by)
     for problem in problems:
         log.warning("%s", problem)
-    late = [f"{run.name} ({run.state})" for run in runs if not run.finished]
+    late = [f"{run.name} ({run.state})" for run in runs if not (run.finished or run.pruned)]
     if late:
         raise Incomplete(f"{page} is written, but {len(late)} of {len(runs)} runs are not finished: {', '.join(late)}")
     return page

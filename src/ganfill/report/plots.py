@@ -79,6 +79,20 @@ def sweep_curves(runs: Sequence[RunCurve], columns: Sequence[str], window: float
     return png(figure)
 
 
+def share_bars(shares: Mapping[str, float]) -> bytes:
+    """Draws a horizontal bar for each share (0 to 1), in the given order from the top, as a PNG file."""
+    figure, (axes,) = subplots(1)
+    names = list(shares)
+    bars = axes.barh(
+        names, [100 * shares[name] for name in names], color=next(iter(line_styles(["share"]).values())).colour
+    )
+    axes.bar_label(bars, fmt="%.0f %%", fontsize=8, color=SOFT, padding=3)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("share, %")
+    return png(figure)
+
+
 def smooth(values: np.ndarray, window: float) -> np.ndarray:
     """Moving average over a share ``window`` of the values; the window is cut off at both ends."""
     half = int(window * len(values) / 2)

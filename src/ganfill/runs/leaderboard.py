@@ -11,11 +11,12 @@ from ganfill.metrics.collapse import MIN_DIVERSITY
 from ganfill.metrics.feature_names import describe
 from ganfill.report import table_files
 from ganfill.report.html import Figure, Table, render
-from ganfill.report.plots import RunCurve, sweep_curves
+from ganfill.report.plots import RunCurve, share_bars, sweep_curves
 from ganfill.report.table_format import heading, number
 from ganfill.runs.ranking import DISTANCES, TIMES, Entry, columns, is_collapsed, measured, rank
-from ganfill.runs.reader import RunRecord
+from ganfill.runs.reader import RunRecord, read_mapping
 
+IMPORTANCE = "importance.json"  # in the directory of a sweep by Optuna: shares of its keys, which add up to 1
 SAMPLES = 16  # pictures of each run
 SIDE = 64
 EDGE = 2  # pixels around each picture of a sample grid
@@ -38,7 +39,7 @@ def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Ent
     """Writes ``leaderboard.csv``, ``_speed.csv``, ``.md``, ``.html``, ``_distances.png``, ``_losses.png``, ``_samples.png``.
 
     The same trainings give the same ``leaderboard.csv`` on any machine; what depends on the machine is in
-    ``leaderboard_speed.csv``.
+    ``leaderboard_speed.csv``. A sweep by Optuna also gets ``leaderboard_importance.png``.
 
     Args:
         out: the directory.
@@ -56,7 +57,7 @@ def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Ent
     table_files.write_csv(out / "leaderboard.csv", rows, [column for column in every if column not in TIMES])
     table_files.write_csv(out / "leaderboard_speed.csv", rows, ["rank", *settings, *TIMES, "runs"])
     problems = [problem for run in runs for problem in run.problems]
-    figures = [*_curves(out, entries), _samples(out, entries, by, problems)]
+    figures = [*_curves(out, entries), *_importance(out, runs, problems), _samples(out, entries, by, problems)]
 
     tables, grouped = (
         [_table("Ranked" if by else "By name", entries, by)],
@@ -65,6 +66,8 @@ def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Ent
     if grouped:
         tables.append(_table("Every run", rank(runs, by, seeds_together=False)[0], by))
     finished = f"{sum(run.finished for run in runs)} of {len(runs)} runs are finished"
+    if pruned := sum(run.pruned for run in runs):
+        finished += f", {pruned} pruned"
     order = _order(by)
     facts = {"sweep": name, "runs": finished, "order": order}
     notes = [*problems, *([COLLAPSED] if any(map(is_collapsed, runs)) else []), *([SEEDS] if grouped else [])]
@@ -150,6 +153,21 @@ def _curves(out: Path, entries: Sequence[Entry]) -> list[Figure]:
             write_atomically(path, png)
             figures.append(Figure(caption, png, is_plot=True))
     return figures
+
+
+def _importance(out: Path, runs: Sequence[RunRecord], problems: list[str]) -> list[Figure]:
+    """Draws how much each key matters, as far as sweeps by Optuna have computed it, and writes it as a file."""
+    path = out / "leaderboard_importance.png"
+    path.unlink(missing_ok=True)
+    sweeps = dict.fromkeys(run.directory.parent for run in runs)
+    known = [shares for sweep in sweeps if (shares := read_mapping(sweep / IMPORTANCE, problems))]
+    if not known:
+        return []
+    png = share_bars(known[0])
+    write_atomically(path, png)
+    return [
+        Figure("Importance of each key: its share in what tells the best trials from the others", png, is_plot=True)
+    ]
 
 
 def _samples(out: Path, entries: Sequence[Entry], by: str | None, problems: list[str]) -> Figure:

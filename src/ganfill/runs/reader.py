@@ -17,6 +17,7 @@ import yaml
 
 from ganfill.files import identify
 
+PRUNED = "pruned.txt"  # in the run directory of a training that a sweep has ended early
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
 Curve = dict[str, np.ndarray]  # columns of a CSV, float64 (rows,) each, sorted by ``kimg``
 
@@ -32,7 +33,8 @@ class RunRecord:
         metrics: columns of ``metrics.csv``; empty without the file.
         distances: columns of ``distances.csv``; empty without the file.
         figures: of ``summary.json``.
-        state: "finished", "at 40 of 100 kimg", "at 5.5 of 8 minutes", "failed: reason" or "not started".
+        state: "finished", "at 40 of 100 kimg", "at 5.5 of 8 minutes", "pruned at 40 of 100 kimg", "failed: reason" or
+            "not started".
         problems: a line for each damaged file.
     """
 
@@ -49,6 +51,11 @@ class RunRecord:
     def finished(self) -> bool:
         """True if the training is complete."""
         return self.state == "finished"
+
+    @property
+    def pruned(self) -> bool:
+        """True if a sweep has ended the training because others were better."""
+        return self.state.startswith("pruned")
 
     @property
     def kimg(self) -> float | None:
@@ -176,6 +183,8 @@ def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
         state = f"at {seconds[-1] / 60 if len(seconds) else 0:.2g} of {minutes:g} minutes"
     else:
         state = f"at {kimg or 0:.6g}{f' of {length:g}' if isinstance(length, int | float) else ''} kimg"
+    if (directory / PRUNED).exists():
+        return f"pruned {state}"
     return state if checkpoint else f"{state}, without a checkpoint"
 
 

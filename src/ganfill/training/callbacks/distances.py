@@ -77,6 +77,7 @@ class Distances(PeriodicCallback):
         self.real: list[np.ndarray] = []
         self.real_spread = 0.0
         self.best = math.inf
+        self.measured: dict[str, float] = {}  # the last row
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Computes the features of real pictures and continues the table."""
@@ -94,7 +95,7 @@ class Distances(PeriodicCallback):
             trainer.save_checkpoint(self.best_path)
         if row is None:
             return
-        self.best = min(self.best, row[self.names[0]])
+        self.best, self.measured = min(self.best, row[self.names[0]]), row
         self.table.append([[row[name] for name in self.table.columns]])
         log_row(trainer.loggers, {key(name): row[name] for name in self.table.columns[2:]}, gan.images_seen)
 
