@@ -125,6 +125,20 @@ def test_mistakes_are_found_before_a_trial_starts(tmp_path, capsys, more, messag
 
 
 @needs_optuna
+def test_a_file_chooses_optuna_and_its_ranges(tmp_path, capsys):
+    defaults = ["train", {"override data": "synthetic"}, {"override hydra/sweeper": "optuna"}, "_self_"]
+    params = {"loss": "hinge,minimax", RATE: "tag(log,interval(1e-4,1e-2))"}
+    hydra = {"mode": "MULTIRUN", "sweep": {"dir": str(tmp_path / "sweep")}, "sweeper": {"params": params}}
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hydra": hydra}))
+    file = ["train", "-cd", str(tmp_path), "-cn", "search", "--dry-run"]
+    assert cli.run([*file, "n_trials=7", "loss=hinge,wgan"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("7 trials in") and "wgan" in shown and "minimax" not in shown
+    assert cli.run([*file, "out=elsewhere"]) == 2
+    assert "out=elsewhere: give the directory of the sweep as hydra.sweep.dir=DIR" in capsys.readouterr().err
+
+
+@needs_optuna
 def test_dry_run_lists_examples_and_leaves_nothing(tmp_path, capsys):
     assert cli.run([*words(tmp_path / "sweep", "n_trials=7"), "--dry-run"]) == 0
     shown = capsys.readouterr().out
@@ -145,6 +159,10 @@ def test_short_names_become_hydras():
         *("hydra.sweeper.storage=sqlite:///a?b=c", "hydra.sweep.dir=runs/a", "loss=a,b"),
     ]
     assert optuna_sweeper.split("train", ["-m", "out=runs/a"]) == ["-m", "out=runs/a"]
+    assert optuna_sweeper.split("train", ["-cn", "a", "metric=kd", "seed=1"])[2:] == [
+        "hydra.sweeper.metric=kd",
+        "seed=1",
+    ]
     for command, mistaken in (("train", "sweeper=ax"), ("evaluate", "sweeper=optuna"), ("train", "sweeper=optuna")):
         with pytest.raises(UserError, match="sweeper="):
             optuna_sweeper.split(command, ["-m", mistaken])

@@ -15,7 +15,6 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
 from ganfill.errors import UserError
@@ -65,7 +64,6 @@ class OptunaSweeper(Sweeper):
 
     def __init__(self, n_trials: int, metric: str, storage: str | None, params: dict[str, Any]) -> None:
         self.n_trials, self.metric, self.params = n_trials, metric, params
-        self.launcher: Launcher
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
         """Builds the launcher.
@@ -78,11 +76,13 @@ class OptunaSweeper(Sweeper):
         if self.n_trials < 1:
             raise UserError(f"n_trials must be at least 1, got {self.n_trials}")
         share_storage(config.hydra)
-        self.config, self.directory = config, Path(config.hydra.sweep.dir)
+        self.slots = max(1, config.hydra.launcher.get("n_jobs") or config.hydra.launcher.get("array_parallelism") or 1)
+        self.directory = Path(config.hydra.sweep.dir)
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        self.launcher = Plugins.instance().instantiate_launcher(
+        launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        self.launch = launcher.launch
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the sweep that ``arguments`` describe; only examples of its jobs while ``preview`` is active.
@@ -95,13 +95,15 @@ class OptunaSweeper(Sweeper):
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         overrides = {override.get_key_element(): override for override in self.parser.parse_overrides(words)}
         space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
+        if "out" in overrides:
+            raise UserError(f"{overrides['out'].input_line}: give the directory of the sweep as hydra.sweep.dir=DIR")
         if not space:
             raise UserError("sweeper=optuna has nothing to vary: give a key several values or interval(low,high)")
         self.fixed = [f"{k}={o.get_value_element_as_str()}" for k, o in overrides.items() if k not in space]
         if previewing.get():
             chosen = enumerate(examples(space))
             jobs = [[*self._words(f"example{i}", params), "hydra.output_subdir=null"] for i, params in chosen]
-            self.launcher.launch(jobs, initial_job_idx=0)
+            self.launch(jobs, initial_job_idx=0)
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         # The study of the sampler has no pruner, since TPE would then learn from trials of the same bracket only.
@@ -109,7 +111,7 @@ class OptunaSweeper(Sweeper):
         interrupted, failures = self._interrupted(study), 0
         while trials := self._next(study, interrupted, space):
             jobs = [self._words(self._name(trial), trial.params) for trial in trials]
-            self.launcher.launch(jobs, initial_job_idx=trials[0].number)
+            self.launch(jobs, initial_job_idx=trials[0].number)
             for trial in trials:
                 failures = failures + 1 if self._tell(study, trial) else 0
             if failures >= MAX_FAILURES:
@@ -120,11 +122,9 @@ class OptunaSweeper(Sweeper):
         """Returns the next trials, as many as run at once: interrupted ones, then new ones."""
         from optuna.samplers import TPESampler
 
-        launcher = self.config.hydra.launcher
-        slots = max(1, launcher.get("n_jobs") or launcher.get("array_parallelism") or 1)
-        trials = [interrupted.pop(0) for _ in range(min(slots, len(interrupted)))]
+        trials = [interrupted.pop(0) for _ in range(min(self.slots, len(interrupted)))]
         while (
-            len(trials) < slots
+            len(trials) < self.slots
             and sum(t.state.name != "FAIL" for t in study.get_trials(deepcopy=False)) < self.n_trials
         ):
             # By number, so that an interrupted sweep draws what an undisturbed one does.
@@ -202,17 +202,19 @@ def split(command: str, words: list[str]) -> list[str]:
         UserError: there is no such sweeper, the command does not train, or ``out`` is missing.
     """
     given = {word.partition("=")[0]: word.partition("=")[2] for word in words}
-    if "sweeper" not in given:
-        return words
-    if given["sweeper"] != "optuna":
+    names = {key: f"hydra.sweeper.{key}" for key in KEYS}
+    if "sweeper" not in given:  # a file may choose it
+        names = names if given.keys() & {"-cn", "--config-name"} else {}
+    elif given["sweeper"] != "optuna":
         raise UserError(f"sweeper={given['sweeper']} is not known: use sweeper=optuna, or leave it out for a grid")
-    if command != "train":
+    elif command != "train":
         raise UserError(f"sweeper=optuna searches settings of ganfill train, not of ganfill {command}")
-    if not given.keys() & {"out", "hydra.sweep.dir", "-cn", "--config-name"}:
+    elif not given.keys() & {"out", "hydra.sweep.dir", "-cn", "--config-name"}:
         raise UserError(
             "sweeper=optuna needs out=DIR, the directory of the sweep; each training gets a directory in it"
         )
-    names = {"sweeper": "hydra/sweeper", "out": "hydra.sweep.dir"} | {key: f"hydra.sweeper.{key}" for key in KEYS}
+    else:
+        names |= {"sweeper": "hydra/sweeper", "out": "hydra.sweep.dir"}
     return ["=".join((names.get(key, key), *value)) for key, *value in (word.split("=", 1) for word in words)]
 
 

@@ -32,6 +32,7 @@ FOREIGN_KEYS = (
     ("trainer", "trainer=ddp uses every GPU, device=cuda:1 only that one", "gpus num_gpus n_gpus ngpu nproc_per_node"),
     ("device", "device=cuda uses a GPU", "gpu gpus cuda"),
     ("precision", "precision=bf16-mixed computes in 16 bits", "amp fp16 bf16 half_precision"),
+    ("kimg", "sweeps take it: add -m, and sweeper=optuna for a search", "launcher sweeper n_trials metric storage"),
     ("", "leave it out; reading pictures needs no setting", "num_workers n_workers workers threads"),
     ("", "leave it out; the same command again continues", "resume resume_from resume_from_checkpoint continue"),
 )
