@@ -131,9 +131,9 @@ def test_a_file_chooses_optuna_and_its_ranges(tmp_path, capsys):
     hydra = {"mode": "MULTIRUN", "sweep": {"dir": str(tmp_path / "sweep")}, "sweeper": {"params": params}}
     (tmp_path / "search.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hydra": hydra}))
     file = ["train", "-cd", str(tmp_path), "-cn", "search", "--dry-run"]
-    assert cli.run([*file, "n_trials=7", "loss=hinge,wgan"]) == 0
+    assert cli.run([*file, "n_trials=7", "loss=hinge,wasserstein"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("7 trials in") and "wgan" in shown and "minimax" not in shown
+    assert shown.startswith("7 trials in") and "wasserstein" in shown and "minimax" not in shown
     assert cli.run([*file, "out=elsewhere"]) == 2
     assert "out=elsewhere: give the directory of the sweep as hydra.sweep.dir=DIR" in capsys.readouterr().err
 

@@ -194,21 +194,14 @@ def test_in_other_processes_cells_fail_as_loudly(tmp_path, capsys, launcher):
 
 def test_a_process_that_is_killed_is_a_failure(tmp_path, capsys):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "run_as_hydra_application", killed_in_the_second_pass())
+        patch.setattr(sweep, "run_as_hydra_application", killed)
         assert cli.run(words(tmp_path, "seed=0")) == 1
     assert "seed=0: the launcher gave up: ProcessLookupError: -9" in capsys.readouterr().err
 
 
-def killed_in_the_second_pass():
-    """Hydra as it is once, and then as it is when the system kills a process of joblib's."""
-    first = iter([sweep.run_as_hydra_application])
-
-    def run(*arguments):
-        for real in first:
-            return real(*arguments)
-        raise ProcessLookupError(-9)
-
-    return run
+def killed(*arguments):
+    """Hydra as it is when the system kills a process of joblib's."""
+    raise ProcessLookupError(-9)
 
 
 def test_a_directory_that_another_process_is_at_work_in_is_left_alone(tmp_path, capsys):

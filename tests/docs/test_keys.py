@@ -10,7 +10,7 @@ import yaml
 from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
 from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
 
-from ganfill import launchers
+from ganfill import launchers, optuna_sweeper
 from ganfill.config import compose, keys
 from ganfill.config_files import commands, options
 from ganfill.errors import UserError
@@ -60,7 +60,11 @@ def exists(word):
     key, _, value = word.partition("=")
     if key.startswith("launcher"):
         return value in launchers.LAUNCHERS if key == "launcher" else key in LAUNCHER
-    if value in options(key):
+    if key in ("sweeper", *optuna_sweeper.KEYS):
+        return key != "sweeper" or value == "optuna"
+    if re.fullmatch(r"(tag|interval|int|range)\(.*\)", value):  # a sweep draws from it
+        return exists(f"{key}=")
+    if options(key) and set(value.split(",")) <= {*options(key)}:
         return True
     group = key.partition(".")[0]
     for command in commands():
@@ -82,5 +86,6 @@ def test_every_key_that_the_pages_name_exists(blocks):
 
 
 def test_the_check_of_keys_finds_what_does_not_exist():
-    assert exists("search.burn_in=3") and exists("launcher.partition=gpu") and exists("loss=hinge")
+    assert exists("search.burn_in=3") and exists("launcher.partition=gpu") and exists("loss=hinge,minimax")
+    assert exists("ema.half_life_kimg=interval(1,2)") and not exists("lr=interval(1,2)") and not exists("sweeper=ax")
     assert not exists("loss=hing") and not exists("lr=1") and not exists("launcher=slurm") and not exists("kimg=abc")
