@@ -1,6 +1,9 @@
+import pytest
 import torch
 from torch import nn
 
+from ganfill.errors import UserError
+from ganfill.models import dcgan_plus, stylegan2
 from ganfill.training.warm_start import warm_start
 
 
@@ -27,3 +30,30 @@ def test_the_source_stays_and_shares_nothing():
     with torch.no_grad():
         new[0].weight.add_(1)
     assert not torch.equal(new[0].weight, source[0].weight)
+
+
+def test_stages_numbered_from_the_picture_on_are_matched_from_the_other_end():
+    source, grown = dcgan_plus.Discriminator(32, 8), dcgan_plus.Discriminator(128, 2)
+    taken, left = warm_start(grown, source, "discriminator", from_input=True)
+    assert left == [f"stages.{i}.{kind}" for i in (0, 2, 4) for kind in ("weight", "bias")][:5]
+    assert taken == [
+        *("stages.4.bias", "stages.6.weight", "stages.6.bias", "stages.8.weight", "stages.8.bias"),
+        *("to_logit.weight", "to_logit.bias"),
+    ]
+    assert torch.equal(grown.stages[4].bias, source.stages[0].bias)
+    assert torch.equal(grown.stages[8].weight, source.stages[4].weight)
+    assert torch.equal(grown.to_logit.weight, source.to_logit.weight)
+
+
+def test_the_blocks_of_a_stylegan2_are_matched_from_the_other_end():
+    source, grown = stylegan2.Discriminator(32, 16, 256), stylegan2.Discriminator(64, 16, 256)
+    _, left = warm_start(grown, source, "discriminator", from_input=True)
+    assert {key.rpartition(".")[0] for key in left} == {
+        *("from_rgb", "blocks.0.convolutions.0", "blocks.0.convolutions.1", "blocks.0.skip")
+    }
+    assert torch.equal(grown.blocks[3].skip.weight, source.blocks[2].skip.weight)
+
+
+def test_a_source_of_which_nothing_fits_is_refused():
+    with pytest.raises(UserError, match="no tensor of the encoder of init fits: give a model of the same architecture"):
+        warm_start(nn.Linear(2, 3), nn.Linear(4, 5), "encoder")

@@ -69,6 +69,8 @@ def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict
     else:
         lines["trained"] = f"{card['kimg']:g} thousand images seen, on {card['pictures']:,} pictures"
         lines["data"] = f"image store {card['data'][:16]}"
+    if "init" in card:
+        lines["trained"] += f", started from {card['init']}"
     for name in ("encoder", "inpainter"):
         if name in card:
             lines[name] += f", trained on {card[name]['kimg']:g} thousand pictures"

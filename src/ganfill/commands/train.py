@@ -15,9 +15,11 @@ from ganfill.config import build, to_plain
 from ganfill.devices import choose_device, describe
 from ganfill.errors import UserError
 from ganfill.locks import hold_directory
+from ganfill.model_io import model_file
 from ganfill.training import distributed
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
+from ganfill.training.growing import start_from
 from ganfill.training.run_directory import init_run_dir, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
@@ -41,9 +43,11 @@ def train(device: torch.device, config: DictConfig) -> None:
 
 def _train(device: torch.device, config: DictConfig, precision: str, callbacks: list[pl.Callback]) -> None:
     started, out, plain = time.perf_counter(), Path(str(config.out)), to_plain(config)
+    gan = build_gan(config)
+    if config.init and not (out / "last.ckpt").exists():
+        start_from(gan.to(device), model_file.load(config.init, device), str(config.init), config.fade_kimg)
     if distributed.rank() == 0:
         init_run_dir(out, plain)
-    gan = build_gan(config)
     trained = fit(
         gan,
         build(config.data),

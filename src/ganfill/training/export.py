@@ -14,7 +14,7 @@ from ganfill.training.run_directory import last_metrics, read_checkpoint
 
 # Keys of a configuration that the model does not depend on.
 PLACES = (
-    *("out", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
+    *("out", "init", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
     *("features", "fd_kimg", "fd_samples", "completion_kimg", "callbacks"),
 )
 
@@ -61,6 +61,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
             "config": kept
             | {"data": {key: value for key, value in config["data"].items() if key not in ("path", "store")}},
         }
+        if config.get("init"):
+            card["init"] = Path(config["init"]).name
         return Model(
             generator=_load(build_part(card["generator"], nn.Module), state, "generator_ema."),
             discriminator=_load(build_part(card["discriminator"], nn.Module), state, "discriminator."),

@@ -1,6 +1,7 @@
 """Training of a GAN: orchestrates the steps of ``ganfill.adversarial.step`` as a LightningModule."""
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.optim import Optimizer
 
 from ganfill import seeding
 from ganfill.adversarial import ema
+from ganfill.adversarial.fade import Fade
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.adversarial.step import (
@@ -105,6 +107,7 @@ class GAN(GanfillModule):
         self.n_critic, self.micro_batch = n_critic, micro_batch
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.ema_half_life_kimg, self.ema_rampup, self.log_kimg = ema_half_life_kimg, ema_rampup, log_kimg
+        self.fade: Fade | None = None  # set if the networks have grown
         resolution: Any = generator.resolution
         self.register_buffer("mean_picture", torch.zeros(3, resolution, resolution))
         self.register_buffer("logit_centre", torch.zeros(()))
@@ -211,11 +214,12 @@ class GAN(GanfillModule):
         return [self.penalty, *distributed.running_stats((self.generator, self.discriminator), self.regularizer)]
 
     def _augmentation(self, p: float, *purpose: str | int) -> Augmentation:
-        """Returns the augmentation of this step; each call transforms pictures anew."""
+        """Returns the fade and the augmentation of this step; each call transforms pictures anew."""
+        fade = identity if self.fade is None else self.fade.at(self.images_seen)
         if self.augment is None:
-            return identity
+            return fade
         generator = seeding.generator(self.seed, *purpose)
-        return lambda images: self.augment(images, generator, p)
+        return lambda images: self.augment(fade(images), generator, p)
 
     def _penalty(self, settings: Settings, first: int) -> Penalty:
         augment = self._augmentation(settings.p, "augment for penalty", first)
@@ -232,6 +236,17 @@ class GAN(GanfillModule):
     def begin(self, data: FFHQDataModule) -> None:
         """Stores the mean of the training pictures."""
         self.mean_picture.copy_(data.mean_picture())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the fade."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["fade"] = None if self.fade is None else asdict(self.fade)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restores the fade."""
+        super().on_load_checkpoint(checkpoint)
+        fade = checkpoint.get("fade")  # missing in checkpoints of older versions
+        self.fade = None if fade is None else Fade(**fade)
 
     @torch.no_grad()
     def sample(self, n: int, average: bool = True) -> Tensor:

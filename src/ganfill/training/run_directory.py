@@ -16,7 +16,7 @@ from ganfill.training import distributed
 # depends on kimg.
 FREE_KEYS = (
     *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg"),
+    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg", "fade_kimg"),
 )
 
 
