@@ -37,6 +37,7 @@ def test_a_refinement_sees_what_it_needs(model, images, holes, quick):
     @dataclass(frozen=True)
     class Spy:
         steps: int = 0
+        prior: object = None
 
         def __call__(self, networks, objective, z, image, weights, on_step):
             calls.append((z, image, weights))
