@@ -28,7 +28,8 @@ def formats() -> tuple[str, ...]:
 @cache
 def suffixes() -> frozenset[str]:
     """Returns the suffixes of these formats, in lower case and with their dots."""
-    known = {suffix for suffix, name in Image.registered_extensions().items() if name in formats()}
+    readable = formats()  # first, because it may register further suffixes
+    known = {suffix for suffix, name in Image.registered_extensions().items() if name in readable}
     return frozenset(known | {".mpo"})  # several JPEG pictures in one file
 
 
