@@ -44,7 +44,7 @@ def test_a_commands_help_is_its_own(capsys):
         (["evaluate", "-m", "modell=x", "data.path=d"], "modell is no key of ganfill evaluate: did you mean model?"),
         (["info", "a", "b"], "a b: ganfill info takes one path"),
         (["export", "-m", "run=r", "out=o"], "-m is no option of ganfill export (train and evaluate sweep with it)"),
-        (["export", "run=nowhere", "out=o"], "nowhere/last.ckpt does not exist"),
+        (["export", "run=nowhere", "out=o.safetensors"], "nowhere/last.ckpt does not exist"),
         (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is no option of ganfill complete: settings are written"),
         (["complete", "nowhere.png", "mask=center"], "nowhere.png: no such file or folder"),
         (["prepare", "nowhere/*.jpg", "out=o"], "nowhere/*.jpg: no such file or folder"),

@@ -55,7 +55,7 @@ def test_a_wrong_type_is_one_line_that_names_key_and_value(command, words):
         ("minutes=abc", "minutes must be a number above 0 or null, got abc"),
         ("minutes=-1", "minutes must be a number above 0 or null, got -1"),
         ("ema.half_life_kimg=abc", "ema.half_life_kimg must be a number from 0, got abc"),
-        ("seed=true", "seed must be a whole number, got true"),
+        ("seed=true", "seed must be a whole number from 0, got true"),
         ("kimg=[1,2]", "kimg must be a number above 0, got [1, 2]"),
         ("kimg=null", "kimg must be a number above 0, got null"),
         ("n_critic=0", "n_critic must be a whole number from 1, got 0"),

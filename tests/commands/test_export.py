@@ -70,10 +70,10 @@ def test_runs_and_checkpoints_are_explained(run, tmp_path, capsys):
     capsys.readouterr()
     for words, message in [
         (
-            ["export", f"run={run / 'last.ckpt'}", "out=x"],
+            ["export", f"run={run / 'last.ckpt'}", "out=x.safetensors"],
             f"run={run / 'last.ckpt'} is a file: give the directory, run={run}",
         ),
-        (["export", f"run={run}", "out=x", "checkpoint=best"], "use checkpoint=last"),
+        (["export", f"run={run}", "out=x.safetensors", "checkpoint=best"], "use checkpoint=last"),
         (["info", str(run)], f"is a run directory, not a model file: make one with ganfill export run={run} out="),
         (["info", str(run / "last.ckpt")], "is a checkpoint, not a model file: make one with ganfill export run="),
         (["info", str(run / "best.ckpt")], f"make one with ganfill export run={run} checkpoint=best out="),
