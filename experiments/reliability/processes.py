@@ -146,8 +146,9 @@ class _Watch:
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
-        path, directory_fd = arguments[0], -1 if event == "open" else arguments[-1]
-        if not (writes or event in CHANGES) or not self._is_inside(path, directory_fd):
+        if not (writes or event in CHANGES):
+            return
+        if not self._is_inside(arguments[0], -1 if event == "open" else arguments[-1]):
             return
         self.count += 1
         self.operations[:8] = self.count.to_bytes(8, "little")
