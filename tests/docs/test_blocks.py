@@ -40,7 +40,7 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "experiments/README.md"]
 ELSEWHERE = ("http_api.md",)  # talks to a server: see test_http_api_blocks.py
 SHOWN = ("text", "bibtex")  # languages of what is to be read, not run
-REASONS = ("a cluster", "several GPUs", "make", "torchrun", "a network")  # for not running a block
+REASONS = ("a cluster", "several GPUs", "make", "torchrun", "a network", "many trainings")  # for not running a block
 
 # Words added to a command; they replace other values of the same keys.
 SMALL = {
