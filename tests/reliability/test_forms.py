@@ -9,11 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = {
-    "kills prepare": ("kills", "kills=4", "commands=prepare"),
-    "kills train": ("kills", "kills=2", "commands=train"),
-    "kills complete": ("kills", "kills=4", "commands=complete"),
-    "kills evaluate": ("kills", "kills=2", "commands=evaluate"),
-    "kills sweep": ("kills", "kills=2", "commands=sweep"),
+    "kills prepare": ("kills", "kills=1", "commands=prepare"),
+    "kills train": ("kills", "kills=1", "commands=train"),
+    "kills complete": ("kills", "kills=2", "commands=complete"),
+    "kills evaluate": ("kills", "kills=1", "commands=evaluate"),
+    "kills sweep": ("kills", "kills=1", "commands=sweep"),
     "malformed": ("malformed", "inputs=50", "batch=50"),
     "disks prepare": ("disks", "sizes=2", "commands=prepare"),
     "disks train": ("disks", "sizes=2", "commands=train"),
