@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ganfill.adversarial.losses import NonSaturating
+from ganfill.data.synthetic import draw_faces
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
 from ganfill.training.callbacks.distances import Distances
@@ -126,3 +127,26 @@ def spoilt_gan(make_gan):
     nothing = float("nan")
     gan.generator_ema.forward = lambda z: sound(z) * (nothing if 100 < gan.images_seen < 200 else 1)
     return gan
+
+
+@pytest.fixture
+def by_itself():
+    """Prepares a module whose own steps run without a Trainer: plain optimizers and backward."""
+
+    def by_itself(module):
+        optimizers = module.configure_optimizers()
+        module.optimizers = lambda: optimizers
+        module.manual_backward = lambda loss: loss.backward()
+        return module
+
+    return by_itself
+
+
+@pytest.fixture
+def faces():
+    """Draws n faces, uint8 (n, 32, 32, 3)."""
+
+    def faces(n, seed=0):
+        return torch.from_numpy(draw_faces(n, 32, torch.Generator().manual_seed(seed)))
+
+    return faces

@@ -7,14 +7,14 @@ import pytorch_lightning as pl
 import torch
 
 from ganfill import seeding
-from ganfill.data.synthetic import draw_faces
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Normal
 from ganfill.training.datamodule import SyntheticDataModule
-from ganfill.training.encoder_module import KINDS, EncoderTraining, errors, rate_at
+from ganfill.training.encoder_module import EncoderTraining, rate_at
 from ganfill.training.fit import fit
+from ganfill.training.part_module import HOLES
 from ganfill.training.run_directory import read_checkpoint
 
 ADAM = partial(torch.optim.Adam, lr=2e-3, betas=(0.9, 0.99))
@@ -37,20 +37,8 @@ def make(model):
     return make
 
 
-def by_itself(module):
-    """The module's own steps without a Trainer: a plain optimizer and backward."""
-    optimizer = module.configure_optimizers()
-    module.optimizers = lambda: optimizer
-    module.manual_backward = lambda loss: loss.backward()
-    return module
-
-
-def faces(n, seed=0):
-    return torch.from_numpy(draw_faces(n, 32, torch.Generator().manual_seed(seed)))
-
-
 @pytest.mark.parametrize("normal", [False, True])
-def test_one_step_equals_the_textbook(make, model, normal):
+def test_one_step_equals_the_textbook(make, model, normal, by_itself, faces):
     if normal:
         model.latent = Normal(8)
     descent = partial(torch.optim.SGD, lr=0.2)
@@ -62,8 +50,8 @@ def test_one_step_equals_the_textbook(make, model, normal):
     z = model.latent.sample(3, seeding.generator(0, "z", 160))
     image = torch.cat([to_float(pixels), model.generator(z)])
     generator = seeding.generator(0, "holes", 160)
-    kinds = torch.randint(len(KINDS), (9,), generator=generator)
-    known = (~torch.stack([KINDS[kind](32, 32, generator) for kind in kinds])).float()
+    kinds = torch.randint(len(HOLES), (9,), generator=generator)
+    known = (~torch.stack([HOLES[kind](32, 32, generator) for kind in kinds])).float()
     guess = encoder(image * known, known)
     shown, real, seen = model.generator(guess[:6]), image[:6], known[:6].expand(-1, 3, -1, -1)
     in_hole = torch.stack([((a - b)[k == 0] ** 2).mean().sqrt() for a, b, k in zip(shown, real, seen, strict=True)])
@@ -82,24 +70,12 @@ def test_one_step_equals_the_textbook(make, model, normal):
     assert module.images_seen == 166 and module.finite
 
 
-def test_errors_by_hand():
-    pictures, image, known = torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2), torch.ones(2, 1, 2, 2)
-    known[0, :, 0] = 0
-    image[0, :, 0, 0], image[0, :, 1] = 0.6, 0.2  # in the hole the squares 0.36 and 0
-    image[1] = -0.4  # all of this one is known
-    in_hole, outside = errors(pictures, image, known)
-    assert in_hole.item() == pytest.approx((0.18**0.5 + 0) / 2, abs=1e-3)
-    assert outside.item() == pytest.approx((0.2 + 0.4) / 2)
-    nothing = errors(pictures, image, torch.zeros(2, 1, 2, 2))
-    assert all(value.isfinite() for value in nothing) and nothing[1] == 0
-
-
 def test_the_rate_rises_and_falls():
     rates = [rate_at(t) for t in (0, 0.01, 0.02, 0.5, 1)]
     assert rates == pytest.approx([0.01, 0.51, 1, 0.5, 0], abs=0.01)
 
 
-def test_hidden_pixels_do_not_reach_the_encoder(make):
+def test_hidden_pixels_do_not_reach_the_encoder(make, by_itself, faces):
     module, seen = by_itself(make()), []
     module.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
     pixels = faces(12)
@@ -112,7 +88,7 @@ def test_hidden_pixels_do_not_reach_the_encoder(make):
     assert ((shares > 0) & (shares < 1)).all() and len(shares.unique()) > 3
 
 
-def test_holes_and_z_depend_on_seed_and_clock_alone(make):
+def test_holes_and_z_depend_on_seed_and_clock_alone(make, by_itself, faces):
     def draws(seed, images_seen):
         module, seen = by_itself(make(seed)), []
         module.images_seen = images_seen
@@ -126,7 +102,7 @@ def test_holes_and_z_depend_on_seed_and_clock_alone(make):
         assert not torch.equal(first[0][4:], different[0][4:]) and not torch.equal(first[1], different[1])
 
 
-def test_the_loss_falls(make):
+def test_the_loss_falls(make, by_itself, faces):
     module = by_itself(make(kimg=1.28))
     losses = []
     for step in range(80):
@@ -138,7 +114,7 @@ def test_the_loss_falls(make):
     assert last["error_latent"] < 1 / 3  # the variance of this prior: better than guessing its mean
 
 
-def test_a_loss_that_is_no_number_is_remembered(make):
+def test_a_loss_that_is_no_number_is_remembered(make, by_itself, faces):
     module = by_itself(make())
     with torch.no_grad():
         module.encoder.to_latent.bias[0] = float("nan")

@@ -5,7 +5,6 @@ import torch
 
 from ganfill.adversarial.losses import Relativistic
 from ganfill.adversarial.regularizers import R1
-from ganfill.data.synthetic import draw_faces
 from ganfill.errors import UserError
 from ganfill.models.inpainter import Inpainter
 from ganfill.training.datamodule import SyntheticDataModule
@@ -34,23 +33,11 @@ def make(model):
     return make
 
 
-def by_itself(module):
-    """The module's own steps without a Trainer: plain optimizers and backward."""
-    optimizers = module.configure_optimizers()
-    module.optimizers = lambda: optimizers
-    module.manual_backward = lambda loss: loss.backward()
-    return module
-
-
-def faces(n, seed=0):
-    return torch.from_numpy(draw_faces(n, 32, torch.Generator().manual_seed(seed)))
-
-
 def weights(network):
     return [parameter.detach().clone() for parameter in network.parameters()]
 
 
-def test_the_regression_leaves_the_discriminator_alone_and_lowers_the_error(make):
+def test_the_regression_leaves_the_discriminator_alone_and_lowers_the_error(make, by_itself, faces):
     module = by_itself(make(kimg=3.2, regression_kimg=3.2))
     before, measured = weights(module.discriminator), []
     for step in range(100):
@@ -61,7 +48,7 @@ def test_the_regression_leaves_the_discriminator_alone_and_lowers_the_error(make
     assert module.measured["loss_d"].isnan() and module.finite
 
 
-def test_an_adversarial_step_trains_both_networks_and_the_average_follows(make, model):
+def test_an_adversarial_step_trains_both_networks_and_the_average_follows(make, model, by_itself, faces):
     module = by_itself(make(ema_half_life_kimg=0.016))
     module.images_seen = 256
     networks = module.inpainter, module.discriminator, module.inpainter_ema
@@ -74,7 +61,7 @@ def test_an_adversarial_step_trains_both_networks_and_the_average_follows(make, 
     assert module.images_seen == 288
 
 
-def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make):
+def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make, by_itself, faces):
     module = by_itself(make())
     module.images_seen = 160  # the discriminator has no weight yet, so only the error moves the inpainter
     seen = []
@@ -84,9 +71,9 @@ def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make
     assert (rows[:6] > 0).all() and not rows[6:].any()
 
 
-def test_guesses_do_not_see_the_hole_except_where_they_may(make):
+def test_guesses_do_not_see_the_hole_except_where_they_may(make, by_itself):
     module = by_itself(make())
-    real, hole = torch.rand(8, 3, 32, 32), module._draw_holes(8, "holes")
+    real, hole = torch.rand(8, 3, 32, 32), module.draw_holes(8)
     other = torch.where(hole > 0, torch.rand_like(real), real)
     guesses, others = (module._draw_guesses(pictures, hole, True) for pictures in (real, other))
     same = [torch.equal(a, b) for a, b in zip(guesses, others, strict=True)]

@@ -4,6 +4,8 @@ from torch import nn
 
 from ganfill.errors import UserError
 from ganfill.models import dcgan_plus, stylegan2
+from ganfill.models.encoder import Encoder
+from ganfill.models.inpainter import Inpainter
 from ganfill.training.warm_start import warm_start
 
 
@@ -52,6 +54,22 @@ def test_the_blocks_of_a_stylegan2_are_matched_from_the_other_end():
         *("from_rgb", "blocks.0.convolutions.0", "blocks.0.convolutions.1", "blocks.0.skip")
     }
     assert torch.equal(grown.blocks[3].skip.weight, source.blocks[2].skip.weight)
+
+
+def test_an_encoder_and_an_inpainter_of_more_pixels_take_over_all_inner_layers():
+    source, grown = Encoder(32, 8, 16), Encoder(64, 8, 8)
+    _, left = warm_start(grown, source, "encoder", from_input=True)
+    assert {key.rpartition(".")[0] for key in left if ".convolutions." not in key} == {
+        f"stages.{i}" for i in (0, 1, 3, 4)
+    }
+    assert torch.equal(grown.stages[7].weight, source.stages[3].weight)
+    inner, outer = Inpainter(32, (8, 12), 1), Inpainter(64, (4, 8, 12), 1)
+    _, left = warm_start(outer, inner, "inpainter", from_input=True)
+    assert {".".join(key.split(".")[:2]) for key in left} == {
+        *("from_pixels.weight", "from_pixels.bias", "to_pixels.weight"),
+        *("encoder.0", "decoder.0", "down.0", "up.0", "skip.0"),
+    }
+    assert torch.equal(outer.down[1].weight, inner.down[0].weight)
 
 
 def test_a_source_of_which_nothing_fits_is_refused():

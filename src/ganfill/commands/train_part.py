@@ -66,7 +66,7 @@ def _train(
         trained = getattr(model_file.load(config.init), name)
         if trained is None:
             raise UserError(f"init={config.init}: this model has no {name}: leave init out, or give another model")
-        warm_start(network, trained, name)
+        warm_start(network, trained, name, from_input=True)
     fit(
         make_module(network, model),
         build(config.data),

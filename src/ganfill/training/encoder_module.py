@@ -9,16 +9,15 @@ from torch.optim import Optimizer
 
 from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.images import masks
 from ganfill.images.pixels import to_float
 from ganfill.models.model import Model
-from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
+from ganfill.training.part_module import PartModule, errors
+from ganfill.training.training_module import MakeOptimizer, crossed
 
-KINDS = (masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform)
 WARMUP = 0.02
 
 
-class EncoderTraining(GanfillModule):
+class EncoderTraining(PartModule):
     """Trains ``encoder`` to find z from the known part of a picture.
 
     A step takes N real pictures, draws N / 2 from the generator, and hides a hole of a random kind in each. For real
@@ -54,22 +53,13 @@ class EncoderTraining(GanfillModule):
         log_kimg: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        if kimg <= 0:
-            raise UserError(f"kimg must be above 0, got {kimg}")
+        super().__init__(model, [model.generator], kimg, log_kimg, seed)
         self.encoder = encoder.to(memory_format=torch.channels_last)
-        self.fixed = [model.generator]  # a list keeps it out of the checkpoint
-        self.latent, self.resolution = model.latent, model.resolution
-        self.optimizer, self.kimg, self.log_kimg, self.seed = optimizer, kimg, log_kimg, seed
-        self.known_weight, self.latent_weight = known_weight, latent_weight
+        self.optimizer, self.known_weight, self.latent_weight = optimizer, known_weight, latent_weight
 
     def configure_optimizers(self) -> Optimizer:
         """Returns the encoder's optimizer."""
         return self.make(self.optimizer, self.encoder)
-
-    def on_fit_start(self) -> None:
-        """Moves the generator to the device."""
-        self.fixed[0].to(self.device)
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
@@ -80,7 +70,7 @@ class EncoderTraining(GanfillModule):
         z = self.latent.sample(n // 2, seeding.generator(self.seed, "z", self.images_seen), self.device)
         with torch.no_grad():
             image = torch.cat([to_float(pixels), generator(z).float().clamp(-1, 1)])  # the range of real pictures
-        known = (~self._draw_holes(len(image))).to(image)
+        known = 1 - self.draw_holes(len(image))
         guess = self.encoder(image * known, known).float()
         in_hole, outside = errors(generator(guess[:n]).float(), image[:n], known[:n])
         distance = (guess[n:] - z).square().mean()
@@ -102,20 +92,6 @@ class EncoderTraining(GanfillModule):
         self.manual_backward(loss)
         optimizer.step()
         torch.clear_autocast_cache()
-
-    def _draw_holes(self, n: int) -> torch.Tensor:
-        """Draws holes bool (n, 1, R, R) of random kinds."""
-        generator = seeding.generator(self.seed, "holes", self.images_seen)
-        kinds = torch.randint(len(KINDS), (n,), generator=generator).tolist()
-        return torch.stack([KINDS[kind](self.resolution, self.resolution, generator) for kind in kinds]).to(self.device)
-
-
-def errors(pictures: torch.Tensor, image: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Root mean squared error in the hole and mean absolute error outside, averaged over pictures (N, 3, R, R)."""
-    difference, hidden = pictures - image, 1 - known
-    squares = (difference.square() * hidden).sum((1, 2, 3)) / (3 * hidden.sum((1, 2, 3))).clamp_min(1)
-    outside = (difference.abs() * known).sum((1, 2, 3)) / (3 * known.sum((1, 2, 3))).clamp_min(1)
-    return (squares + 1e-6).sqrt().mean(), outside.mean()
 
 
 def rate_at(t: float) -> float:

@@ -16,8 +16,8 @@ from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.inpainter import HoleDiscriminator
 from ganfill.models.model import Model
-from ganfill.training.encoder_module import KINDS, errors
-from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
+from ganfill.training.part_module import PartModule, errors
+from ganfill.training.training_module import MakeOptimizer, crossed
 
 WARMUP = 2000  # pictures over which the learning rate rises
 SETTLED = 0.2  # learning rate of the adversarial part, relative to the highest
@@ -25,7 +25,7 @@ FINAL = 0.1  # learning rate at the end, relative to that of the adversarial par
 HEAD_START = 10_000  # pictures over which the weight of the discriminator rises
 
 
-class InpainterTraining(GanfillModule):
+class InpainterTraining(PartModule):
     """Trains ``inpainter`` to complete pictures, first by regression, then against a discriminator as well.
 
     A step hides a hole of a random kind in each real picture and draws a guess, the generator's picture of some z:
@@ -77,22 +77,17 @@ class InpainterTraining(GanfillModule):
         log_kimg: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        if kimg <= 0:
-            raise UserError(f"kimg must be above 0, got {kimg}")
         if model.encoder is None:
             raise UserError("the model has no encoder, which gives the guesses: run ganfill train-encoder first")
         if model.discriminator is None:
             raise UserError("the model has no discriminator to train on: give a model of ganfill export")
+        super().__init__(model, [model.generator, model.encoder], kimg, log_kimg, seed)
         self.inpainter = inpainter.to(memory_format=torch.channels_last)
         self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)
         self.discriminator = HoleDiscriminator(copy.deepcopy(model.discriminator)).train().requires_grad_(True)
-        self.fixed = [model.generator, model.encoder]  # a list keeps them out of the checkpoint
-        self.latent, self.resolution = model.latent, model.resolution
         self.loss, self.regularizer, self.error_weight = loss, regularizer, error_weight
         self.optimizer, self.discriminator_optimizer = optimizer, discriminator_optimizer
-        self.kimg, self.regression_kimg, self.log_kimg, self.seed = kimg, regression_kimg, log_kimg, seed
-        self.ema_half_life_kimg = ema_half_life_kimg
+        self.regression_kimg, self.ema_half_life_kimg = regression_kimg, ema_half_life_kimg
         self.register_buffer("penalty", torch.zeros(()))
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -102,17 +97,12 @@ class InpainterTraining(GanfillModule):
             self.make(self.optimizer, self.inpainter),
         ]
 
-    def on_fit_start(self) -> None:
-        """Moves the fixed networks to the device."""
-        for network in self.fixed:
-            network.to(self.device)
-
     def training_step(self, pixels: Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
         seen, n = self.images_seen, len(pixels)
         measuring = crossed(seen, seen + n, self.log_kimg)
         real = to_float(pixels)
-        hole = self._draw_holes(n, "holes")
+        hole = self.draw_holes(n)
         adversarial = seen >= self.regression_kimg * 1000
         guess = self._draw_guesses(real, hole, adversarial)
         self._set_rate()
@@ -176,7 +166,7 @@ class InpainterTraining(GanfillModule):
         n, (generator, encoder) = len(real), self.fixed
         half, quarter = n // 2, n // 4
         seen = hole.clone()
-        seen[half : n - quarter] *= self._draw_holes(n - quarter - half, "second holes")
+        seen[half : n - quarter] *= self.draw_holes(n - quarter - half, "second holes")
         z = encoder(real * (1 - seen), 1 - seen).float()
         if jittered:
             draw = seeding.generator(self.seed, "z", self.images_seen)
@@ -185,15 +175,6 @@ class InpainterTraining(GanfillModule):
                 quarter, draw, z.device
             )
         return generator(self.latent.project(z)).float().clamp(-1, 1)
-
-    def _draw_holes(self, n: int, purpose: str) -> Tensor:
-        """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing."""
-        generator = seeding.generator(self.seed, purpose, self.images_seen)
-        kinds = torch.randint(len(KINDS), (n,), generator=generator).tolist()
-        holes = [KINDS[kind](self.resolution, self.resolution, generator) for kind in kinds]
-        return (
-            torch.stack(holes).float().to(self.device) if holes else torch.zeros(0, 1, self.resolution, self.resolution)
-        )
 
     def _set_rate(self) -> None:
         optimizer = self._optimizer(1)

@@ -11,7 +11,7 @@ from ganfill.errors import UserError
 
 log = logging.getLogger(__name__)
 
-STAGE = re.compile(r"(stages|blocks)\.(\d+)\.")
+STAGE = re.compile(r"(\w+)\.(\d+)\.")
 
 
 @torch.no_grad()
@@ -24,8 +24,8 @@ def warm_start(
         network: with initial weights.
         source: a trained network.
         name: of the network, for the log.
-        from_input: the stages are numbered from the picture on, as in discriminators, so that those of a smaller
-            ``source`` are the last of ``network``.
+        from_input: the stages are numbered from the picture on, as in all networks but generators, so that those of a
+            smaller ``source`` are the last of ``network``.
 
     Returns:
         Names of the tensors of ``network`` that were copied, and of those that keep their initial values.

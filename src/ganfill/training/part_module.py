@@ -1,0 +1,58 @@
+"""Base class of the trainings of a further network for a model, whose other networks are fixed."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from ganfill import seeding
+from ganfill.errors import UserError
+from ganfill.images import masks
+from ganfill.models.model import Model
+from ganfill.training.training_module import GanfillModule
+
+HOLES = (masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform)
+
+
+class PartModule(GanfillModule):
+    """Module that trains one network on pictures with holes; it has the length of the training and the fixed networks.
+
+    Args:
+        model: its latent prior is used.
+        fixed: networks of the model, which the training does not change and the checkpoint does not contain.
+        kimg: length of the training in thousand pictures.
+        log_kimg: interval at which losses are measured, in thousand pictures.
+        seed: seed of z and holes.
+
+    Raises:
+        UserError: ``kimg`` is not above 0.
+    """
+
+    def __init__(self, model: Model, fixed: Iterable[nn.Module], kimg: float, log_kimg: float, seed: int) -> None:
+        super().__init__()
+        if kimg <= 0:
+            raise UserError(f"kimg must be above 0, got {kimg}")
+        self.fixed = list(fixed)  # a list keeps them out of the checkpoint
+        self.latent, self.resolution = model.latent, model.resolution
+        self.kimg, self.log_kimg, self.seed = kimg, log_kimg, seed
+
+    def on_fit_start(self) -> None:
+        """Moves the fixed networks to the device."""
+        for network in self.fixed:
+            network.to(self.device)
+
+    def draw_holes(self, n: int, purpose: str = "holes") -> Tensor:
+        """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing."""
+        generator = seeding.generator(self.seed, purpose, self.images_seen)
+        kinds = torch.randint(len(HOLES), (n,), generator=generator).tolist()
+        holes = [HOLES[kind](self.resolution, self.resolution, generator) for kind in kinds]
+        empty = torch.zeros(0, 1, self.resolution, self.resolution)
+        return (torch.stack(holes).float() if holes else empty).to(self.device)
+
+
+def errors(pictures: Tensor, image: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Root mean squared error in the hole and mean absolute error outside, averaged over pictures (N, 3, R, R)."""
+    difference, hidden = pictures - image, 1 - known
+    squares = (difference.square() * hidden).sum((1, 2, 3)) / (3 * hidden.sum((1, 2, 3))).clamp_min(1)
+    outside = (difference.abs() * known).sum((1, 2, 3)) / (3 * known.sum((1, 2, 3))).clamp_min(1)
+    return (squares + 1e-6).sqrt().mean(), outside.mean()
