@@ -6,7 +6,9 @@ import torch
 from ganfill.adversarial.losses import Relativistic
 from ganfill.adversarial.regularizers import R1
 from ganfill.errors import UserError
+from ganfill.images.pixels import to_float
 from ganfill.models.inpainter import Inpainter
+from ganfill.search.presets import fast, standard
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, rate_at
@@ -27,7 +29,7 @@ def make(model):
     def make(seed=0, **options):
         torch.manual_seed(seed)
         settings = {"kimg": 0.32, "regression_kimg": 0.16, "log_kimg": 0.016} | options
-        parts = Relativistic(), R1(0.5, 2), ADAM, ADAM
+        parts = Relativistic(), R1(0.5, 2), ADAM, ADAM, fast()
         return InpainterTraining(Inpainter(32, (8, 8), 1), model, *parts, seed=seed, **settings)
 
     return make
@@ -78,6 +80,19 @@ def test_guesses_do_not_see_the_hole_except_where_they_may(make, by_itself):
     guesses, others = (module._draw_guesses(pictures, hole, True) for pictures in (real, other))
     same = [torch.equal(a, b) for a, b in zip(guesses, others, strict=True)]
     assert all(same[:4]) and all(same[6:]) and not all(same[4:6])
+
+
+def test_an_eighth_of_the_guesses_are_answers_of_the_search(make, model, by_itself, faces):
+    module = by_itself(make(regression_kimg=0.32))
+    module.search, guesses, pixels = partial(standard(cut_steps=3), model), [], faces(16)
+    module.inpainter.register_forward_pre_hook(lambda _, inputs: guesses.append(inputs[2]))
+    module.training_step(pixels, 0)
+    module.images_seen = 0
+    real, hole = to_float(pixels), module.draw_holes(16)
+    drawn = module._draw_guesses(real, hole, False)
+    found = standard(cut_steps=3)(model, real[:2], hole[:2].bool()).pictures[:, 0]
+    torch.testing.assert_close(guesses[0][:2], found, atol=1e-4, rtol=0)
+    assert torch.equal(guesses[0][2:], drawn[2:]) and (guesses[0][:2] - drawn[:2]).abs().max() > 0.01
 
 
 def test_the_averaged_inpainter_is_kept_and_fixed_networks_are_not(make, tmp_path):

@@ -16,8 +16,8 @@ def run(config: DictConfig) -> Path:
         "inpainter",
         lambda inpainter, model: InpainterTraining(
             inpainter, model, build(config.loss), build(config.regularizer), build(config.optimizer),
-            build(config.discriminator_optimizer), config.kimg, config.regression_kimg, config.error_weight,
-            config.ema_half_life_kimg, config.log_kimg, config.seed,
+            build(config.discriminator_optimizer), build(config.search), config.kimg, config.regression_kimg,
+            config.error_weight, config.ema_half_life_kimg, config.log_kimg, config.seed,
         ),
         kept="inpainter_ema",
     )  # fmt: skip
