@@ -3,7 +3,6 @@
 import base64
 import copy
 import html
-import logging
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -15,28 +14,21 @@ from PIL import Image
 from torch import nn
 
 from ganfill import seeding
-from ganfill.completion.inputs import Picture, as_list, to_mask, to_photo
-from ganfill.completion.pipeline import fill, find_placement
+from ganfill.completion.batches import complete_pictures, complete_tensor
+from ganfill.completion.inputs import Picture, as_list
 from ganfill.devices import choose_device
 from ganfill.errors import first_line
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
-from ganfill.images.holes import ALPHA, HoleSource, to_hole
-from ganfill.images.photo import Photo, in_mode_of
 from ganfill.model_io import model_file
 from ganfill.models import model
 from ganfill.models.latent import Latent, Normal
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.presets import preset
 from ganfill.search.result import Search
-from ganfill.search.target import Target
 
 __all__ = ["LatentSearch", "Model", "load", "wrap"]
-
-log = logging.getLogger(__name__)
-
-LARGEST = 1.1  # absolute value of a pixel; resampling and searches lead slightly beyond [-1, 1]
 
 
 class Model(model.Model):
@@ -100,12 +92,12 @@ class Model(model.Model):
             batch = images[None] if single else images
             if isinstance(holes, torch.Tensor) and holes.ndim == 3:
                 holes = holes[None]
-            ranks = _complete_tensor(self, batch, holes, search, blend, align, options)
+            ranks = complete_tensor(self, batch, holes, search, blend, align, options)
         else:
             batch, single = as_list(images)
             if isinstance(holes, Picture) and not isinstance(holes, str | Path) and getattr(holes, "ndim", 2) < 4:
                 holes = [holes] * len(batch)
-            ranks = _complete_pictures(self, batch, holes, search, blend, align, options)
+            ranks = complete_pictures(self, batch, holes, search, blend, align, options)
             if isinstance(images, np.ndarray) and not single:
                 ranks = [np.stack(rank) for rank in ranks]
         ranks = [rank[0] if single else rank for rank in ranks]
@@ -176,89 +168,3 @@ def wrap(
         raise ValueError(f"generator must return finite pictures {shape} for z {tuple(z.shape)}, got {found}")
     mean = pictures.float().mean(0).clamp(-1, 1)
     return Model(generator, discriminator, latent, resolution, 0.0, mean, card={})
-
-
-def _complete_tensor(
-    model: Model,
-    images: torch.Tensor,
-    holes: Any,
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
-) -> list[torch.Tensor]:
-    """Returns one tensor like ``images`` for each rank of answers."""
-    images = images.detach()
-    if images.ndim != 4 or images.shape[1] != 3 or not images.numel() or not images.is_floating_point():
-        raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
-    if isinstance(holes, str | Path):
-        photos = [Photo(picture) for picture in pixels.to_uint8(images).cpu().numpy()]
-        holes = torch.from_numpy(np.stack(_draw(str(holes), photos, model.resolution, options["seed"])))[:, None]
-    if not isinstance(holes, torch.Tensor):
-        raise ValueError(f"holes of a tensor must be a tensor or a kind of hole, not {type(holes).__name__}")
-    holes = holes.to(images.device)
-    known = Target.of(images, holes).image
-    if (largest := float(known.abs().max())) > LARGEST:
-        raise ValueError(
-            f"images must lie in [-1, 1], got a known value of {largest:g}: divide by 127.5 and subtract 1"
-        )
-    hidden = list(pixels.to_uint8(known).numpy())
-    ranks = _fill(model, hidden, list(holes[:, 0].cpu().numpy()), search, blend, align, options)
-    finished = [pixels.to_float(torch.from_numpy(np.stack(rank))).to(images) for rank in ranks]
-    return [torch.where(holes, pictures, images) for pictures in finished]
-
-
-def _complete_pictures(
-    model: Model,
-    images: list[Any],
-    holes: Any,
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
-) -> list[list[Any]]:
-    """Returns one list of pictures, in the modes of their originals, or of arrays for arrays, for each rank of answers."""
-    masks = images if isinstance(holes, str | Path) else as_list(holes)[0]
-    if not images or len(masks) != len(images):
-        raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
-    photos = [to_photo(image, f"picture {i}") for i, image in enumerate(images, 1)]
-    if isinstance(holes, str | Path):
-        missing = _draw(str(holes), photos, model.resolution, options["seed"])
-    else:
-        given = [to_mask(mask, f"mask {i}") for i, mask in enumerate(masks, 1)]
-        missing = [to_hole(mask, photo.pixels.shape[:2]) for mask, photo in zip(given, photos, strict=True)]
-    ranks = _fill(model, [photo.pixels for photo in photos], missing, search, blend, align, options)
-    arrays = [isinstance(image, np.ndarray) for image in images]
-    return [
-        [
-            finished if array else Image.fromarray(in_mode_of(photo, finished, hole))
-            for array, photo, finished, hole in zip(arrays, photos, rank, missing, strict=True)
-        ]
-        for rank in ranks
-    ]
-
-
-def _fill(
-    model: Model,
-    photos: list[np.ndarray],
-    holes: list[np.ndarray],
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
-) -> list[tuple[np.ndarray, ...]]:
-    """Returns the finished photos for each rank of answers and logs the remarks for the user."""
-    placements = [
-        find_placement(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
-    ]
-    results = fill(model, photos, holes, search, blend, placements, **options)
-    for i, result in enumerate(results, 1):
-        for remark in result.remarks:
-            log.warning("picture %d: %s", i, remark)
-    return list(zip(*(result.pictures for result in results), strict=True))
-
-
-def _draw(kind: str, photos: list[Photo], resolution: int, seed: int) -> list[np.ndarray]:
-    """Returns holes of one kind, bool (H, W) each; pictures have no names here, so their content seeds the drawing."""
-    source = HoleSource(kind, resolution, seed)
-    return [source(photo, f"picture {i}" if kind == ALPHA else photo.digest) for i, photo in enumerate(photos, 1)]
