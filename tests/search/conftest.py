@@ -119,3 +119,23 @@ def quick():
         refit=2,
         precision="fp32",
     )
+
+
+@pytest.fixture
+def bits():
+    """Lists all that a search found of some pictures."""
+
+    def bits(found, rows=slice(None)):
+        parts = [found.pictures, found.latents, found.scores, found.errors, *found.frames]
+        parts += [found.mean] if found.mean is not None else []
+        return [part[rows] for part in (*parts, *(found.interval or ()))]
+
+    return bits
+
+
+@pytest.fixture
+def equal():
+    """Compares such lists bit for bit."""
+    return lambda one, other: (
+        len(one) == len(other) and all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+    )
