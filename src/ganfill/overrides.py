@@ -7,7 +7,7 @@ from pathlib import Path
 from ganfill.errors import UserError
 
 # Keys whose values are files or names, separated by commas unless a file has such a name.
-LISTS = ("source", "images", "mask")
+LISTS = ("source", "images", "mask", "outputs")
 # Keys that may be written with a dot, though ``mask`` is a value of its own.
 DOTTED = {"mask.grow": "mask_grow", "mask.soften": "mask_soften"}
 # Values that stay as they are: numbers, truth values, null, lists and dictionaries in the grammar of Hydra.

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganfill.completion.result_folder import ResultFolder
+
 
 def picture(path, size=(32, 32), seed=0, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -17,7 +19,8 @@ def picture(path, size=(32, 32), seed=0, **options):
 
 
 def names(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(str(path.relative_to(folder)) for path in files)
 
 
 def results(folder):
@@ -138,6 +141,41 @@ def test_answers_and_animation(ganfill, work):
     assert (work / "out/answers/a_1.png").read_bytes() == (work / "out/a.png").read_bytes()
     with Image.open(work / "out/a.gif") as animation:
         assert animation.format == "GIF" and animation.n_frames > 5
+
+
+def test_only_the_outputs_asked_for_are_written(ganfill, work):
+    picture(work / "a.png")
+    assert ganfill("a.png", "mask=center", "out=out", "outputs=finished")[0] == 0
+    assert names(work / "out") == ["a.png", "results.json", "summary.json"]
+    assert ganfill("a.png", "mask=center", "out=out", "outputs=strip,finished")[0] == 0
+    assert names(work / "out") == ["a.png", "a_strip.png", "results.json", "summary.json"]
+    assert ganfill("a.png", "mask=center", "out=out", "outputs=[finished,strip]")[0] == 0
+    assert figures(work / "out")["skipped"] == 1
+
+
+def test_what_was_done_before_an_interrupt_is_kept(ganfill, work, monkeypatch):
+    for i in range(5):
+        picture(work / f"in/{i}.png", seed=i)
+    words = ["in", "mask=center", "model=faces64", "align=center"]
+    assert ganfill(*words, "out=whole")[0] == 0
+    monkeypatch.setattr("ganfill.completion.read_ahead.PICTURES_AT_ONCE", 2)
+    write = ResultFolder.write
+
+    def interrupted(folder, job, *arguments):
+        if job.name == "3":
+            raise KeyboardInterrupt
+        return write(folder, job, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultFolder, "write", interrupted)
+        assert ganfill(*words, "out=out")[0] == 130
+    assert not (work / "out/results.json").exists()
+    assert ganfill(*words, "out=out")[0] == 0
+    assert figures(work / "out")["completed"] in (2, 3)
+    assert names(work / "out") == names(work / "whole")
+    for name in names(work / "out"):
+        if name != "summary.json":
+            assert (work / "out" / name).read_bytes() == (work / "whole" / name).read_bytes()
 
 
 def test_several_masks_make_a_folder_each(ganfill, work):

@@ -31,6 +31,7 @@ def picture(path):
         (["a.png", "mask=center", "search.precision=fp8"], "precision=fp8 is not known"),
         (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be created"),
         (["a.png", "mask=center,center"], "mask=center,center: two masks share a name"),
+        (["a.png", "mask=center", "outputs=finished,strips"], "outputs=strips is not known: did you mean strip?"),
         (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
     ],
 )

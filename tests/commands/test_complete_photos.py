@@ -1,15 +1,12 @@
 """``ganfill complete`` on pictures as people have them."""
 
 import json
-import threading
-import time
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from ganfill import cli
-from ganfill.commands.complete import _ahead
 
 QUICK = ["search=amos2016", "search.steps=2", "search.precision=fp32", "device=cpu"]
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -171,46 +168,3 @@ def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):
     Image.fromarray(colours(20, 20)).save(work / "a.png")
     code, said = ganfill("a.png", "mask=center", *words)
     assert code == 2 and f"ganfill: {message}" in said
-
-
-def test_groups_are_read_ahead_by_one_and_in_order():
-    begun, read = [threading.Event() for _ in range(4)], []
-
-    def groups(jobs):
-        for job in jobs:
-            begun[job].set()
-            read.append(job)
-            yield [job]
-
-    ahead = _ahead(range(4), groups)
-    assert next(ahead) == [0]
-    assert begun[1].wait(10)  # the next is read while this one is worked on, but not the one after
-    assert read == [0, 1] and list(ahead) == [[1], [2], [3]]
-
-
-def test_an_interrupt_waits_for_a_picture_and_not_for_all():
-    read, started = [], threading.Event()
-
-    def groups(jobs):
-        yield []
-        for job in jobs:
-            read.append(job)
-            started.set()
-            time.sleep(0.1)
-        yield read
-
-    ahead = _ahead(range(100), groups)
-    next(ahead)
-    assert started.wait(10)
-    with pytest.raises(KeyboardInterrupt):
-        ahead.throw(KeyboardInterrupt)
-    assert 1 <= len(read) < 100
-
-
-def test_an_error_of_the_reader_is_raised():
-    def groups(jobs):
-        yield [1]
-        raise OSError("gone")
-
-    with pytest.raises(OSError, match="gone"):
-        list(_ahead([], groups))

@@ -39,7 +39,7 @@ def no_temporary_files(place):
         (["train", *GAN], ["last.ckpt", "best.ckpt", "metrics.csv", "samples/kimg000000_ema.png", "summary.json"]),
         (["train-encoder", *TRAIN, "model=MODEL"], ["config.yaml", "model.safetensors"]),
         (["prepare", "photos", "resolution=32"], ["index.json", "summary.json"]),
-        (COMPLETE, ["results.json", "a.png", "a_strip.png", "a.gif", "summary.json"]),
+        (COMPLETE, ["a.png", "a_strip.png", "a.gif", "results.json", "summary.json"]),
         (EVALUATE, ["table.csv", "report.html", "sheets/center.png", "summary.json"]),
         ([*EVALUATE, "generator=true", "samples=8"], ["generator.csv", "sheets/samples.png"]),
         (["publish", "model=MODEL", "repo=me/faces", "terms=mine", "upload=false"], ["model.safetensors", "README.md"]),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ganfill.completion.pipeline import Filled
-from ganfill.completion.result_folder import ResultFolder, find_pictures
+from ganfill.completion.result_folder import RECORD, ResultFolder
 from ganfill.errors import UserError
 from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo
@@ -18,62 +18,14 @@ def make(folder, *names):
         Image.new("RGB", (4, 4)).save(folder / name)
 
 
-def test_folders_are_searched_at_any_depth_for_pictures_alone(tmp_path):
-    make(tmp_path, "a.png", "sub/deeper/b.JPG", ".hidden/c.png", ".d.png")
-    for name in ("notes.txt", "report.pdf", "data.json"):
-        (tmp_path / name).touch()
-    found = find_pictures([str(tmp_path)])
-    assert found == {"a": tmp_path / "a.png", "b": tmp_path / "sub/deeper/b.JPG"}
-
-
-def test_masks_and_results_are_left_out(tmp_path):
-    make(tmp_path, "a.png", "mask.png", "masks/a.png", "out/a.png")
-    others = [tmp_path / name for name in ("mask.png", "masks", "out")]
-    assert find_pictures([str(tmp_path)], others) == {"a": tmp_path / "a.png"}
-    with pytest.raises(UserError, match="no pictures there, apart from those of out= and mask="):
-        find_pictures([str(tmp_path / "out")], others)
-
-
-def test_a_picture_named_twice_is_one(tmp_path):
-    make(tmp_path, "a.png")
-    assert find_pictures([str(tmp_path), str(tmp_path / "a.png")]) == {"a": tmp_path / "a.png"}
-
-
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        (["x/a.png", "y/a.png", "b.png"], ["b", "x_a", "y_a"]),
-        (["a.png", "a.jpg"], ["a.jpg", "a.png"]),
-        (["A.png", "x/a.png"], ["A", "x_a"]),
-        (["a.png", "a_strip.png"], ["a", "a_strip.png"]),
-        (["a.png", "a_mean.png"], ["a", "a_mean.png"]),
-    ],
-)
-def test_stems_that_clash_get_distinct_names(tmp_path, files, names):
-    make(tmp_path, *files)
-    found = find_pictures([str(tmp_path)])
-    assert sorted(found) == names and len(set(found.values())) == len(files)
-
-
-def test_even_names_made_to_clash_lose_no_picture(tmp_path):
-    make(tmp_path, "a_x.png", "a/x.png", "b/x.png", "c/a_x.png")
-    found = find_pictures([str(tmp_path)])
-    assert len(set(found.values())) == 4
-    make(tmp_path, "one/same.png", "two/same.png")
-    found = find_pictures([str(tmp_path / "one"), str(tmp_path / "two")])
-    assert set(found.values()) == {tmp_path / "one/same.png", tmp_path / "two/same.png"}
-
-
-def test_a_place_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match=r"images=.*nowhere: no such file or folder"):
-        find_pictures([str(tmp_path / "nowhere")])
-    with pytest.raises(UserError, match="no pictures there"):
-        find_pictures([str(tmp_path)])
-
-
 @pytest.fixture
 def photo():
     return Photo(np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8))
+
+
+def add(folder, job, photo, hole, filled):
+    folder.begin(job)
+    folder.finish(job, folder.write(job, photo, hole, filled))
 
 
 def filled(photo, hole, answers=1, frames=0):
@@ -97,8 +49,8 @@ def test_what_is_done_is_known_until_something_changes(tmp_path, photo, hole):
     folder = ResultFolder(results, {"seed": 0}, False)
     job = folder.job("a", tmp_path / "a.png", source)
     assert not folder.has(job)
-    folder.add(job, photo, hole, filled(photo, hole))
-    folder.flush()
+    add(folder, job, photo, hole, filled(photo, hole))
+    folder.write_results()
 
     def done(settings, name="a"):
         again = ResultFolder(results, settings, False)
@@ -117,8 +69,8 @@ def test_files_and_record_of_a_picture(tmp_path, photo, hole):
     make(tmp_path, "ä b.png")
     folder = ResultFolder(tmp_path / "out", {}, True)
     job = folder.job("ä b", tmp_path / "ä b.png", HoleSource("center", 8))
-    folder.add(job, photo, hole, filled(photo, hole, answers=2, frames=3))
-    folder.flush()
+    add(folder, job, photo, hole, filled(photo, hole, answers=2, frames=3))
+    folder.write_results()
     record = json.loads((tmp_path / "out/results.json").read_text("utf-8"))["ä b"]
     assert record == {
         "source": str(tmp_path / "ä b.png"),
@@ -129,7 +81,7 @@ def test_files_and_record_of_a_picture(tmp_path, photo, hole):
         "digest": job.digest,
     }
     there = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert there == {*record["files"], "results.json"}
+    assert there == {*record["files"], "results.json", RECORD}
     assert np.array_equal(Image.open(tmp_path / "out/ä b.png"), photo.pixels)
     assert np.array_equal(Image.open(tmp_path / "out/answers/ä b_2.png"), photo.pixels + 1)
 
@@ -138,16 +90,16 @@ def test_older_files_of_a_name_go(tmp_path, photo, hole):
     make(tmp_path, "a.png")
     folder = ResultFolder(tmp_path / "out", {}, False)
     job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
-    folder.add(job, photo, hole, filled(photo, hole, answers=3, frames=2))
-    folder.add(job, photo, hole, filled(photo, hole))
+    add(folder, job, photo, hole, filled(photo, hole, answers=3, frames=2))
+    add(folder, job, photo, hole, filled(photo, hole))
     assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {
         "a.png",
         "a_1.png",
         "a_strip.png",
-        "results.json",
+        RECORD,
     }
-    folder.add(job, photo, hole, Filled([photo.pixels]))
-    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", "results.json"}
+    add(folder, job, photo, hole, Filled([photo.pixels]))
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == {"a.png", RECORD}
 
 
 def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, hole):
@@ -155,7 +107,7 @@ def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, h
     sizes = []
     for original in (True, False):
         folder = ResultFolder(tmp_path / str(original), {}, original)
-        folder.add(folder.job("a", tmp_path / "a.png", HoleSource("center", 8)), photo, hole, filled(photo, hole))
+        add(folder, folder.job("a", tmp_path / "a.png", HoleSource("center", 8)), photo, hole, filled(photo, hole))
         with Image.open(folder.path / "a_strip.png") as strip:
             sizes.append(strip.width)
     assert sizes[0] - sizes[1] == 200
@@ -187,7 +139,7 @@ def test_the_colour_profile_is_kept(tmp_path, photo, hole):
     make(tmp_path, "a.png")
     folder = ResultFolder(tmp_path / "out", {}, False)
     job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
-    folder.add(job, Photo(photo.pixels, None, b"some profile"), hole, filled(photo, hole))
+    add(folder, job, Photo(photo.pixels, None, b"some profile"), hole, filled(photo, hole))
     with Image.open(tmp_path / "out/a.png") as finished:
         assert finished.info["icc_profile"] == b"some profile"
 
@@ -200,7 +152,7 @@ def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, p
     folder = ResultFolder(tmp_path / "out", {}, False)
     with pytest.raises(UserError, match=r"would replace .*c_strip\.png"):
         folder.job("c", tmp_path / "c.png", source)
-    folder.add(folder.job("b", tmp_path / "x/b.png", source), photo, hole, filled(photo, hole))
+    add(folder, folder.job("b", tmp_path / "x/b.png", source), photo, hole, filled(photo, hole))
     assert folder.job("b", tmp_path / "x/b.png", source)
     with pytest.raises(UserError, match=r"would replace those of .*x/b\.png"):
         folder.job("b", tmp_path / "y/b.png", source)
@@ -212,12 +164,12 @@ def test_a_run_cut_off_while_writing_is_not_done_and_may_write_again(tmp_path, p
     make(tmp_path, "a.png")
     source = HoleSource("center", 8)
     folder = ResultFolder(tmp_path / "out", {"seed": 0}, False)
-    folder.add(folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
-    folder.flush()
+    add(folder, folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
+    folder.write_results()
     later = ResultFolder(tmp_path / "out", {"seed": 1}, False)
     monkeypatch.setattr(later, "_strip", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        later.add(later.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole, answers=2))
+        add(later, later.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole, answers=2))
     for seed in (0, 1):
         again = ResultFolder(tmp_path / "out", {"seed": seed}, False)
         assert not again.has(again.job("a", tmp_path / "a.png", source))
@@ -229,10 +181,10 @@ def test_transparency_outside_the_hole_is_kept(tmp_path, photo, hole):
     alpha[:4] = 9
     folder = ResultFolder(tmp_path / "out", {}, False)
     job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
-    folder.add(job, Photo(photo.pixels, alpha), hole, filled(photo, hole))
+    add(folder, job, Photo(photo.pixels, alpha), hole, filled(photo, hole))
     finished = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert np.array_equal(finished[..., 3], np.where(hole, 255, alpha))
-    folder.add(job, Photo(photo.pixels, np.where(hole, 0, 255).astype(np.uint8)), hole, filled(photo, hole))
+    add(folder, job, Photo(photo.pixels, np.where(hole, 0, 255).astype(np.uint8)), hole, filled(photo, hole))
     assert np.asarray(Image.open(tmp_path / "out/a.png")).shape == (8, 12, 3)
 
 
@@ -242,33 +194,64 @@ def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
     folder = ResultFolder(tmp_path / "out", {}, show_original=False)
     job = folder.job("a", path, HoleSource("center", 32))
     extras = {"mean": photo.pixels, "uncertainty": np.zeros_like(photo.pixels)}
-    folder.add(job, photo, hole, Filled([photo.pixels], extras=extras))
+    add(folder, job, photo, hole, Filled([photo.pixels], extras=extras))
     assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])
     with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
         assert not np.array(picture).any()
 
 
-def test_a_link_is_a_picture_of_its_own_name(tmp_path):
-    make(tmp_path, "store/SHA123.png", "photos/b.png")
-    (tmp_path / "photos/mary.png").symlink_to(tmp_path / "store/SHA123.png")
-    (tmp_path / "photos/c.png").symlink_to("b.png")
-    (tmp_path / "photos/album").symlink_to(tmp_path / "store")
-    found = find_pictures([str(tmp_path / "photos"), str(tmp_path / "photos/mary.png")])
-    assert found == {
-        "mary": tmp_path / "photos/mary.png",
-        "b": tmp_path / "photos/b.png",
-        "c": tmp_path / "photos/c.png",
-        "SHA123": tmp_path / "store/SHA123.png",
-    }
-    source = HoleSource(str(tmp_path / "photos"), 4)
-    assert source.file_of("mary") == tmp_path / "photos/mary.png" and source.label == "photos"
-
-
-def test_a_link_that_leads_to_itself_stops_no_folder(tmp_path):
+def test_only_the_outputs_asked_for_are_written(tmp_path, photo, hole):
     make(tmp_path, "a.png")
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    (tmp_path / "one").symlink_to("two")
-    (tmp_path / "two").symlink_to("one")
-    assert find_pictures([str(tmp_path)]) == {"a": tmp_path / "a.png"}
-    with pytest.raises(UserError, match=r"loop\.png: no such file or folder"):
-        find_pictures([str(tmp_path / "loop.png")])
+    for outputs, expected in {
+        ("finished",): {"a.png"},
+        ("strip",): {"a_strip.png"},
+        ("finished", "answers"): {"a.png", "answers/a_1.png", "answers/a_2.png"},
+    }.items():
+        folder = ResultFolder(tmp_path / "out", {"outputs": outputs}, False, outputs, answers=2)
+        job = folder.job("a", tmp_path / "a.png", HoleSource("center", 8))
+        add(folder, job, photo, hole, filled(photo, hole, answers=2))
+        files = {str(path.relative_to(folder.path)) for path in folder.path.rglob("*.png")}
+        assert files == expected == set(folder.records["a"]["files"])
+
+
+def test_results_of_earlier_versions_are_known(tmp_path, photo, hole):
+    make(tmp_path, "a.png", "b.png")
+    source = HoleSource("center", 8)
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    add(folder, folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
+    folder.write_results()
+    (folder.path / RECORD).unlink()
+    before = (folder.path / "results.json").read_bytes()
+    again = ResultFolder(tmp_path / "out", {}, False)
+    assert again.has(again.job("a", tmp_path / "a.png", source))
+    add(again, again.job("b", tmp_path / "b.png", source), photo, hole, filled(photo, hole))
+    again.write_results()
+    results = json.loads((folder.path / "results.json").read_text())
+    assert list(results) == ["a", "b"] and results["a"] == json.loads(before)["a"]
+    assert (folder.path / "results.json").read_bytes().startswith(before.removesuffix(b"\n}\n"))
+
+
+def test_what_is_not_finished_is_no_result(tmp_path, photo, hole):
+    make(tmp_path, "a.png", "b.png")
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    folder.begin(folder.job("a", tmp_path / "a.png", HoleSource("center", 8)))
+    folder.write_results()
+    assert json.loads((folder.path / "results.json").read_text()) == {}
+    add(folder, folder.job("b", tmp_path / "b.png", HoleSource("center", 8)), photo, hole, filled(photo, hole))
+    folder.write_results()
+    assert list(json.loads((folder.path / "results.json").read_text())) == ["b"]
+
+
+def test_results_are_written_again_only_after_a_change(tmp_path, photo, hole):
+    make(tmp_path, "a.png")
+    folder = ResultFolder(tmp_path / "out", {}, False)
+    folder.write_results()
+    assert not (folder.path / "results.json").exists()
+    add(folder, folder.job("a", tmp_path / "a.png", HoleSource("center", 8)), photo, hole, filled(photo, hole))
+    folder.write_results()
+    stamp = (folder.path / "results.json").stat().st_mtime_ns
+    folder.write_results()
+    assert (folder.path / "results.json").stat().st_mtime_ns == stamp
+    (folder.path / "results.json").unlink()
+    ResultFolder(tmp_path / "out", {}, False).write_results()
+    assert (folder.path / "results.json").exists()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,6 +61,16 @@ def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):
         folder(PHOTO, "c")
     one = HoleSource(str(tmp_path / "a.png"), 8)
     assert one.file_of("b") == tmp_path / "a.png" and np.array_equal(one(PHOTO, "b"), hole)
+
+
+def test_a_folder_of_masks_is_listed_once(hole, tmp_path, monkeypatch):
+    for name in "abcd":
+        mask(hole).save(tmp_path / f"{name}.png")
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    source = HoleSource(str(tmp_path), 8)
+    assert [source.file_of(name) for name in "abcd"] == [tmp_path / f"{name}.png" for name in "abcd"]
+    assert listed == [tmp_path]
 
 
 def test_invert_turns_every_source_round(hole, tmp_path):

@@ -73,6 +73,16 @@ def test_a_photo_of_the_models_size_is_seen_as_it_is():
     assert np.array_equal(view.hole[0], hole)
 
 
+def test_a_region_of_the_models_size_needs_no_scaling(monkeypatch):
+    photo, hole = RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8), RNG.random((40, 50)) < 0.3
+    box = Box(3, 5, 35, 37)
+    monkeypatch.setattr("ganfill.images.regions._overlap", None)
+    colours, missing = box.shrink(photo, hole, 32)
+    inside = np.s_[3:35, 5:37]
+    assert np.array_equal(missing, hole[inside]) and not colours[missing].any()
+    assert np.array_equal(colours[~missing], photo[inside][~missing])
+
+
 def test_scaling_down_averages():
     photo = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     hole = np.zeros((8, 8), bool)

@@ -1,26 +1,28 @@
-"""Finds pictures to complete and writes their results; finished results are recognised and not computed again."""
+"""The folder of results: finished pictures, strips and answers; finished results are recognised and not computed again."""
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ganfill.completion.find_pictures import ENDS
 from ganfill.completion.pipeline import Filled
+from ganfill.completion.record import Entry, Record, write_record
 from ganfill.errors import UserError
-from ganfill.files import identify, walk, write_atomically
+from ganfill.files import write_atomically
 from ganfill.images import sheets
-from ganfill.images.formats import explain_refusal, suffixes
 from ganfill.images.holes import MASK_END, HoleSource
 from ganfill.images.photo import Photo, in_mode_of
 
+RECORD = ".record.jsonl"
 RESULTS = "results.json"
-ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
+OUTPUTS = ("finished", "strip", "answers")
 
 
 @dataclass(frozen=True)
@@ -41,63 +43,45 @@ class Job:
         return photo, source(photo, self.path.stem)
 
 
-def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict[str, Path]:
-    """Finds the pictures of files and folders (at any depth), by the name of their results.
-
-    A picture is named by its stem; if stems clash, by its path below the folder. Hidden files, and the files and folders of
-    ``leave_out`` such as masks and earlier results, are skipped.
-
-    Raises:
-        UserError: a file or folder does not exist, or there are no pictures.
-    """
-    places, leave_out = list(places), list(leave_out)
-    found: dict[Path, Path] = {}
-    for place in map(Path, places):
-        if place.is_dir():
-            inside = sorted(
-                path for path in walk(place, leave_out) if path.suffix.lower() in suffixes() and path.is_file()
-            )
-            found |= {identify(path): path.relative_to(place) for path in inside}
-        elif place.is_file():
-            found[identify(place)] = Path(place.name)
-        else:
-            raise UserError(f"images={place}: no such file or folder")
-    if not found:
-        raise UserError(
-            f"images={','.join(map(str, places))}: no pictures there, apart from those of out= and mask=; "
-            "give picture files or a folder of them"
-        )
-    return {name: path for path, name in _name(found).items()}
-
-
-def find_others(places: Iterable[str], leave_out: Collection[Path] = ()) -> dict[str, str]:
-    """Returns the files in folders that ``find_pictures`` passes over, and the reasons; hidden ones are not counted."""
-    folders = [Path(place) for place in places if Path(place).is_dir()]
-    files = [path for folder in folders for path in walk(folder, leave_out)]
-    others = {str(path): explain_refusal(path.name) for path in files if path.suffix.lower() not in suffixes()}
-    return others | {str(path): "no regular file" for path in files if not path.is_file()}
-
-
 class ResultFolder:
-    """The results of one mask: finished pictures, strips, answers, animations, and the list of them, ``results.json``.
+    """The results of one mask: finished pictures, strips, answers, animations, their record, and ``results.json``.
+
+    The results of a picture are recorded as begun before its files are written, and as done afterwards, so that an
+    interrupted run leaves files that are known as its own, but not as finished.
 
     Args:
         path: the folder; created if needed.
         settings: plain values of everything but the picture that a result depends on.
         show_original: begin strips with the original, for synthetic holes in undamaged pictures.
+        outputs: the files to write for each picture, among ``OUTPUTS``.
+        answers: number of answers for each picture.
 
     Raises:
         UserError: the folder cannot be created.
     """
 
-    def __init__(self, path: Path, settings: dict, show_original: bool) -> None:
-        self.path, self.show_original = path, show_original
+    def __init__(
+        self,
+        path: Path,
+        settings: dict[str, Any],
+        show_original: bool,
+        outputs: Collection[str] = OUTPUTS,
+        answers: int = 1,
+    ) -> None:
+        self.path, self.show_original, self.outputs, self.answers = path, show_original, outputs, answers
         self.settings = json.dumps(settings, sort_keys=True).encode()
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"out={path} cannot be created ({error.strerror}): choose another folder") from None
-        self.records = _read_records(path / RESULTS)
+
+    @cached_property
+    def records(self) -> Record:
+        """The record; one that is missing is made from ``results.json``, which is all that earlier versions wrote."""
+        path = self.path / RECORD
+        if not path.exists() and (entries := _read_results(self.path / RESULTS)):
+            write_record(path, entries)
+        return Record(path)
 
     def job(self, name: str, path: Path, source: HoleSource) -> Job:
         """The job of a picture whose hole comes from ``source``.
@@ -117,51 +101,58 @@ class ResultFolder:
         return Job(path, name, digest.hexdigest())
 
     def _refuse_to_replace(self, name: str, path: Path) -> None:
-        record = self.records.get(name, {"files": []})
-        for end in (".png", ".gif", *(f"{end}.png" for end in ENDS)):
-            file = self.path / f"{name}{end}"
+        entry = self.records.get(name, {"files": []})
+        for file in map(self.path.joinpath, _files(name)):
             try:
-                occupied = file.exists() and file.name not in record["files"]
+                occupied = file.name not in entry["files"] and file.exists()
             except OSError as error:
                 raise UserError(f"{path}: its results cannot be written ({error.strerror}): rename it") from None
             if occupied:
                 raise UserError(f"the results of {path} would replace {file}: choose another out")
-        other = Path(record.get("source", path))
-        if other.exists() and not other.samefile(path):
+        other = Path(entry.get("source", path))
+        if other != path and other.exists() and not other.samefile(path):
             raise UserError(f"the results of {path} would replace those of {other} in {self.path}: choose another out")
 
     def has(self, job: Job) -> bool:
         """True if the results of this job exist."""
-        record = self.records.get(job.name, {})
-        return record.get("digest") == job.digest and all((self.path / file).is_file() for file in record["files"])
+        entry = self.records.get(job.name, {})
+        return entry.get("digest") == job.digest and all((self.path / file).is_file() for file in entry["files"])
 
-    def add(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> None:
-        """Writes the files of a completed photo and deletes older ones of the same name.
+    def begin(self, job: Job) -> None:
+        """Records that the files of a picture may be replaced from now on.
 
         Raises:
-            OSError: they cannot be written; the record then marks them as unfinished.
+            OSError: the record cannot be written.
         """
-        finished = {f"{job.name}.png": filled.pictures[0]}
+        files = [*_files(job.name), *(f"answers/{job.name}_{i}.png" for i in range(1, self.answers + 1))]
+        old = self.records.get(job.name, {}).get("files", [])
+        self.records[job.name] = {"source": str(job.path), "files": list(dict.fromkeys([*files, *old]))}
+
+    def write(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> Entry:
+        """Writes the files of a completed photo; returns what ``finish`` records. Any thread or process may do this.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        finished = {f"{job.name}.png": filled.pictures[0]} if "finished" in self.outputs else {}
         finished |= {f"{job.name}_{extra}.png": picture for extra, picture in filled.extras.items()}
-        if filled.views:
+        if filled.views and "answers" in self.outputs:
             finished |= {f"answers/{job.name}_{i}.png": picture for i, picture in enumerate(filled.pictures, 1)}
         files = list(finished)
-        files += [f"{job.name}_strip.png"] if filled.views else []
-        files += [f"{job.name}.gif"] if filled.frames else []
-        old = self.records.get(job.name, {}).get("files", [])
-        # From here on, an interrupted run leaves files that are recorded, but not as finished.
-        self.records[job.name] = {"source": str(job.path), "files": [*files, *(f for f in old if f not in files)]}
-        self.flush()
+        encoded: dict[int, bytes] = {}  # the first answer is the finished picture
         for file, picture in finished.items():
-            sheets.save(in_mode_of(photo, picture, hole), self.path / file, icc_profile=photo.profile, exif=photo.exif)
-        if filled.views:
-            sheets.save(self._strip(photo, hole, filled), self.path / f"{job.name}_strip.png")
+            if id(picture) not in encoded:
+                image = in_mode_of(photo, picture, hole)
+                encoded[id(picture)] = sheets.encode(image, ".png", icc_profile=photo.profile, exif=photo.exif)
+            (self.path / file).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / file, encoded[id(picture)])
+        if filled.views and "strip" in self.outputs:
+            files.append(f"{job.name}_strip.png")
+            sheets.save(self._strip(photo, hole, filled), self.path / files[-1])
         if filled.frames:
-            sheets.save_gif(filled.frames, self.path / f"{job.name}.gif")
-        for file in old:
-            if file not in files:
-                (self.path / file).unlink(missing_ok=True)
-        self.records[job.name] = {
+            files.append(f"{job.name}.gif")
+            sheets.save_gif(filled.frames, self.path / files[-1])
+        return {
             "source": str(job.path),
             "missing": round(float(hole.mean()), 4),
             "scores": [round(score, 5) for score in filled.scores],
@@ -170,9 +161,39 @@ class ResultFolder:
             "digest": job.digest,
         }
 
-    def flush(self) -> None:
-        """Writes ``results.json``."""
-        write_atomically(self.path / RESULTS, json.dumps(self.records, indent=1, sort_keys=True) + "\n")
+    def finish(self, job: Job, entry: Entry) -> None:
+        """Records that the results of a picture are written, and deletes older files of the same name.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        for file in set(self.records[job.name]["files"]) - set(entry["files"]):
+            (self.path / file).unlink(missing_ok=True)
+        self.records[job.name] = entry
+
+    def write_results(self) -> None:
+        """Writes ``results.json``, the finished results of the record, unless it is up to date.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        results = self.path / RESULTS
+        if not self.records or (
+            results.exists() and results.stat().st_mtime_ns >= self.records.path.stat().st_mtime_ns
+        ):
+            return
+
+        def write(path: Path) -> None:
+            with path.open("w", encoding="utf-8") as file:
+                separator = "{\n"
+                for name in sorted(self.records):
+                    if "digest" in (entry := self.records[name]):
+                        text = json.dumps({name: entry}, indent=1, sort_keys=True)
+                        file.write(separator + text.removeprefix("{\n").removesuffix("\n}"))
+                        separator = ",\n"
+                file.write("\n}\n" if separator == ",\n" else "{}\n")
+
+        write_atomically(results, write)
 
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
         """A row for each view: original if known, damaged, the generator's answer, finished pictures; and what was found."""
@@ -188,36 +209,20 @@ class ResultFolder:
         return sheets.grid(rows, captions, 192, [str(square) for square in filled.squares])
 
 
+def _files(name: str) -> list[str]:
+    """Files of a name beside those in ``answers``."""
+    return [f"{name}.png", f"{name}.gif", *(f"{name}{end}.png" for end in ENDS)]
+
+
 def _sha256(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _name(found: dict[Path, Path]) -> dict[Path, str]:
-    """Names of results by identity: the shortest that keep the pictures and their strips distinct."""
-    names = {path: path.stem for path in found}
-    forms = (
-        lambda path: "_".join(found[path].with_suffix("").parts),
-        lambda path: "_".join(found[path].parts),
-        lambda path: f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}",
-    )
-    for form in forms:
-        taken = Counter(word.lower() for name in names.values() for word in (name, *(name + end for end in ENDS)))
-        names |= {path: form(path) for path, name in names.items() if taken[name.lower()] > 1}
-    return names
-
-
-def _read_records(path: Path) -> dict[str, dict]:
-    """The valid records of ``results.json``; results without one are computed again."""
+def _read_results(path: Path) -> dict[str, Any]:
+    """The content of ``results.json``; none if it is damaged, so that the results are computed again."""
     try:
-        records = json.loads(path.read_text("utf-8"))
+        entries = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name: record for name, record in records.items() if _is_valid(record)} if isinstance(records, dict) else {}
-
-
-def _is_valid(record: Any) -> bool:
-    files = record.get("files") if isinstance(record, dict) else None
-    return isinstance(files, list) and all(
-        isinstance(file, str) and not Path(file).is_absolute() and ".." not in Path(file).parts for file in files
-    )
+    return entries if isinstance(entries, dict) else {}

@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -73,15 +74,17 @@ class HoleSource:
         path = Path(self.mask)
         if path.is_file():
             return path
-        masks_inside = [file for file in path.iterdir() if file.suffix.lower() in suffixes() and file.is_file()]
-        for stem in (f"{name}{MASK_END}", name):
-            if (first := min((file for file in masks_inside if file.stem == stem), default=None)) is not None:
-                break
-        else:
+        if (mask := self._masks.get(f"{name}{MASK_END}", self._masks.get(name))) is None:
             raise UserError(
                 f"{path} holds no mask for {name}: add {path / name}{MASK_END}.png, white where it is missing"
             )
-        return first
+        return mask
+
+    @cached_property
+    def _masks(self) -> dict[str, Path]:
+        """The first mask of each stem in the folder, listed once, because there may be many."""
+        files = sorted(Path(self.mask).iterdir(), reverse=True)
+        return {file.stem: file for file in files if file.suffix.lower() in suffixes() and file.is_file()}
 
     @property
     def _is_word(self) -> bool:

@@ -36,6 +36,8 @@ class Box:
     def shrink(self, photo: np.ndarray, hole: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """Resamples the region at a model's resolution."""
         part, missing = self._cut(photo), self._cut(hole)
+        if missing.shape == (resolution, resolution):
+            return np.where(missing[..., None], 0.0, part), missing.copy()
         rows, columns = (_overlap(length, resolution) for length in missing.shape)
         total = np.empty((resolution, resolution, 4))
         for y, shares in enumerate(rows):

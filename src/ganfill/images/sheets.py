@@ -106,12 +106,23 @@ def save(picture: np.ndarray | Image.Image, path: Path, **options: object) -> No
         path: its suffix selects the format.
         options: of Pillow's ``save``, such as ``icc_profile``.
     """
-    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, encode(picture, path.suffix, **options))
+
+
+def encode(picture: np.ndarray | Image.Image, suffix: str, **options: object) -> bytes:
+    """The content of a picture file.
+
+    Args:
+        picture: uint8 (H, W, 3), or a Pillow picture.
+        suffix: selects the format, such as ``.png``.
+        options: of Pillow's ``save``, such as ``icc_profile``.
+    """
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     file = BytesIO()  # some of Pillow's writers do not say that the disk is full
-    file.name = path.name  # selects the format
+    file.name = f"picture{suffix}"  # selects the format
     image.save(file, **options)  # pyright: ignore[reportArgumentType]
-    write_atomically(path, file.getvalue())
+    return file.getvalue()
 
 
 def save_gif(
