@@ -18,6 +18,7 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 
 FRAMES = 40
+AUTO = "auto"  # as model: all packaged ones
 
 
 def build_completers(config: DictConfig) -> dict[str, Completer]:
@@ -31,9 +32,11 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
         raise UserError("complete needs mask=... or expand=...; see ganfill complete --help")
     outputs, expansion = _outputs(config), None if config.expand is None else Expansion.parse(config.expand)
     alignment = _alignment(config, expansion)
-    model = model_file.load(config.model, choose_device(config.device))
+    device, names = choose_device(config.device), model_file.packaged() if config.model == AUTO else [str(config.model)]
+    models = {name: model_file.load(name, device) for name in names}
+    resolution = min(model.resolution for model in models.values())
     masks = words(config.mask)
-    found = [HoleSource(mask, model.resolution, config.seed, config.invert) for mask in masks]
+    found = [HoleSource(mask, resolution, config.seed, config.invert) for mask in masks]
     sources = {source.label: source for source in found}
     if len(sources) < len(masks):
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
@@ -43,11 +46,11 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
     options["frames"] = FRAMES if config.gif else 0
     return {
         label: Completer(
-            model,
+            models,
             source,
             ResultFolder(
                 out / label if len(sources) > 1 else out,
-                _settings(config, model, label, outputs),
+                _settings(config, models, label, outputs),
                 source.mask in KINDS,
                 outputs,
                 config.answers,
@@ -85,11 +88,14 @@ def _outputs(config: DictConfig) -> list[str]:
     return [kind for kind in OUTPUTS if kind in chosen]
 
 
-def _settings(config: DictConfig, model: Model, label: str, outputs: list[str]) -> dict[str, Any]:
+def _settings(config: DictConfig, models: dict[str, Model], label: str, outputs: list[str]) -> dict[str, Any]:
     """Returns all settings that results depend on, besides the picture."""
     plain = to_plain(config)
     names = ("search", "blend", "answers", "seed", "deterministic", "gif", "invert", "align", "box", "landmarks")
     names += ("expand", "mask_grow", "mask_soften")
-    settings = {"model": model.digest, "mask": label} | {name: plain[name] for name in names}
+    digests = [model.digest for model in models.values()]
+    settings = {"model": digests if len(models) > 1 else digests[0], "mask": label} | {
+        name: plain[name] for name in names
+    }
     # Results of versions that knew no other outputs stay valid.
     return settings if outputs == list(OUTPUTS) else settings | {"outputs": outputs}

@@ -4,11 +4,12 @@ import errno
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ganfill.completion.model_choice import choose_model
 from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.completion.read_ahead import Work, read_ahead
 from ganfill.completion.record import Entry
@@ -51,7 +52,7 @@ class Completer:
     """Completes pictures with one mask.
 
     Args:
-        model: on the device that runs the search.
+        models: by name, on the device that runs the search; each photo is completed by the one that ``choose_model`` takes.
         source: finds the holes.
         folder: receives the files.
         search: finds the answers.
@@ -63,7 +64,7 @@ class Completer:
         options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``fill``.
     """
 
-    model: Model
+    models: Mapping[str, Model]
     source: HoleSource
     folder: ResultFolder
     search: Search
@@ -99,8 +100,7 @@ class Completer:
                         yield self._outcome(*writing.popleft())
                     for work, result in zip(group, filled, strict=True):
                         begin(work.job)
-                        future = pool.submit(self.folder.write, work.job, work.photo, work.hole, result)
-                        writing.append((work, future))
+                        writing.append((work, pool.submit(self._write, work, result)))
                 while writing:
                     yield self._outcome(*writing.popleft())
             finally:
@@ -126,24 +126,32 @@ class Completer:
                 log.warning("%s: %s", job.path, photo.lost)
             if photo.frames > 1:
                 log.warning("%s: the file holds %d pictures, and the first is completed", job.path, photo.frames)
-            placement = find_placement(self.alignment, photo.pixels, hole, self.model.resolution)
-            yield Work(job, photo, hole, placement)
+            smallest = min(model.resolution for model in self.models.values())
+            placement = find_placement(self.alignment, photo.pixels, hole, smallest)
+            yield Work(job, photo, hole, placement, choose_model(self.models, placement))
 
     def _fill(self, group: list[Work], advance: Callable[[float], object] | None) -> list[Filled]:
-        filled = fill(
-            self.model,
-            [work.photo.pixels for work in group],
-            [work.hole for work in group],
-            self.search,
-            self.blend,
-            [work.placement for work in group],
-            advance=advance,
-            **self.options,
-        )
-        pairs = list(zip(group, filled, strict=True))
+        """Completes a group; photos of the same model are searched together."""
+        filled: dict[int, Filled] = {}
+        for name, model in self.models.items():
+            rows = [row for row, work in enumerate(group) if work.model == name]
+            if not rows:
+                continue
+            results = fill(
+                model,
+                [group[row].photo.pixels for row in rows],
+                [group[row].hole for row in rows],
+                self.search,
+                self.blend,
+                [group[row].placement for row in rows],
+                advance=advance,
+                **self.options,
+            )
+            filled |= dict(zip(rows, results, strict=True))
+        pairs = [(work, filled[row]) for row, work in enumerate(group)]
         # One message for the group, because each one redraws the progress bar.
         if holes := [
-            f"{work.job.path}: hole {number} of {len(result.holes)}, {hole}"
+            f"{work.job.path}: hole {number} of {len(result.holes)}, {hole}{self._by(work)}"
             for work, result in pairs
             for number, hole in enumerate(result.holes, 1)
         ]:
@@ -155,6 +163,13 @@ class Completer:
             replace(result, pictures=[soften(p, work.photo.pixels, work.hole, self.softened) for p in result.pictures])
             for work, result in pairs
         ]
+
+    def _by(self, work: Work) -> str:
+        return f", by {work.model}" if len(self.models) > 1 else ""
+
+    def _write(self, work: Work, filled: Filled) -> Entry:
+        entry = self.folder.write(work.job, work.photo, work.hole, filled)
+        return entry | ({"model": work.model} if len(self.models) > 1 else {})
 
     def _outcome(self, work: Work, writing: "Future[Entry]") -> Outcome:
         """Waits for the files of a picture."""

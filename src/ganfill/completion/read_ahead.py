@@ -18,12 +18,13 @@ PIXELS_AT_ONCE = 50_000_000
 
 @dataclass(frozen=True)
 class Work:
-    """A picture to complete, with its hole and the region that the model sees."""
+    """A picture to complete, with its hole, the region that a model sees, and the name of that model."""
 
     job: Job
     photo: Photo
     hole: np.ndarray
     placement: Placement
+    model: str
 
 
 def read_ahead(

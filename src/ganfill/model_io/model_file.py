@@ -102,15 +102,19 @@ def locate(name: str | Path) -> Path:
         raise UserError(_explain_run(path))
     if path.is_file():
         return path
-    packaged = {file.stem: file for file in sorted(PACKAGED.glob("*.safetensors"))}
-    if str(name) in packaged:
-        return packaged[str(name)]
-    known = ", ".join(packaged) or "none"
+    if str(name) in packaged():
+        return PACKAGED / f"{name}.safetensors"
+    known = ", ".join(packaged()) or "none"
     what = "a folder" if path.is_dir() else "no such file"
     raise UserError(
         f"model={name}: {what}, and no packaged model of that name (packaged: {known}); ganfill export makes a model file "
         "of a training"
     )
+
+
+def packaged() -> list[str]:
+    """Returns the names of the packaged models, in order."""
+    return sorted(file.stem for file in PACKAGED.glob("*.safetensors"))
 
 
 def _explain_run(path: Path) -> str:
