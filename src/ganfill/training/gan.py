@@ -131,7 +131,8 @@ class GAN(GanfillModule):
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
         size = self.micro_batch or len(pixels)
-        due = self.regularizer is not None and count % self.regularizer.interval == 0
+        interval = 1 if self.regularizer is None else self.regularizer.interval
+        due = self.regularizer is not None and count % interval == 0
         batches = MicroBatches(
             (self.generator, self.discriminator),
             self.loss,
@@ -139,7 +140,7 @@ class GAN(GanfillModule):
             z.split(size),
             self._augmentation(settings.p, "augment", first),
             self._penalty(settings, first) if due else None,
-            self.regularizer.interval if due else 1,
+            interval,
             self.manual_backward,
         )
         self.measured = {}
