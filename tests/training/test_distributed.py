@@ -110,6 +110,7 @@ def scenarios(device, out):
     }  # fmt: skip
     torch.save(seen, out / f"rank{rank}.pt")
     train(make_plain(), out / "plain", 0.256)
+    train(make_plain(step="joint"), out / "joint", 0.256)
     train(make_plain(), out / "continued_by_one", 0.128)
     train(make_plain(), out / "continued_by_two", 0.256)
     full = train(make_full(), out / "full", 0.16)
@@ -143,6 +144,7 @@ def out(tmp_path_factory, jobs):
     """A directory in which two processes have been through all scenarios."""
     out = tmp_path_factory.mktemp("parallel")
     train(make_plain(), out / "one", 0.256)
+    train(make_plain(step="joint"), out / "joint_by_one", 0.256)
     train(make_plain(), out / "continued_by_two", 0.128)
     distributed.start(2, CPU, jobs.scenarios, out)
     train(make_plain(), out / "continued_by_one", 0.256)
@@ -182,13 +184,16 @@ def test_one_process_alone_changes_nothing():
     assert distributed.local_slice(7) == slice(0, 7)
 
 
-@pytest.mark.parametrize("other", ["plain", "continued_by_one", "continued_by_two"])
-def test_two_processes_learn_what_one_does(out, other):
-    one, two = rows(out / "one/metrics.csv"), rows(out / other / "metrics.csv")
+@pytest.mark.parametrize(
+    ("alone", "other"),
+    [("one", "plain"), ("one", "continued_by_one"), ("one", "continued_by_two"), ("joint_by_one", "joint")],
+)
+def test_two_processes_learn_what_one_does(out, alone, other):
+    one, two = rows(out / alone / "metrics.csv"), rows(out / other / "metrics.csv")
     assert [row["kimg"] for row in one] == [0.032 * i for i in range(1, 9)] == [row["kimg"] for row in two]
     for a, b in zip(one, two, strict=True):
         assert b == pytest.approx(a, rel=1e-4, abs=1e-5)
-    a, b = weights(out / "one/last.ckpt"), weights(out / other / "last.ckpt")
+    a, b = weights(out / alone / "last.ckpt"), weights(out / other / "last.ckpt")
     for name, start in make_plain().named_parameters():
         torch.testing.assert_close(b[name], a[name], rtol=1e-4, atol=1e-5)
         assert (a[name] - start).abs().max() > 1e-4, name  # or the tolerance would not mean anything

@@ -57,7 +57,7 @@ def plain(make_gan):
     """A GAN in which no picture depends on another."""
 
     def make(**options):
-        gan = make_gan(**options)
+        gan = make_gan()
         torch.manual_seed(0)
         networks = Unnormalised(), Discriminator(32, 8)
         return type(gan)(
@@ -77,11 +77,12 @@ def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
+@pytest.mark.parametrize("step", ["alternating", "joint"])
 @pytest.mark.parametrize("micro_batch", [4, 3])
-def test_micro_batches_give_the_step_of_the_whole_batch(plain, steps, micro_batch):
+def test_micro_batches_give_the_step_of_the_whole_batch(plain, steps, micro_batch, step):
     whole, parts = (
-        steps(plain(regularizer=Penalty(1)), 1),
-        steps(plain(regularizer=Penalty(1), micro_batch=micro_batch), 1),
+        steps(plain(regularizer=Penalty(1), step=step), 1),
+        steps(plain(regularizer=Penalty(1), step=step, micro_batch=micro_batch), 1),
     )
     for name in ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g"):
         torch.testing.assert_close(parts.measured[name], whole.measured[name], rtol=1e-4, atol=1e-6, msg=name)
@@ -89,8 +90,9 @@ def test_micro_batches_give_the_step_of_the_whole_batch(plain, steps, micro_batc
     torch.testing.assert_close(weights(parts.discriminator), weights(whole.discriminator), rtol=0, atol=1e-5)
 
 
-def test_n_critic_steps_the_discriminator_more_often(plain, steps):
-    gan = plain(n_critic=3)
+@pytest.mark.parametrize("step", ["alternating", "joint"])
+def test_n_critic_steps_the_discriminator_more_often(plain, steps, step):
+    gan = plain(n_critic=3, step=step)
     start, average = weights(gan.generator), weights(gan.generator_ema)
     critic = [weights(gan.discriminator)]
     for _ in range(2):
@@ -213,10 +215,11 @@ def test_state_of_penalty_and_augmentation_is_part_of_the_checkpoint(plain):
     assert copy.deepcopy(gan.state_dict())["penalty"] == 0
 
 
-def test_compiled_networks_take_the_same_step_and_penalties_never_see_them(plain, steps):
+@pytest.mark.parametrize("step", ["alternating", "joint"])
+def test_compiled_networks_take_the_same_step_and_penalties_never_see_them(plain, steps, step):
     """Without a compiler: what is tested is what goes where."""
     with torch.compiler.set_stance("force_eager"):
-        eager, compiled = (steps(plain(compile=c, regularizer=Penalty(1)), 2) for c in (False, True))
+        eager, compiled = (steps(plain(compile=c, step=step, regularizer=Penalty(1)), 2) for c in (False, True))
     assert compiled.discriminator._compiled_call_impl is not None
     assert compiled.generator_ema._compiled_call_impl is None
     assert eager.state_dict().keys() == compiled.state_dict().keys()

@@ -32,6 +32,14 @@ def test_other_keys_may_not_appear_or_vanish_either(tmp_path):
         init_run_dir(tmp_path, CONFIG | {"gamma": 3, "data": {"path": "x"}})
 
 
+def test_a_key_that_an_older_version_did_not_have_counts_with_its_old_meaning(tmp_path):
+    init_run_dir(tmp_path, CONFIG)
+    (tmp_path / "last.ckpt").touch()
+    check_resumable(tmp_path, CONFIG | {"step": "alternating", "gan": {"step": "alternating"}})
+    with pytest.raises(UserError, match=r"gan\.step \(there alternating, now joint\), step \("):
+        check_resumable(tmp_path, CONFIG | {"step": "joint", "gan": {"step": "joint"}})
+
+
 def test_comparing_writes_nothing(tmp_path):
     check_resumable(tmp_path / "run", CONFIG)
     assert not (tmp_path / "run").exists()

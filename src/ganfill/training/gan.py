@@ -14,22 +14,14 @@ from ganfill.adversarial import ema
 from ganfill.adversarial.fade import Fade
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
-from ganfill.adversarial.step import (
-    Augmentation,
-    DiscriminatorStep,
-    Penalty,
-    discriminator_step,
-    generator_step,
-    identity,
-)
+from ganfill.adversarial.step import Augmentation, DiscriminatorStep, Penalty, identity
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.latent import Normal, Uniform
 from ganfill.training import distributed
 from ganfill.training.datamodule import FFHQDataModule
+from ganfill.training.micro_batches import MicroBatches, check_step
 from ganfill.training.training_module import GanfillModule, MakeOptimizer, crossed
-
-MicroBatches = list[tuple[float, Tensor, Tensor]]  # share of the batch, real pictures (n, 3, H, W), z (n, d)
 
 
 class GAN(GanfillModule):
@@ -54,6 +46,8 @@ class GAN(GanfillModule):
         augment: transforms pictures before the discriminator sees them, see ``ganfill.adversarial.augment``;
             ``logit_centre`` is then measured on augmented pictures.
         schedule: changes learning rates, betas, penalty, augmentation and average with the clock.
+        step: ``alternating`` updates the discriminator and then the generator, ``joint`` takes the gradients of both from
+            one pass, see ``ganfill.adversarial.step``.
         n_critic: steps of the discriminator for each of the generator.
         micro_batch: pictures that a process has in memory at once; gradients are accumulated. None: its whole share.
         compile: compile both networks with torch.compile. Penalties use the uncompiled discriminator, because compiled
@@ -64,7 +58,7 @@ class GAN(GanfillModule):
         seed: of every z and augmentation.
 
     Raises:
-        UserError: ``n_critic`` or ``micro_batch`` is below 1.
+        UserError: ``n_critic`` or ``micro_batch`` is below 1, or ``step`` is unknown or does not suit the discriminator.
     """
 
     MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g", "penalty")
@@ -84,6 +78,7 @@ class GAN(GanfillModule):
         regularizer: Any = None,
         augment: Any = None,
         schedule: Constant | Linear | None = None,
+        step: str = "alternating",
         n_critic: int = 1,
         micro_batch: int | None = None,
         compile: bool = False,
@@ -96,6 +91,7 @@ class GAN(GanfillModule):
         for name, count in (("n_critic", n_critic), ("micro_batch", micro_batch)):
             if count is not None and (not isinstance(count, int) or count < 1):
                 raise UserError(f"{name} must be at least 1, got {count}")
+        check_step(step, discriminator, generator.resolution)
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
@@ -104,7 +100,7 @@ class GAN(GanfillModule):
             self.discriminator.compile()
         self.latent, self.loss, self.seed = latent, loss, seed
         self.regularizer, self.augment, self.schedule = regularizer, augment, schedule or Constant()
-        self.n_critic, self.micro_batch = n_critic, micro_batch
+        self.step, self.n_critic, self.micro_batch = step, n_critic, micro_batch
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.ema_half_life_kimg, self.ema_rampup, self.log_kimg = ema_half_life_kimg, ema_rampup, log_kimg
         self.fade: Fade | None = None  # set if the networks have grown
@@ -135,19 +131,22 @@ class GAN(GanfillModule):
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
         size = self.micro_batch or len(pixels)
-        pairs = zip(to_float(pixels).split(size), z.split(size), strict=True)
-        micro_batches = [(len(z) / len(pixels), real, z) for real, z in pairs]
-        augment = self._augmentation(settings.p, "augment", first)
-        due = self.regularizer is not None and count % self.regularizer.interval == 0
-        penalty = self._penalty(settings, first) if due else None
-
+        interval = 1 if self.regularizer is None else self.regularizer.interval
+        due = self.regularizer is not None and count % interval == 0
+        batches = MicroBatches(
+            (self.generator, self.discriminator),
+            self.loss,
+            to_float(pixels).split(size),
+            z.split(size),
+            self._augmentation(settings.p, "augment", first),
+            self._penalty(settings, first) if due else None,
+            interval,
+            self.manual_backward,
+        )
         self.measured = {}
-        loss_d, steps = self._train_discriminator(micro_batches, augment, penalty, generating, measuring)
-        self.finite &= torch.isfinite(loss_d)
         half_life = self.ema_half_life_kimg * settings.ema
+        loss_d, steps = self._train(batches, generating, measuring)
         if generating:
-            loss_g = self._train_generator(micro_batches, augment, steps, measuring)
-            self.finite &= torch.isfinite(loss_g)
             decay = ema.decay(batch * self.n_critic, half_life, seen, self.ema_rampup)
             ema.update(self.generator_ema, self.generator, decay)
         real_logits = distributed.gather(torch.cat([step.real_logits for step in steps]))
@@ -162,43 +161,30 @@ class GAN(GanfillModule):
             self.measured |= {"loss_d": loss_d, "logit_real": real_logits.mean(), "penalty": self.penalty.clone()}
         self.images_seen += batch
 
-    def _train_discriminator(
-        self, batches: MicroBatches, augment: Augmentation, penalty: Penalty | None, generating: bool, measuring: bool
+    def _train(
+        self, batches: MicroBatches, generating: bool, measuring: bool
     ) -> tuple[Tensor, list[DiscriminatorStep]]:
-        """Updates the discriminator; returns its loss and the step of each micro-batch."""
-        self._optimizer(0).zero_grad()
-        if penalty is not None:
-            self.penalty.zero_()
-        interval = self.regularizer.interval if penalty is not None else 1
-        # The graphs of several micro-batches would fill the memory that they are meant to save.
-        keep_graph = generating and len(batches) == 1
-        steps, total = [], torch.zeros((), device=self.device)
-        for weight, real, z in batches:
-            parts = self.generator, self.discriminator, self.loss, real, z, augment, penalty
-            step = discriminator_step(*parts, interval, weight, keep_graph, self.manual_backward)
-            total += weight * step.loss
-            if step.penalty is not None:
-                self.penalty += weight * step.penalty
-            steps.append(step)
+        """Updates the discriminator and, if ``generating``, the generator; returns the discriminator's loss and steps."""
+        for index in range(2):
+            self._optimizer(index).zero_grad()
+        if generating and self.step == "joint":
+            steps, generated = batches.joint_steps()
+        else:
+            steps, generated = batches.discriminator_steps(keep_graph=generating), None
+        loss_d = batches.mean([step.loss for step in steps])
+        penalties = [step.penalty for step in steps if step.penalty is not None]
+        if penalties:
+            self.penalty.copy_(batches.mean(penalties))
         # Running statistics are averaged only once, at the end: the generator's graph may still need their values.
-        self._update("d", 0, self.discriminator, measuring, [total] if generating else [total, *self._statistics()])
-        return total, steps
-
-    def _train_generator(
-        self, batches: MicroBatches, augment: Augmentation, steps: list[DiscriminatorStep], measuring: bool
-    ) -> Tensor:
-        """Updates the generator; returns its loss."""
-        self._optimizer(1).zero_grad()
-        logits, total = [], torch.zeros((), device=self.device)
-        for (weight, real, z), previous in zip(batches, steps, strict=True):
-            parts = self.generator, self.discriminator, self.loss, real, z, previous, augment
-            loss, fake_logits = generator_step(*parts, weight, self.manual_backward)
-            total += weight * loss
-            logits.append(fake_logits)
-        self._update("g", 1, self.generator, measuring, [total, *self._statistics()])
-        if measuring:
-            self.measured |= {"loss_g": total, "logit_fake": distributed.gather(torch.cat(logits)).mean()}
-        return total
+        self._update("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *self._statistics()])
+        self.finite &= torch.isfinite(loss_d)
+        if generating:
+            loss_g, fake_logits = generated or batches.generator_steps(steps)
+            self._update("g", 1, self.generator, measuring, [loss_g, *self._statistics()])
+            self.finite &= torch.isfinite(loss_g)
+            if measuring:
+                self.measured |= {"loss_g": loss_g, "logit_fake": distributed.gather(fake_logits).mean()}
+        return loss_d, steps
 
     def _update(self, name: str, index: int, network: nn.Module, measuring: bool, values: list[Tensor]) -> None:
         """Averages gradients and ``values`` over processes and steps one optimizer; measures the norm of the gradients."""

@@ -18,7 +18,8 @@ FREE_KEYS = (
     *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
     *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg", "fade_kimg"),
 )
-
+# Keys that older versions did not have, with the values that those versions stood for.
+LATER_KEYS = {"step": "alternating", "gan.step": "alternating"}
 
 CHECKPOINT_KEYS = (
     *("images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch"),
@@ -35,7 +36,7 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
         try:
-            old, new = _flat(yaml.safe_load(path.read_text("utf-8"))), _flat(config)
+            old, new = LATER_KEYS | _flat(yaml.safe_load(path.read_text("utf-8"))), LATER_KEYS | _flat(config)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read ({first_line(error)}): choose another out") from None
         free = tuple(f"{key}." for key in FREE_KEYS)
