@@ -1,34 +1,65 @@
 """Small inputs, and the commands that are tried on them."""
 
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from experiments.reliability.processes import run
+from experiments.reliability.compare import contents
+from experiments.reliability.processes import Outcome, run
+from experiments.reliability.tally import Tally
 from ganfill.api import Model
 from ganfill.model_io import model_file
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.encoder import Encoder
 from ganfill.models.latent import Uniform
 
-SIZES = (
-    (32, 32),
-    (48, 70),
-    (90, 33),
-    (64, 64),
-    (64, 64),
-    (33, 50),
-    (70, 70),
-)  # height, width of the photos to complete
+SIZES = ((32, 32), (48, 70), (64, 64), (90, 33), (64, 64))  # height, width of the photos to complete
 TINY = ("data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu")
 TRAIN = (*TINY, "precision=32-true", "log_kimg=0.032", "kimg=0.112", "checkpoint_kimg=0.032", "sample_kimg=0.048")
 TRAIN = (*TRAIN, "fd_kimg=0.048", "fd_samples=8", "completion_kimg=0.064")
 COMPLETE = ("answers=2", "gif=true", "device=cpu", "align=center", "search.steps=8", "search.pool=32")
 
 Command = Callable[[Path], list[str]]
+Attempt = Callable[[str, Command, Path], Tally]
+
+
+def try_each(settings: Mapping[str, str], pictures: int, attempt: Attempt) -> list[Tally]:
+    """Makes inputs, and tries each command that ``settings`` name.
+
+    Args:
+        settings: of the form.
+        pictures: number of pictures to prepare.
+        attempt: gets the name of a command, the command, and a directory for its output; returns its tally.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        inputs, tallies = Path(directory, "inputs"), []
+        make_inputs(inputs, int(settings["seed"]), pictures)
+        known = commands(inputs)
+        for name in settings["commands"].split(","):
+            tallies.append(attempt(name, known[name], Path(directory)))
+            tallies[-1].finish(settings)
+        return tallies
+
+
+def run_undisturbed(
+    command: Command, out: Path, reference: Path, in_process: Callable[[], object] | None = None
+) -> tuple[Outcome, float]:
+    """Runs a command to its end and moves its results to ``reference``; returns how it ended, and the seconds it took.
+
+    The output has the same name each time a command runs, because configurations and tables contain it.
+    """
+    started = time.monotonic()
+    outcome = run(command(out), out, in_process=in_process)
+    seconds = time.monotonic() - started
+    assert outcome.code == 0, outcome.output
+    out.rename(reference)
+    assert any(content is not None for _, content in contents(reference)), f"{reference} has nothing to compare"
+    return outcome, seconds
 
 
 def smooth(height: int, width: int, random: np.random.Generator) -> Image.Image:

@@ -9,12 +9,12 @@ grown, the same command must finish with the results of an undisturbed run. The 
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from experiments.reliability.commands import Command, commands, make_inputs
+from experiments.reliability.commands import Command, run_undisturbed, try_each
 from experiments.reliability.compare import differences
 from experiments.reliability.processes import Outcome, run
 from experiments.reliability.tally import Tally, run_form
@@ -28,15 +28,7 @@ def disks(settings: dict[str, str]) -> list[Tally]:
     if os.geteuid():
         print("disks: skipped, only root can mount a file system")
         return []
-    names, count, seed = settings["commands"].split(","), int(settings["sizes"]), int(settings["seed"])
-    with tempfile.TemporaryDirectory() as directory:
-        inputs = Path(directory, "inputs")
-        make_inputs(inputs, seed, PICTURES)
-        known, tallies = commands(inputs), []
-        for name in names:
-            tallies.append(fill_disk(name, known[name], Path(directory), count))
-            tallies[-1].finish(settings)
-        return tallies
+    return try_each(settings, PICTURES, partial(fill_disk, count=int(settings["sizes"])))
 
 
 def fill_disk(name: str, command: Command, directory: Path, count: int) -> Tally:
@@ -44,9 +36,7 @@ def fill_disk(name: str, command: Command, directory: Path, count: int) -> Tally
     tally, disk, reference = Tally("disks", name), directory / "disk", directory / f"{name} reference"
     out = disk / name
     with mounted(disk, ROOM):
-        whole = run(command(out))
-        assert whole.code == 0, whole.output
-        out.rename(disk / "reference")
+        run_undisturbed(command, out, disk / "reference")
         subprocess.run(["cp", "-a", disk / "reference", reference], check=True)
         needed = sum(path.stat().st_size for path in reference.rglob("*") if path.is_file())
     for number in range(count):

@@ -9,13 +9,13 @@ results must be those of an undisturbed run.
 
 import random
 import shutil
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from experiments.reliability.commands import Command, commands, make_inputs
+from experiments.reliability.commands import Command, run_undisturbed, try_each
 from experiments.reliability.compare import differences
-from experiments.reliability.processes import Process, run
+from experiments.reliability.processes import Process
 from experiments.reliability.tally import Tally, run_form
 
 PICTURES = 100
@@ -23,27 +23,15 @@ PICTURES = 100
 
 def races(settings: dict[str, str]) -> list[Tally]:
     """Races each command ``races`` times against itself."""
-    names, seed = settings["commands"].split(","), int(settings["seed"])
-    with tempfile.TemporaryDirectory() as directory:
-        inputs = Path(directory, "inputs")
-        make_inputs(inputs, seed, PICTURES)
-        known, tallies = commands(inputs), []
-        for name in names:
-            counts = int(settings["races"]), int(settings["processes"])
-            tallies.append(race(name, known[name], Path(directory), *counts, seed))
-            tallies[-1].finish(settings)
-        return tallies
+    count, processes, seed = (int(settings[key]) for key in ("races", "processes", "seed"))
+    return try_each(settings, PICTURES, partial(race, count=count, processes=processes, seed=seed))
 
 
 def race(name: str, command: Command, directory: Path, count: int, processes: int, seed: int) -> Tally:
     """Races one command ``count`` times; half of the races start at once, the others at random moments."""
     draws, tally = random.Random(f"{seed} {name}"), Tally("races", name)
     out, reference = directory / name, directory / f"{name} reference"
-    started = time.monotonic()
-    whole = run(command(out))
-    duration = time.monotonic() - started
-    assert whole.code == 0, whole.output
-    out.rename(reference)
+    _, duration = run_undisturbed(command, out, reference)
     for number in range(count):
         pauses = [draws.uniform(0, duration / processes) * (number % 2) for _ in range(processes - 1)]
         started_processes = [Process(command(out))]

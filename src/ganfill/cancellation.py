@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ganfill.interrupts import raise_swallowed
+
 Check = Callable[[], object]
 
 
@@ -11,15 +13,14 @@ class Interrupted(Exception):
     """Base of the exceptions that checks raise; code that converts other exceptions lets it pass."""
 
 
-def _never() -> None:
-    pass
-
-
-_check: ContextVar[Check] = ContextVar("check", default=_never)
+_check: ContextVar[Check] = ContextVar("check", default=raise_swallowed)
 
 
 def check_cancelled() -> None:
-    """Calls the check of the surrounding ``cancellable`` block, if there is one; it may raise ``Interrupted``."""
+    """Calls the check of the surrounding ``cancellable`` block, which may raise ``Interrupted``.
+
+    Without such a block, it raises a Ctrl-C that a library has swallowed.
+    """
     _check.get()()
 
 

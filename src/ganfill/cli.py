@@ -30,7 +30,7 @@ SWEEP_WORDS = ("-m", "--multirun", "-cn", "--config-name", "-cp", "--config-path
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 some inputs failed, 2 a mistake of the user, 130 interrupted."""
+    """Runs the command line and exits: 0 done, 1 some inputs failed, 2 a mistake of the user, 130 or 143 interrupted."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     sys.exit(run(sys.argv[1:]))
 
@@ -38,13 +38,15 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Runs ``words``, prints the outcome, and returns the exit code."""
     try:
-        return _dispatch(words)
+        with interrupts.not_swallowed():
+            return _dispatch(words)
     except (UserError, Incomplete) as error:
         print(f"ganfill: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("ganfill: interrupted; the same command again continues", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        message, code = interrupts.explain(interrupt)
+        print(f"ganfill: {message}", file=sys.stderr)
+        return code
     except BrokenPipeError:
         return 141
     except OSError as error:  # such as a full disk; without a number it is an error of a library

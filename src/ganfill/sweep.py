@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from ganfill import launchers, optuna_sweeper
+from ganfill import interrupts, launchers, optuna_sweeper
 from ganfill.commands import load
 from ganfill.config import to_plain
 from ganfill.errors import Incomplete, UserError, explain, first_line
@@ -66,7 +66,7 @@ def _launch(command: str, words: list[str], launcher: list[str], job: SweepJob, 
     words = [word for word in words if not word.startswith("hydra.sweep.dir=")]
     words += [quote(f"hydra.sweep.dir={job.hydra.sweep.dir}"), *launcher]
     try:
-        with launchers.submitted():
+        with interrupts.not_swallowed(), launchers.submitted():
             sweeping = os.getpid()
             run_as_hydra_application(command, words, lambda config, hydra: run_job(command, config, hydra, sweeping))
     except UserError:
@@ -124,10 +124,11 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         try:
             if command == "train" and finished_kimg(directory, to_plain(config)) is not None:
                 return
-            if "joblib" in hydra.launcher._target_:
-                with launchers.device_of_a_worker(config.device, Path(hydra.sweep.dir), hydra.job.num) as config.device:
-                    print(load(command)(config))
-            else:
+            with ExitStack() as running:
+                running.enter_context(interrupts.not_swallowed())
+                if "joblib" in hydra.launcher._target_:
+                    device = launchers.device_of_a_worker(config.device, Path(hydra.sweep.dir), hydra.job.num)
+                    config.device = running.enter_context(device)
                 print(load(command)(config))
         except Pruned:
             pass

@@ -178,18 +178,23 @@ def test_weights_that_become_infinite_are_never_saved(tmp_path, capsys):
     assert not (tmp_path / "last.ckpt").exists()
 
 
-def test_interrupted_it_says_how_to_continue(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "ended"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_interrupted_it_says_how_to_continue(tmp_path, number, ended):
     words = [sys.executable, "-m", "ganfill", "train", *TINY, f"out={tmp_path}", "kimg=1000", "checkpoint_kimg=0.016"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         try:
             while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
                 time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             errors = process.communicate(timeout=60)[1]
         finally:
             process.kill()  # or one that does not listen would go on for ever
-    assert process.returncode == 130
-    assert errors.splitlines()[-1] == "ganfill: interrupted; the same command again continues"
+    assert process.returncode == 128 + number
+    assert errors.splitlines()[-1] == f"ganfill: {ended}; the same command again continues"
 
 
 def test_a_resumed_sweep_keeps_its_wandb_runs_apart(tmp_path):

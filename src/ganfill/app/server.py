@@ -1,11 +1,8 @@
 """The server: page and API at one address."""
 
 import os
-import signal
 import socket
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
@@ -77,21 +74,6 @@ def uvicorn_server(app: HostOriginMiddleware) -> uvicorn.Server:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return uvicorn.Server(config)
-
-
-@contextmanager
-def exit_on_signals() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP raise ``SystemExit``, so that open contexts are closed before the process ends."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    handlers = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}  # set by nohup
-    try:
-        for number in handlers:
-            signal.signal(number, lambda number, frame: sys.exit(128 + number))
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _listens_everywhere(listener: socket.socket) -> bool:

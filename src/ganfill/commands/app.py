@@ -1,10 +1,11 @@
 """The command ``ganfill app``: serves the page and the API."""
 
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
+from ganfill import interrupts
 from ganfill.config import as_words
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
@@ -30,12 +31,15 @@ def run(config: DictConfig) -> str:
     names = ("megabytes", "megapixels", "waiting", "seconds", "answers", "total_megapixels")
     limits = Limits(**{name: config[name] for name in names})
     with ExitStack() as stack:
-        stack.enter_context(server.exit_on_signals())
         listener = stack.enter_context(closing(server.listen(host, int(config.port))))
         service = Service(as_words(config.models), choose_device(config.device), limits)
         pictures = stack.enter_context(upload_folder.temporary_folder()) if config.page else None
         app = server.build(service, server.host_names(listener, host, hosts), pictures)
-        with suppress(KeyboardInterrupt):
-            print(f"ganfill listens on {server.url(listener, hosts)}; press Ctrl-C to stop", flush=True)
+        print(f"ganfill listens on {server.url(listener, hosts)}; press Ctrl-C to stop", flush=True)
+        try:
             server.uvicorn_server(app).run([listener])
+        except interrupts.Terminated:
+            raise
+        except KeyboardInterrupt:  # the way to stop it
+            interrupts.forget()
     return "ganfill has stopped"

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
+from ganfill import interrupts
 from ganfill.errors import UserError
 from ganfill.training import distributed
 from ganfill.training.callbacks.bookkeeping import Checkpoint, Metrics, Progress
@@ -88,8 +89,9 @@ def fit(
         distributed.broadcast_([tensor for tensor in weights if tensor.is_floating_point()])
         trainer.fit(module, datamodule=data, ckpt_path=last if resuming else None, weights_only=True)
         exit_code = 0
-    except SystemExit:  # Lightning's answer to Ctrl-C
+    except SystemExit:  # Lightning's answer to KeyboardInterrupt
         exit_code = INTERRUPTED
+        interrupts.raise_swallowed()  # with the number of the signal
         raise KeyboardInterrupt from None
     finally:
         finish_wandb(loggers, exit_code)

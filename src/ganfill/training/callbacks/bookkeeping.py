@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from ganfill import interrupts
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import StepCallback
@@ -105,7 +106,12 @@ class Progress(StepCallback):
             )
 
     def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
-        """Moves the bar."""
+        """Moves the bar.
+
+        Raises:
+            KeyboardInterrupt: the step has swallowed one.
+        """
+        interrupts.raise_swallowed()
         if self.bar is not None:
             if module.measured:
                 losses = {k: f"{float(v):.2f}" for k, v in module.measured.items() if k.startswith("loss")}
