@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from ganfill.benchmark.baselines import BASELINES, nearest
+from ganfill.benchmark.baselines import BASELINES, nearest, unet
 from ganfill.data.store import ImageStore
+from ganfill.errors import UserError
 from ganfill.images import pixels
 from ganfill.images.classical import telea
 from ganfill.search.result import SearchOptions
@@ -15,8 +18,8 @@ def store(store_path):
 
 
 @pytest.fixture
-def every(store):
-    return BASELINES | {"nearest": nearest(store.images, store.rows("train"))}
+def every(store, feed_forward):
+    return BASELINES | {"nearest": nearest(store.images, store.rows("train")), "unet": unet(feed_forward)}
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def damaged(store):
     return images, holes
 
 
-NAMES = [*BASELINES, "nearest"]
+NAMES = [*BASELINES, "nearest", "unet"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,3 +86,17 @@ def test_mean_is_the_models_and_telea_is_telea(model, damaged):
     )
     found = pixels.to_uint8(BASELINES["telea"](model, images, holes).pictures[0, 0]).numpy()
     assert np.array_equal(found, telea(pixels.to_uint8(images[0]).numpy(), holes[0, 0].numpy()))
+
+
+def test_unet_is_one_pass_of_the_rivals_inpainter(model, feed_forward, damaged, monkeypatch):
+    monkeypatch.setattr("ganfill.benchmark.baselines.BATCH", 2)
+    images, holes = damaged
+    found = unet(feed_forward)(model, images, holes, SearchOptions(answers=4))
+    expected = feed_forward.inpainter(images, (~holes).float(), torch.full_like(images, torch.nan))
+    assert found.pictures.shape == (3, 1, 3, 32, 32) and found.passes == 0
+    assert torch.allclose(found.pictures[:, 0], expected, atol=0.02)  # bfloat16
+
+
+def test_unet_refuses_a_model_of_another_resolution(model, feed_forward, damaged):
+    with pytest.raises(UserError, match="unet completes pictures of 64 pixels, the model of 32"):
+        unet(replace(feed_forward, resolution=64))(model, *damaged)

@@ -93,9 +93,10 @@ def test_who_is_compared_with_nothing_that_worked_has_no_pairs(compare):
 
 def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path):
     network = FeatureNetwork("colours", lambda batch: batch.float().mean((2, 3)), "1")
-    real = reference(store, choose(store, "test", ["a/", "b/"], 6, 0), 0)
+    chosen = choose(store, "test", ["a/", "b/"], 6, 0)
+    real = reference(store, chosen, 0)
     assert real is not None
-    distances = FeatureDistances(real, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
+    distances = FeatureDistances(real, chosen, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
     lpips_calls = []
 
     def lpips(finished, truth):
@@ -107,5 +108,6 @@ def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path)
     distances = {(row["mask"], row["search"]): row["fd_colours"] for row in rows}
     assert distances["center", "original"] == distances["box", "original"] < distances["center", "mean"]
     original = next(row for row in rows if row["search"] == "original")
-    assert "psnr" not in original and original["n"] == 6 and original["seed"] == 0
+    assert "psnr" not in original and "l2_colours" not in original and original["n"] == 6 and original["seed"] == 0
+    assert 0 < rows[0]["l2_colours_low"] <= rows[0]["l2_colours"]
     assert rows[0]["lpips_low"] <= rows[0]["lpips"] and lpips_calls == [6] * 4

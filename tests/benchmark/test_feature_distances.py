@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,10 @@ from ganfill.metrics.features import FeatureNetwork
 
 @pytest.fixture
 def make(store_path, tmp_path):
-    """Makes FeatureDistances of the training pictures with networks, by name, that count their batches."""
-    real = choose(ImageStore.open(store_path), "train", ["a/", "b/"], 24, 0)
+    """Makes FeatureDistances of the test and training pictures with networks, by name, that count their batches."""
+    store = ImageStore.open(store_path)
+    real = choose(store, "train", ["a/", "b/"], 24, 0)
+    originals = choose(store, "test", ["a/", "b/"], 6, 0)
     calls = []
 
     def network(name):
@@ -23,37 +27,49 @@ def make(store_path, tmp_path):
 
         return FeatureNetwork(name, colours, name)
 
-    def measure(*names):
+    def measure(*names, count=6):
+        some = replace(originals, ids=originals.ids[:count], images=originals.images[:count])
         return FeatureDistances(
-            real, [network(name) for name in names], torch.device("cpu"), ResultCache(tmp_path / "cells")
+            real, some, [network(name) for name in names], torch.device("cpu"), ResultCache(tmp_path / "cells")
         )
 
     return measure, calls
 
 
-def test_distances_are_those_of_the_features(make):
+def test_distances_from_a_set_are_those_of_the_features(make):
     measure = make[0]("face", "inception")
-    pictures = measure.reference.images[:10] // 2
-    found = measure.measure(pictures, "dark", "d")
+    pictures = measure.originals.images // 2
+    found = measure.from_set(pictures, "dark", "d")
     ours, real = (images.mean((1, 2)) for images in (pictures, measure.reference.images))
     assert list(found) == ["fd_face", "kd_face", "fid", "kid"]
     assert found["fd_face"] == found["fid"] == pytest.approx(distances.frechet(ours, real), rel=1e-4)
     assert found["kd_face"] == pytest.approx(distances.kernel(ours, real), rel=1e-4)
-    same = measure.measure(measure.reference.images, "same", "s")
-    assert same["fd_face"] == pytest.approx(0, abs=1e-6)
+
+
+def test_distances_from_the_originals_are_those_of_the_features(make):
+    measure = make[0]("face", "inception")
+    pictures = measure.originals.images.copy()
+    pictures[1] //= 2
+    found = measure.from_originals(pictures, "one dark", "o")
+    expected = np.linalg.norm(pictures[1].mean((0, 1)) - measure.originals.images[1].mean((0, 1)))
+    assert list(found) == ["l2_face", "l2_inception"]
+    assert found["l2_face"].tolist() == pytest.approx([0, expected, 0, 0, 0, 0], rel=1e-4)
 
 
 def test_what_was_measured_is_not_measured_again(make):
     measure, calls = make[0]("face"), make[1]
-    pictures = measure.reference.images[:10]
-    first = measure.measure(pictures, "p", "p")
-    assert calls == [10, 24]
-    assert measure.measure(pictures, "p", "p") == first and len(calls) == 2
-    measure.measure(pictures[:9], "p", "q")
-    assert calls == [10, 24, 9]
-    make[0]("other").measure(pictures, "p", "p")
-    assert calls[3:] == [10, 24]
+    pictures = measure.originals.images // 2
+    first = measure.from_set(pictures, "p", "p")
+    assert calls == [6, 6, 24]  # completions, originals, reference
+    assert measure.from_set(pictures, "p", "p") == first and len(measure.from_originals(pictures, "p", "p")) == 1
+    assert len(calls) == 3
+    measure.from_set(pictures // 2, "p", "q")
+    assert calls[3:] == [6]
+    make[0]("other").from_set(pictures, "p", "p")
+    assert calls[4:] == [6, 6, 24]
 
 
-def test_one_picture_has_no_distance(make):
-    assert make[0]("face").measure(np.zeros((1, 32, 32, 3), np.uint8), "one", "1") == {"fd_face": None, "kd_face": None}
+def test_one_picture_has_no_distance_from_a_set(make):
+    measure = make[0]("face", count=1)
+    assert measure.from_set(measure.originals.images, "one", "1") == {"fd_face": None, "kd_face": None}
+    assert measure.from_originals(measure.originals.images, "one", "1")["l2_face"].tolist() == [0]

@@ -1,9 +1,10 @@
 import pytest
 
-from ganfill.benchmark.baselines import BASELINES
+from ganfill.benchmark.baselines import BASELINES, Baseline
 from ganfill.benchmark.search_entry import parse_search
 from ganfill.errors import UserError
 from ganfill.images.blend import Paste
+from ganfill.model_io import model_file
 from ganfill.search.presets import PRESETS
 from ganfill.search.published import PublishedSearch
 
@@ -34,6 +35,21 @@ def test_nearest_is_there_if_training_pictures_are():
     assert found is not None and found.search is BASELINES["mean"]
 
 
+def test_unet_is_the_inpainter_of_a_file_of_its_own(feed_forward, tmp_path):
+    file = tmp_path / "unet.safetensors"
+    digest = model_file.save(file, feed_forward)
+    found = parse_search(f"unet:model={file}", None)
+    assert found is not None and found.settings == {"search": "unet", "model": digest}
+    assert found.word == f"unet:model={file}" and isinstance(found.search, Baseline)
+
+
+def test_unet_refuses_an_inpainter_that_needs_a_guess(model_with_encoder, tmp_path):
+    file = tmp_path / "model.safetensors"
+    model_file.save(file, model_with_encoder)
+    with pytest.raises(UserError, match=r"search=unet:model=.*no feed-forward inpainter: train one with"):
+        parse_search(f"unet:model={file}", None)
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
@@ -47,6 +63,10 @@ def test_nearest_is_there_if_training_pictures_are():
         ("standard:window=4", "an odd window"),
         ("telea:radius=3", "telea has no settings, write search=telea"),
         ("nearest:k=3", "nearest has no settings"),
+        ("unet", "search=unet: write search=unet:model=FILE"),
+        ("unet:model=", "write search=unet:model=FILE"),
+        ("unet:steps=3", "write search=unet:model=FILE"),
+        ("unet:model=nothing.safetensors", "model=nothing.safetensors: no such file"),
         ("", "there is no : choose"),
     ],
 )

@@ -62,11 +62,22 @@ def test_searches_are_compared_and_everything_is_written(ganfill, work, features
     assert code == 0 and said.startswith("o\n") and "random telea" in said
     rows = table(work / "o")
     assert list(rows[0])[:8] == ["search", "mask", "n", "psnr", "psnr_low", "psnr_high", "psnr_median", "ssim"]
-    assert {"l1", "seam", "fd_colours", "kd_colours", "seconds", "seconds_single", "passes"} <= set(rows[0])
+    assert {
+        "l1",
+        "seam",
+        "fd_colours",
+        "kd_colours",
+        "l2_colours",
+        "l2_colours_low",
+        "seconds",
+        "seconds_single",
+        "passes",
+    } <= set(rows[0])
     assert [row["search"] for row in rows] == [QUICK, "mean", "nearest", "telea", "original"] * 2
     assert all(row["n"] == "5" and row["fd_colours"] for row in rows)
     assert all(row["model"] and row["device"] == "cpu" and row["seed"] == "0" for row in rows)
-    assert {row["against"] for row in table(work / "o", "paired.csv")} == {QUICK}
+    paired = table(work / "o", "paired.csv")
+    assert {row["against"] for row in paired} == {QUICK} and "l2_colours" in {row["figure"] for row in paired}
     with Image.open(work / "o/sheets/center.png") as sheet:
         assert sheet.width == 8 + 6 * 136
     page = (work / "o/report.html").read_text("utf-8")
@@ -85,7 +96,11 @@ def test_again_computes_nothing_and_more_computes_what_is_new(ganfill, work, fea
     for search in ("mean,telea", "mean,telea", "mean,telea,biharmonic"):
         assert ganfill(f"search={search}", *words)[0] == 0
         counts.append((summary(work / "o")["figures"]["computed"], table(work / "o")[0]))
-    assert [count for count, _ in counts] == [6, 0, 2]  # two cells; three distances and the reference's features
+    assert [count for count, _ in counts] == [
+        7,
+        0,
+        2,
+    ]  # two cells, three measurements, features of the reference and the originals
     assert counts[0][1] == counts[1][1] == counts[2][1]
 
 
@@ -98,7 +113,7 @@ def test_what_is_not_there_is_skipped_with_its_reason(ganfill, work, store_path)
     assert [row["search"] for row in table(work / "o")] == ["mean"] and not (work / "o/paired.csv").exists()
     skipped = summary(work / "o")["figures"]["skipped"]
     assert skipped["nearest"] == "there are no training pictures"
-    assert skipped["fd, kd"] == "no feature network was given" and "nothing is downloaded" in skipped["lpips"]
+    assert skipped["fd, kd, l2"] == "no feature network was given" and "nothing is downloaded" in skipped["lpips"]
     assert ganfill("search=nearest", "n=3", "out=o")[0] == 2
 
 

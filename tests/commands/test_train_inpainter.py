@@ -28,7 +28,7 @@ def test_a_model_gets_its_inpainter_and_completes_with_it(words, tmp_path, model
     after = ganfill.load(file)
     card = after.card["inpainter"]
     assert card["class"] == "ganfill.models.inpainter.Inpainter" and card["kimg"] == 0.112
-    assert card["arguments"] == {"resolution": 32, "widths": [8, 8], "blocks": 1}
+    assert card["arguments"] == {"resolution": 32, "widths": [8, 8], "blocks": 1, "guess": True}
     assert {key: value for key, value in after.card.items() if key != "inpainter"} == model_with_encoder.card
     saved = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["state_dict"]
     weights = after.inpainter.state_dict()
@@ -44,7 +44,7 @@ def test_a_model_gets_its_inpainter_and_completes_with_it(words, tmp_path, model
     assert (one != other)[8:24, 8:24].any()
     assert np.array_equal(one[:8], pixels[:8])
     assert cli.run(["info", str(file)]) == 0
-    assert "inpainter.Inpainter(resolution=32, widths=[8, 8], blocks=1)" in capsys.readouterr().out
+    assert "inpainter.Inpainter(resolution=32, widths=[8, 8], blocks=1, guess=True)" in capsys.readouterr().out
 
 
 def test_a_model_without_an_encoder_is_refused(words, model_with_encoder, tmp_path, capsys):

@@ -53,6 +53,17 @@ def test_guess_and_surroundings_both_matter(inpainter, pictures):
         assert not torch.allclose((inpainter(*other) - other[2])[hole], correction[hole], atol=1e-3)
 
 
+def test_without_a_guess_the_surroundings_alone_decide(pictures):
+    image, known, guess = pictures
+    feed_forward = Inpainter(32, (8, 12), 1, guess=False)
+    inside = (known > 0).expand_as(image)
+    assert torch.equal(feed_forward(*pictures), torch.where(inside, image, 0))
+    enliven(feed_forward)
+    completed = feed_forward(*pictures)
+    assert torch.equal(feed_forward(image, known, -guess), completed)
+    assert not torch.allclose(feed_forward(image.flip(0), known, guess)[~inside], completed[~inside], atol=1e-3)
+
+
 def test_every_weight_learns(inpainter, pictures):
     enliven(inpainter)(*pictures).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in inpainter.parameters())

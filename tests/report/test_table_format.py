@@ -23,6 +23,7 @@ from ganfill.report.table_format import (
         ("psnr_best_of_k", "PSNR best of k", "dB", 1),
         ("l1", "L1", "", -1),
         ("fd_face", "FD-face", "", -1),
+        ("l2_face", "L2-face", "", -1),
         ("kd_my_net", "KD-my_net", "", -1),
         ("floor_fd_face", "floor FD-face", "", 0),
         ("fd_face_floor", "FD-face floor", "", 0),

@@ -7,13 +7,17 @@ import numpy as np
 import torch
 
 from ganfill import seeding
+from ganfill.errors import UserError
 from ganfill.images import classical, pixels
 from ganfill.images.blend import Blend, Paste
+from ganfill.models.inpainter import Inpainter
 from ganfill.models.model import Model
+from ganfill.search.networks import Networks
 from ganfill.search.result import DEFAULTS, Completion, Progress, SearchOptions
 from ganfill.search.target import Target
 
 CHUNK = 1024  # training pictures compared at once
+BATCH = 256  # pictures completed at once
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,34 @@ def nearest(images: np.ndarray, rows: np.ndarray) -> Baseline:
     return Baseline(fill)
 
 
+def unet(rival: Model) -> Baseline:
+    """Fills by a feed-forward network, in one pass and without a search: the inpainter of another model.
+
+    Args:
+        rival: its inpainter was trained with ``inpainter.guess=false``.
+
+    Raises:
+        UserError: the rival has no such inpainter; or, from a call, it is for another resolution than the model.
+    """
+    inpainter = rival.inpainter
+    if not isinstance(inpainter, Inpainter) or inpainter.guess:
+        raise UserError(
+            "this model has no feed-forward inpainter: train one with ganfill train-inpainter inpainter.guess=false"
+        )
+
+    def fill(model: Model, target: Target, answers: int, seed: int, advance: Callable[[float], object]) -> torch.Tensor:
+        if rival.resolution != model.resolution:
+            raise UserError(f"unet completes pictures of {rival.resolution} pixels, the model of {model.resolution}")
+        networks, network, filled = Networks(model), inpainter.to(model.device), []
+        for begin in range(0, len(target), BATCH):
+            image, known = (part[begin : begin + BATCH].to(model.device) for part in (target.image, target.known))
+            filled.append(networks.run(network, image, known, image).cpu())
+            advance(len(image))
+        return torch.cat(filled)[:, None]
+
+    return Baseline(fill)
+
+
 BASELINES: dict[str, Baseline] = {
     "mean": Baseline(mean),
     "random": Baseline(random, passes=1 / 3),
@@ -111,3 +143,4 @@ BASELINES: dict[str, Baseline] = {
     "biharmonic": from_neighbours(classical.biharmonic),
 }
 NEAREST = "nearest"  # needs training pictures
+UNET = "unet"  # needs a model of its own

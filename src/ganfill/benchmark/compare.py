@@ -47,7 +47,7 @@ class Measures:
     """Additional measurements.
 
     Args:
-        distances: from real pictures.
+        distances: from real pictures and from the originals, in feature networks.
         lpips: perceptual distance of whole finished pictures from the true ones.
     """
 
@@ -87,13 +87,13 @@ def evaluate(
             except UserError as error:
                 result.skipped[f"{word} on {case.mask}"] = str(error)
                 continue
-            figures[word] = _figures(case, answer, cache, measures)
+            figures[word] = _figures(case, word, answer, cache, measures)
             sheets[word] = answer.arrays["finished"][:sheet, 0]
             result.rows.append(_row(case, word, answer, figures[word], measures))
             shares = zip(case.holes.mean((1, 2)).tolist(), figures[word]["psnr"].tolist(), strict=True)
             result.shares.setdefault(word, []).extend(shares)
         if measures.distances is not None:
-            floor = measures.distances.measure(truth.images, ORIGINAL, sha256(truth.images))
+            floor = measures.distances.from_set(truth.images, ORIGINAL, sha256(truth.images))
             result.rows.append({"search": ORIGINAL, "mask": case.mask, "n": len(truth)} | floor | _provenance(case))
         result.sheets[case.mask] = sheets
         if against in figures:
@@ -103,9 +103,12 @@ def evaluate(
     return result
 
 
-def _figures(case: EvalCase, result: CachedResult, cache: ResultCache, measures: Measures) -> Figures:
+def _figures(case: EvalCase, word: str, result: CachedResult, cache: ResultCache, measures: Measures) -> Figures:
     """Returns the figures of a result, each (N,)."""
     figures = compute_metrics(result, case.pictures.images, case.holes)
+    if measures.distances is not None:
+        finished = result.arrays["finished"][:, 0]
+        figures |= measures.distances.from_originals(finished, f"{case.mask}-{word}", result.digest)
     if measures.lpips is None:
         return figures
     compute = partial(measures.lpips, result.arrays["finished"][:, 0], case.pictures.images)
@@ -117,7 +120,7 @@ def _row(case: EvalCase, word: str, result: CachedResult, figures: Figures, meas
     """Returns the row of a result."""
     row = {"search": word, "mask": case.mask, "n": len(case.pictures)} | summarise(figures)
     if measures.distances is not None:
-        row |= measures.distances.measure(result.arrays["finished"][:, 0], f"{case.mask}-{word}", result.digest)
+        row |= measures.distances.from_set(result.arrays["finished"][:, 0], f"{case.mask}-{word}", result.digest)
     times = {key: result.facts[key] for key in ("seconds", "seconds_single", "passes")}
     measured_on = {key: result.facts[key] for key in ("machine", "threads", "torch")}
     answers = result.arrays["finished"].shape[1]

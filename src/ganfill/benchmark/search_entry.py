@@ -1,13 +1,14 @@
-"""Parses searches and baselines: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``."""
+"""Parses searches and baselines: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``, ``unet:model=FILE``."""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ganfill.benchmark.baselines import BASELINES, NEAREST
+from ganfill.benchmark.baselines import BASELINES, NEAREST, UNET, unet
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Feather, Paste, Poisson
+from ganfill.model_io import model_file
 from ganfill.search.presets import PRESETS
 from ganfill.search.result import Search
 
@@ -33,14 +34,14 @@ def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
     """Parses a word of ``search=``.
 
     Args:
-        word: a baseline, or a preset with settings, ``name:key=value:key=value``.
+        word: a baseline, ``unet:model=FILE``, or a preset with settings, ``name:key=value:key=value``.
         nearest: the baseline ``nearest``; None without training pictures.
 
     Returns:
         The entry; None if the word is ``nearest`` and there are no training pictures.
 
     Raises:
-        UserError: the search or the setting does not exist, or the value is invalid.
+        UserError: the search, the setting or the file does not exist, or the value is invalid.
     """
     name, *pairs = word.split(":")
     baselines = BASELINES | ({} if nearest is None else {NEAREST: nearest})
@@ -49,13 +50,29 @@ def parse_search(word: str, nearest: Search | None) -> SearchEntry | None:
         defaults = {key: p.default for key, p in inspect.signature(PRESETS[name]).parameters.items()}
         settings = {key: repr(value) for key, value in (defaults | given).items()}
         return SearchEntry(word, PRESETS[name](**given), {"search": name} | settings)
+    if name == UNET:
+        return _parse_unet(word)
     if pairs and name in (*BASELINES, NEAREST):
         raise UserError(f"search={word}: {name} has no settings, write search={name}")
     if name in baselines:
         return SearchEntry(word, baselines[name], {"search": name})
     if name == NEAREST:
         return None
-    raise UserError(f"search={word}: there is no {name}: choose from {', '.join((*PRESETS, *BASELINES, NEAREST))}")
+    raise UserError(
+        f"search={word}: there is no {name}: choose from {', '.join((*PRESETS, *BASELINES, NEAREST, UNET))}"
+    )
+
+
+def _parse_unet(word: str) -> SearchEntry:
+    """Parses ``unet:model=FILE``."""
+    path = word.removeprefix(f"{UNET}:model=")
+    if path in ("", word):
+        raise UserError(f"search={word}: write search={UNET}:model=FILE, with the model file of its training")
+    rival = model_file.load(path)
+    try:
+        return SearchEntry(word, unet(rival), {"search": UNET, "model": rival.digest})
+    except UserError as error:
+        raise UserError(f"search={word}: {error}") from None
 
 
 def _setting(word: str, pair: str, parameters: Any) -> tuple[str, Any]:

@@ -10,7 +10,7 @@ from ganfill.metrics.bootstrap import mean
 from ganfill.report.table_files import Row
 
 COMPARED = ("psnr", "ssim", "l1", "seam", "lpips")
-SMALLER_IS_BETTER = ("l1", "seam", "lpips")
+LARGER_IS_BETTER = ("psnr", "ssim")
 
 Figures = dict[str, np.ndarray]
 
@@ -73,13 +73,13 @@ def compare(mask: str, word: str, figures: Figures, against: str, others: Figure
         others: figures of ``against``.
     """
     rows = []
-    for name in COMPARED:
+    for name in (*COMPARED, *(name for name in figures if name.startswith("l2_"))):
         if name not in figures or name not in others:
             continue
         differences = figures[name] - others[name]
         estimate = mean(differences)
         known = differences[~np.isnan(differences)]
-        better = (known < 0 if name in SMALLER_IS_BETTER else known > 0).mean() if len(known) else math.nan
+        better = (known > 0 if name in LARGER_IS_BETTER else known < 0).mean() if len(known) else math.nan
         rows.append(
             {
                 "mask": mask,

@@ -23,7 +23,8 @@ EXPLANATIONS = (
     "diversity are in levels of 0 to 255. PSNR rewards blur: also compare the distances and the sheets.",
     "fd_ and kd_ are Frechet and kernel distances of the whole finished pictures from training pictures of the same "
     "sources, in a feature network of that name; the row original is the distance of the undamaged pictures, a lower "
-    "bound in expectation. They depend on the number of pictures.",
+    "bound in expectation. They depend on the number of pictures. l2_ is the Euclidean distance between the features of a "
+    "finished picture and of its original.",
     "seconds is the time for a picture in a batch of all pictures, seconds_single for a single picture, from the damaged "
     "picture to the finished answers, after a warm-up. A pass is one forward and backward run through the generator.",
 )

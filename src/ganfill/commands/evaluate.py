@@ -88,7 +88,7 @@ def _compare_searches(
     cases = [EvalCase(model, chosen, mask, config.answers, config.seed, digest) for mask in masks]
     cache = ResultCache(out / "cells")
     reference = None if store is None else subsets.reference(store, chosen, config.seed)
-    measures = _measures(config, model, networks, reference, cache, skipped)
+    measures = _measures(config, model, networks, chosen, reference, cache, skipped)
     result = evaluate(cases, entries, cache, measures, against, config.sheet, _bar)
     result.skipped |= skipped
     skipped |= result.skipped
@@ -191,6 +191,7 @@ def _measures(
     config: DictConfig,
     model: Model,
     networks: list[FeatureNetwork],
+    chosen: Pictures,
     reference: Pictures | None,
     cache: ResultCache,
     skipped: dict[str, str],
@@ -201,13 +202,13 @@ def _measures(
         skipped["lpips"] = perceptual.reason
         perceptual = None
     if not networks:
-        skipped["fd, kd"] = "no feature network was given"
+        skipped["fd, kd, l2"] = "no feature network was given"
         return Measures(None, perceptual)
     if reference is None:
-        names = ", ".join(name for network in networks for name in network.distance_names)
+        names = ", ".join(name for network in networks for name in (*network.distance_names, network.paired_name))
         skipped[names] = "there are no training pictures of the same sources to compare with"
         return Measures(None, perceptual)
-    return Measures(FeatureDistances(reference, networks, model.device, cache), perceptual)
+    return Measures(FeatureDistances(reference, chosen, networks, model.device, cache), perceptual)
 
 
 def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:

@@ -41,6 +41,11 @@ class FeatureNetwork:
         """Names of the Frechet and the kernel distance: FID and KID for Inception only."""
         return ("fid", "kid") if self.name == INCEPTION else (f"fd_{self.name}", f"kd_{self.name}")
 
+    @property
+    def paired_name(self) -> str:
+        """Name of the distance of a picture from its original."""
+        return f"l2_{self.name}"
+
 
 def load_networks(words: Sequence[str]) -> list[FeatureNetwork]:
     """Loads local feature networks by executing their files, which must be trusted.

@@ -23,13 +23,16 @@ class Inpainter(nn.Module):
         resolution: R, a multiple of 2^(number of widths).
         widths: channels at R/2, R/4 and so on.
         blocks: residual blocks at each resolution, on either side.
+        guess: true uses the guess; false replaces it by grey, so that the surroundings alone decide.
     """
 
-    def __init__(self, resolution: int = 64, widths: Sequence[int] = (32, 64, 112, 160), blocks: int = 2) -> None:
+    def __init__(
+        self, resolution: int = 64, widths: Sequence[int] = (32, 64, 112, 160), blocks: int = 2, guess: bool = True
+    ) -> None:
         super().__init__()
         if not widths or resolution % (FOLD ** len(widths)):
             raise ValueError(f"resolution {resolution} cannot be halved {len(widths)} times, once for each of widths")
-        self.resolution = resolution
+        self.resolution, self.guess = resolution, guess
 
         def stages(widths: Sequence[int]) -> nn.ModuleList:
             return nn.ModuleList(nn.Sequential(*(Residual(width) for _ in range(blocks))) for width in widths)
@@ -56,6 +59,8 @@ class Inpainter(nn.Module):
             (N, 3, R, R), equal to ``image`` where pixels are known.
         """
         inside = known > 0
+        if not self.guess:
+            guess = torch.zeros_like(guess)
         pasted = torch.where(inside, image, guess)
         features = self.from_pixels(pixel_unshuffle(torch.cat([pasted, guess, known - 0.5], 1), FOLD))
         skipped = []

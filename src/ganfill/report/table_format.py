@@ -9,7 +9,7 @@ from functools import partial
 ABSENT = "–"
 NAMES = {"psnr": "PSNR", "ssim": "SSIM", "l1": "L1", "lpips": "LPIPS", "fid": "FID", "kid": "KID", "seconds": "time"}
 HIGHER = {"psnr", "ssim", "precision", "recall", "correlation"}
-LOWER = {"l1", "seam", "lpips", "fid", "kid", "fd", "kd"}
+LOWER = {"l1", "seam", "lpips", "fid", "kid", "fd", "kd", "l2"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def heading(column: str) -> Heading:
     """
     words = set(column.split("_"))
     better = 0 if {"floor", "at"} & words else 1 if words & HIGHER else -1 if words & LOWER else 0
-    distance = re.fullmatch(r"(.+_)?(fd|kd)_(.+?)(_floor|_last|_best|_best_at)?", column)
+    distance = re.fullmatch(r"(.+_)?(fd|kd|l2)_(.+?)(_floor|_last|_best|_best_at)?", column)
     if distance:
         before, kind, network, after = distance.groups(default="")
         label = f"{_spaced(before)} {kind.upper()}-{network} {_spaced(after)}".strip()
