@@ -8,9 +8,9 @@ The plain loop is that of PyTorch's DCGAN example: float32, contiguous memory, d
 in the generator's step too; its loss is ``NonSaturating``. ganfill runs as ``ganfill train`` does, with callbacks and
 ``metrics.csv``. ``model=dcgan_plus`` leaves batch norm out of the discriminator of all, which ``step=joint`` needs, and
 measures both bare steps. Beside them stands the rate of plain matrix products in the same precision, and how much of it
-ganfill's bare step reaches by the floating-point operations that torch counts in it. With one thread, all but the whole loop
-is measured in CPU time, to which other work on the machine adds little. The row goes to ``out``; the last line is the speedup
-of ganfill's whole loop over the plain one, with the kind of arithmetic.
+ganfill's bare step reaches by the floating-point operations that torch counts in it. With one thread, all but the whole
+loop is measured in CPU time, to which other work on the machine adds little. The row goes to ``out``; the last line is the
+speedup of ganfill's whole loop over the plain one, with the kind of arithmetic.
 """
 
 import sys
