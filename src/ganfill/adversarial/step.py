@@ -17,7 +17,7 @@ arXiv 2006.10738). All functions accumulate gradients and leave the weights as t
     generator_step(generator, discriminator, loss, real, z, step)
     optimizer_g.step()
 
-``joint_step`` computes both gradients at once, before either network is updated, with a quarter less arithmetic:
+``joint_step`` computes both gradients at once, before either network is updated, with a fifth less arithmetic:
 
     optimizer_d.zero_grad(), optimizer_g.zero_grad()
     joint_step(generator, discriminator, loss, real, z)
