@@ -66,7 +66,7 @@ def try_models(directory: Path, count: int, seed: int) -> Tally:
     save_model(good)
     shutil.copy(good, path)
     words = ["complete", str(photo), "mask=center", f"model={path}", *COMPLETE, f"out={out}"]
-    reference = directory / "reference"
+    reference = directory / "model reference"
     assert run(words).code == 0
     out.rename(reference)
     for number in range(count):
@@ -126,7 +126,7 @@ def try_checkpoints(directory: Path, count: int, seed: int) -> Tally:
     """Damages ``last.ckpt`` of short trainings and continues them."""
     tally, out = Tally("model_files", "checkpoints"), directory / "train"
     words = ["train", *TRAIN, f"out={out}"]
-    start, reference = directory / "start", directory / "reference"
+    start, reference = directory / "start", directory / "checkpoint reference"
     assert run([*words, "kimg=0.032"]).code == 0
     shutil.copytree(out, start)
     assert run(words).code == 0
