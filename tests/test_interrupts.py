@@ -12,9 +12,13 @@ SWALLOWED = """
 import os, signal
 from ganfill import cli, interrupts
 
+class Bar:
+    def __del__(self):
+        os.kill(os.getpid(), {number})
+
 def dispatch(words):
     try:
-        os.kill(os.getpid(), {number})
+        Bar() if {in_destructor} else os.kill(os.getpid(), {number})
     except KeyboardInterrupt:
         {answer}
     return 0
@@ -29,19 +33,26 @@ cli.main()
 @pytest.fixture
 def signals():
     """Handles signals as a command does, and restores the handlers."""
-    handlers = {number: signal.getsignal(number) for number in interrupts.NUMBERS}
+    handlers, hook = {number: signal.getsignal(number) for number in interrupts.NUMBERS}, sys.unraisablehook
     interrupts.exit_at_once()
     interrupts.raise_interrupt()
     yield
     interrupts.forget()
+    sys.unraisablehook = hook
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", ENDED, ids=ENDED.values())
-@pytest.mark.parametrize("answer", ["pass", "raise AttributeError", "raise"])
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        *((number, "raise") for number in ENDED),
+        *((signal.SIGINT, answer) for answer in ("pass", "raise AttributeError", "in a destructor")),
+    ],
+)
 def test_a_command_ends_with_one_line_even_if_a_library_drops_the_exception(number, answer):
-    code = SWALLOWED.format(number=int(number), answer=answer)
+    dropped = answer == "in a destructor"
+    code = SWALLOWED.format(number=int(number), answer="raise" if dropped else answer, in_destructor=dropped)
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     expected = f"ganfill: {ENDED[number]}; the same command again continues\n"
     assert (finished.returncode, finished.stderr) == (128 + number, expected)

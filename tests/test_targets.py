@@ -159,6 +159,8 @@ def own(tmp_path):
         {"hydra": {"job_logging": {"handlers": {"a": {"class": "logging.StreamHandler", "stream": "ext://evil.a"}}}}},
         {"hydra": {"job": {"env_set": {"GANFILL_PLUGINS": "evil"}}}},
         {"hydra": {"sweeper": {"_target_": "evil.Sweeper"}}},
+        {"hydra": {"searchpath": ["pkg://evil"]}},
+        {"mine": "pkg://evil", "hydra": {"searchpath": ["${mine}"]}},
         {"features": "a=evil.py:A:none"},
         {"loss": {"_target_": "torch.hub.load", "repo_or_dir": ".", "model": "evil", "source": "local"}},
         {"callbacks": {"mine": {"_target_": "torch.load", "f": "evil.pt", "weights_only": False}}},

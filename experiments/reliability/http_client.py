@@ -20,6 +20,8 @@ from experiments.reliability.commands import smooth
 from experiments.reliability.malformed import malformed, picture
 
 WAIT = 60.0  # seconds that anyone else may have to wait, on a busy machine
+EVENTS = 14  # of the page
+INPUTS = (1, 2, 3, 7)  # values that they take
 ALLOWED_ERRORS = (503, 504)  # busy, out of time
 VALUES: tuple[Any, ...] = (
     *(
@@ -132,11 +134,11 @@ class Client:
 
     def page_event(self, draws: random.Random) -> str | None:
         """Calls an event of the page with the path of a file of the server, and fetches all that it names."""
-        event, session = draws.randrange(12), f"s{draws.randrange(10**9)}"
+        event, session = draws.randrange(EVENTS), f"s{draws.randrange(10**9)}"
         path = draws.choice((str(self.secret), "/dev/zero", "/proc/self/environ", "http://127.0.0.1:1/x.png", "\0"))
         value = {"path": path, "meta": {"_type": "gradio.FileData"}}
         editor = {"background": value, "layers": [value], "composite": value}
-        data = draws.choice(([value], [None, value], [editor], [[value]]))
+        data = [draws.choice((value, editor, [value], None)) for _ in range(draws.choice(INPUTS))]
         body = {"fn_index": event, "session_hash": session, "data": data}
         answer = requests.post(f"{self.address}/gradio_api/queue/join", json=body, timeout=WAIT)
         if not answer.ok:

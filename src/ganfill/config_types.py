@@ -33,7 +33,7 @@ def declared(comment: str) -> tuple[Any, str]:
     hints: list[Any] = [
         Annotated[TYPES[part[1]], part[2], float(part[3])] if part[2] else TYPES[part[1]] for part in parts if part
     ]
-    return Union[tuple(hints)], comment[match.end() :]  # noqa: UP007
+    return Union[tuple(hints)], comment[match.end() :]  # noqa: UP007  # X | Y needs their number in the source
 
 
 def members(hint: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -58,8 +59,15 @@ def show_info(command: str, words: list[str], topic: str) -> None:
 
 @contextmanager
 def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
-    """Checks the node ``hydra`` of every configuration that is loaded, before Hydra builds anything from it."""
-    load = ConfigLoaderImpl.load_configuration
+    """Checks the node ``hydra`` of every configuration that is loaded, before Hydra imports or builds anything for it."""
+    load, search = ConfigLoaderImpl.load_configuration, ConfigLoaderImpl._process_config_searchpath
+
+    def process_config_searchpath(
+        self: ConfigLoaderImpl, config_name: str | None, parsed_overrides: Any, repo: CachingConfigRepository
+    ) -> None:
+        primary = repo.load_config(config_name) if config_name else None
+        plugins.refuse_search_path(_resolved(OmegaConf.select(primary.config, "hydra.searchpath")) if primary else None)
+        search(self, config_name, parsed_overrides, repo)
 
     def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
         config = load(self, *args, **kwargs)
@@ -67,10 +75,12 @@ def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
         return config
 
     ConfigLoaderImpl.load_configuration = load_configuration
+    ConfigLoaderImpl._process_config_searchpath = process_config_searchpath
     try:
         yield
     finally:
         ConfigLoaderImpl.load_configuration = load
+        ConfigLoaderImpl._process_config_searchpath = search
 
 
 def _resolved(node: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -38,6 +39,7 @@ def raise_interrupt() -> None:
     """Makes the signals raise ``KeyboardInterrupt`` or ``Terminated``, if ``exit_at_once`` has changed them."""
     global _process
     _process = os.getpid()
+    sys.unraisablehook = _report_unraisable
     for number in NUMBERS:
         if signal.getsignal(number) is _exit:
             signal.signal(number, _raise)
@@ -79,6 +81,11 @@ def _raise(number: int, frame: FrameType | None) -> None:
         os._exit(128 + number)
     _received.append(number)
     raise _interrupt(number)
+
+
+def _report_unraisable(dropped: "sys.UnraisableHookArgs") -> None:
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):  # raised again by raise_swallowed
+        sys.__unraisablehook__(dropped)
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:

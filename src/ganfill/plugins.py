@@ -112,6 +112,17 @@ def refuse_hydra_settings(settings: Any, words: list[str]) -> None:
     refuse_run({"hydra": settings}, words)
 
 
+def refuse_search_path(paths: Any) -> None:
+    """Raises ``UserError`` if ``hydra.searchpath`` of a configuration file names a package, which would be imported."""
+    for path in paths if isinstance(paths, list) else []:
+        package = str(path).removeprefix("pkg://")
+        if package != str(path) and not is_allowed(f"{package}."):
+            raise UserError(
+                f"hydra.searchpath: {path} in a configuration file is refused, since it imports the package {package}: "
+                "give it on the command line"
+            )
+
+
 def refuse_run(config: Any, words: list[str]) -> None:
     """Raises ``UserError`` if one of ``RUN`` is set in a configuration and not by a word of the command line."""
     for key in RUN:

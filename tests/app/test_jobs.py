@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 
+from ganfill.app import jobs
 from ganfill.app.errors import Cancelled
 from ganfill.app.jobs import Job, Searches
 
@@ -64,3 +65,9 @@ def test_each_visitor_has_one_search():
     searches.cancel("b")
     with pytest.raises(Cancelled):
         other.future.result(5)
+
+
+def test_the_time_left_follows_the_speed_so_far(monkeypatch):
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: 110.0)
+    assert jobs.seconds_left(0.6, 0.1, 100.0) == pytest.approx(8)
+    assert jobs.seconds_left(0.1, 0.1, 110.0) is None

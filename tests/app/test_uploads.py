@@ -224,3 +224,15 @@ def test_bodies_are_limited(address, path, kind):
     for body in (part * 2, iter([part] * 2)):  # with the header Content-Length, and without
         got = requests.post(f"{address}/gradio_api/{path}", data=body, headers={"Content-Type": kind}, timeout=20)
         assert got.status_code == 413 and "shrink the picture" in got.json()["detail"]
+
+
+def test_a_full_folder_accepts_no_more(address, send, pictures, monkeypatch):
+    with (pictures / "large.png").open("wb") as file:
+        file.truncate(Limits(megabytes=1).folder_bytes + 1)  # takes no room on the disk
+    sent = requests.post(f"{address}/gradio_api/upload", files={"files": ("me.png", content())}, timeout=20)
+    expected = "the pictures of all visitors fill the 100 MB that they may: try again in some hours"
+    assert (sent.status_code, sent.text) == (507, expected)
+    message = send(EXAMPLE, event_data={"index": 0, "value": None})
+    assert not message["success"] and text(message) == expected
+    (pictures / "large.png").unlink()
+    assert send(CHOOSE, send.upload("me.png", content()))["success"]

@@ -1,4 +1,5 @@
 import io
+import struct
 import subprocess
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ganfill.data.decode import Unusable, decode
 from ganfill.errors import UserError
-from ganfill.images.formats import explain_refusal, formats, open_picture, suffixes
+from ganfill.images.formats import count_frames, explain_refusal, formats, open_picture, suffixes
 from ganfill.images.photo import Photo
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8))
@@ -59,3 +60,24 @@ def test_heic_is_read_with_its_package(tmp_path):
 def test_heic_without_its_package_says_what_is_missing(monkeypatch):
     monkeypatch.setattr("ganfill.images.formats.formats", lambda: ("PNG",))
     assert explain_refusal("IMG_1.HEIC") == "HEIC needs pillow-heif: pip install 'ganfill[heif]'"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [
+        ((0x030000, 0), 1),  # a photo with a depth or gain map, as phones write it
+        ((0x030000, 0x010001, 0x010002), 1),  # with previews for screens
+        ((0x020002, 0x020002), 2),  # a stereo pair
+        ((0x020001, 0x020001, 0x020001, 0), 3),  # a panorama with a map
+    ],
+)
+def test_views_of_an_mpo_are_counted_and_its_previews_and_maps_are_not(kinds, count):
+    file = io.BytesIO()
+    PICTURE.save(file, "MPO", save_all=True, append_images=[PICTURE] * (len(kinds) - 1))
+    data = bytearray(file.getvalue())
+    with Image.open(file) as picture:
+        first = data.index(struct.pack("<LL", 0x030000, picture.mpinfo[0xB002][0]["Size"]))
+    for number, kind in enumerate(kinds):
+        data[first + 16 * number : first + 16 * number + 4] = struct.pack("<L", kind)
+    with open_picture(io.BytesIO(data)) as picture:
+        assert picture.format == "MPO" and picture.n_frames == len(kinds) and count_frames(picture) == count

@@ -22,6 +22,12 @@ class TooLarge(RequestError):
     status = 413
 
 
+class FolderFull(RequestError):
+    """The files of all visitors of the page together are too large."""
+
+    status = 507
+
+
 class QueueFull(RequestError):
     """Too many requests are waiting.
 

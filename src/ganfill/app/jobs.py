@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -103,3 +104,9 @@ class RequestPool:
             return result.result()
         finally:
             job.cancel()  # if the server is shutting down
+
+
+def seconds_left(share: float, first_share: float, since: float) -> float | None:
+    """Returns the time until a progress of 1, at the speed since ``first_share`` was reached; None if that is unknown."""
+    done = share - first_share
+    return (time.monotonic() - since) / done * (1 - share) if done > 0 else None

@@ -9,6 +9,8 @@ import numpy as np
 from ganfill.app.errors import RequestTimeout, TooLarge
 from ganfill.errors import UserError
 
+FOLDER = 100  # times the largest upload
+
 OnProgress = Callable[[float, np.ndarray | None], object]
 
 
@@ -39,6 +41,11 @@ class Limits:
             raise UserError(
                 f"total_megapixels={self.total_megapixels:g} is below megapixels={self.megapixels:g}: raise it"
             )
+
+    @property
+    def folder_bytes(self) -> int:
+        """Size of the files that the page keeps for all visitors together."""
+        return int(FOLDER * self.megabytes * 1e6)
 
     def check_bytes(self, size: int, name: str) -> None:
         """Raises ``TooLarge`` if an upload has too many bytes; ``name`` is for the message."""

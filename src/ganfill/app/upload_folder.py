@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ganfill.app.errors import FolderFull
+
 PREFIX = "ganfill-app-"
 LOCK = "lock"  # held while the server lives; the system releases it if the server is killed
 PICTURES = "pictures"
@@ -39,6 +41,18 @@ def remove_unfinished(pictures: Path) -> None:
         with suppress(OSError):  # another request may have deleted it
             if path.is_file() and time.time() - path.stat().st_mtime > UPLOAD_SECONDS:
                 path.unlink()
+
+
+def check_room(pictures: Path, limit: int) -> None:
+    """Raises ``FolderFull`` if the files in the folder have more than ``limit`` bytes together."""
+    used = 0
+    for path in pictures.rglob("*"):
+        with suppress(OSError):  # it may have been deleted
+            used += path.lstat().st_size
+    if used > limit:
+        raise FolderFull(
+            f"the pictures of all visitors fill the {limit / 1e6:g} MB that they may: try again in some hours"
+        )
 
 
 def _create() -> tuple[Path, FileLock]:

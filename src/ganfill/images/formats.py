@@ -6,13 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 # Formats of photos by Pillow's names. Some others are left out on purpose: PostScript would be handed to another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "GIF", "TIFF", "BMP", "DIB", "PPM", "QOI", "HEIF")
 HEIF = (".heic", ".heif", ".hif")
 RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw")
 UNKNOWN = "no picture in a format that ganfill reads"
+MP_ENTRIES = 0xB002  # tag of the index of an MPO
 REDUCED = 1  # a bit of the TIFF tag NewSubfileType
 
 
@@ -57,5 +58,11 @@ def explain_refusal(name: str) -> str:
 
 
 def count_frames(picture: Image.Image) -> int:
-    """Returns the number of pictures in an opened file: frames of an animation, pages of a TIFF file, parts of an MPO."""
+    """Returns the number of pictures in an opened file: frames of an animation, pages of a TIFF file, views of an MPO.
+
+    Phones store previews, depth and gain maps in an MPO beside the photo. Its index says which parts are views of a scene.
+    """
+    if isinstance(picture, MpoImagePlugin.MpoImageFile):
+        parts = (picture.mpinfo or {}).get(MP_ENTRIES, ())
+        return max(1, sum("Multi-Frame" in part["Attribute"]["MPType"] for part in parts))
     return getattr(picture, "n_frames", 1)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ganfill.app.web.canvas import SIDE, Canvas, scale_to_canvas
+from ganfill.app.errors import RequestError
+from ganfill.app.web.canvas import SIDE, Canvas, parse_box, scale_to_canvas
 
 RANDOM = np.random.default_rng(0)
 
@@ -74,3 +75,23 @@ def test_no_paint_at_all_leaves_the_initial_hole():
 
 def test_an_empty_hole_has_no_paint():
     assert canvas(64, 64).layers() == []
+
+
+@pytest.mark.parametrize("text", ["2,1,6,3", " 2, 1, 6, 3 ", "2 1 6 3"])
+def test_a_box_is_a_hole(text):
+    hole = parse_box(text, 5, 7)
+    assert hole.shape == (5, 7) and hole[1:3, 2:6].all() and hole.sum() == 8
+    assert parse_box("0,0,7,5", 5, 7).all()
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "1.5,1,2,2", "nan 0 1 1", "1,1,2,2,3", "None"])
+def test_a_box_of_other_than_four_whole_numbers_is_refused(text):
+    with pytest.raises(RequestError, match="is not left, top, right, bottom in whole pixels"):
+        parse_box(text, 5, 7)
+
+
+@pytest.mark.parametrize("text", ["2,1,2,3", "6,1,2,3", "-1,0,2,2", "0,0,8,5", "0,0,7,6", f"0,0,{'9' * 99},1"])
+def test_a_box_that_is_empty_or_leaves_the_photo_is_refused(text):
+    with pytest.raises(RequestError, match="0 ≤ left < right ≤ 7 and 0 ≤ top < bottom ≤ 5") as refused:
+        parse_box(text, 5, 7)
+    assert len(str(refused.value)) < 150

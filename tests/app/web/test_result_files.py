@@ -71,10 +71,3 @@ def test_texts_are_escaped():
 def test_progress_shows_the_state_of_the_search(share, waiting, left, words):
     shown = html.progress(share, picture(), waiting, left)
     assert words in shown and ("value='0.500'" in shown) == (share > 0) and "data:image/png" in shown
-
-
-def test_the_time_left_follows_the_speed_so_far(monkeypatch):
-    handlers = pytest.importorskip("ganfill.app.web.handlers")
-    monkeypatch.setattr(handlers.time, "monotonic", lambda: 110.0)
-    assert handlers.seconds_left(0.6, 0.1, 100.0) == pytest.approx(8)
-    assert handlers.seconds_left(0.1, 0.1, 110.0) is None

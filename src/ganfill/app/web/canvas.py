@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganfill.app.errors import RequestError
 from ganfill.images.photo import enlarge
 from ganfill.images.sheets import fit
 
@@ -60,6 +61,31 @@ class Canvas:
         if factor > 1:
             return np.any(marked.reshape(height, factor, width, factor), (1, 3))
         return enlarge(marked, height, width)
+
+
+def parse_box(text: str, height: int, width: int) -> np.ndarray:
+    """Returns the hole of a box, bool (H, W).
+
+    Args:
+        text: left, top, right and bottom in pixels, separated by commas or spaces; right and bottom are excluded.
+        height: of the photo.
+        width: of the photo.
+
+    Raises:
+        RequestError: the text is no box in the photo.
+    """
+    shown = f"the box “{text:.40}”"
+    try:
+        left, top, right, bottom = map(int, text.replace(",", " ").split())
+    except ValueError:
+        raise RequestError(f"{shown} is not left, top, right, bottom in whole pixels, such as 10, 20, 60, 50") from None
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise RequestError(
+            f"{shown} is empty or leaves the photo: give 0 ≤ left < right ≤ {width} and 0 ≤ top < bottom ≤ {height}"
+        )
+    hole = np.zeros((height, width), bool)
+    hole[top:bottom, left:right] = True
+    return hole
 
 
 def scale_to_canvas(picture: np.ndarray) -> np.ndarray:

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 from ganfill.app import uploads
 from ganfill.app.errors import Cancelled, RequestError
 from ganfill.app.http.schemas import Options
-from ganfill.app.jobs import Searches
+from ganfill.app.jobs import Searches, seconds_left
 from ganfill.app.limits import OnProgress
 from ganfill.app.service import CompletionRequest, Service
 from ganfill.app.web import editor_layers, html, result_files
-from ganfill.app.web.canvas import Canvas, scale_to_canvas
+from ganfill.app.web.canvas import Canvas, parse_box, scale_to_canvas
 from ganfill.app.web.updates import EditorState, SearchUpdate, UploadUpdate, visible
 from ganfill.errors import UserError
 from ganfill.images.holes import to_hole
@@ -77,6 +77,18 @@ class EventHandlers:
             return UploadUpdate(message=html.message(str(error)))
         state = replace(state, canvas=replace(state.canvas, hole=hole))
         return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value())
+
+    def add_box(self, text: str, state: EditorState | None, editor: dict[str, Any] | None) -> UploadUpdate:
+        """Adds a box, given by its coordinates, to what is painted; all values except the state come from the client."""
+        if state is None:
+            return UploadUpdate()
+        try:
+            box = parse_box(str(text), *state.canvas.hole.shape)
+            hole = box | state.canvas.read(editor_layers.read(editor, self.pictures))
+        except UserError as error:
+            return UploadUpdate(message=html.message(str(error)))
+        state = replace(state, canvas=replace(state.canvas, hole=hole))
+        return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value(), box="")
 
     def paint_hole(self, state: EditorState | None) -> tuple[Any, Any]:
         """Paints the initial hole when the editor has loaded the photo."""
@@ -199,6 +211,7 @@ class EventHandlers:
             work=visible(True),
             hint=html.hint(hole),
             editor=state.editor_value(),
+            box=gr.update(value="", info=html.BOX.format(*reversed(hole.shape))),
             progress=html.NOTHING_YET,
             outcome=visible(False),
         )
@@ -218,12 +231,6 @@ class EventHandlers:
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.pictures))
-
-
-def seconds_left(share: float, first_share: float, since: float) -> float | None:
-    """Returns the time until a progress of 1, at the speed since ``first_share`` was reached; None if that is unknown."""
-    done = share - first_share
-    return (time.monotonic() - since) / done * (1 - share) if done > 0 else None
 
 
 def _options(**values: Any) -> Options:

@@ -30,7 +30,8 @@ public domain). For programs: <a href="docs">the HTTP API</a>.</p>
 """
 NOTHING_YET = "<div class='nothing'><p>The results will appear here.</p></div>"
 EXAMPLES = "<p class='hint'>Or try one of these:</p>"
-COMPARE = "<p class='hint'><b>Before and after:</b> drag the line.</p>"
+BOX = "left, top, right, bottom in pixels, of {} × {}"
+COMPARE = "<p class='hint'><b>Before and after:</b> drag the line, or move the control below the picture.</p>"
 CHOOSE = "<p class='hint'><b>All answers:</b> click one. A smaller score is a better fit to the rest of the photo.</p>"
 
 

@@ -1,5 +1,6 @@
 """The layout of the page, and the handlers of its events."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from gradio.components import Component
 from pydantic import ValidationError
 from starlette.routing import Mount
 
-from ganfill.app import uploads
+from ganfill.app import upload_folder, uploads
 from ganfill.app.errors import RequestError
 from ganfill.app.service import Service
 from ganfill.app.web import html, theme
@@ -39,6 +40,7 @@ FORM_BYTES = 10_000  # of an upload besides its files
 BARE: dict[str, Any] = {"show_label": False, "buttons": []}
 CLICKABLE: dict[str, Any] = {"allow_preview": False, "interactive": False, "height": "auto"}
 SCROLL = "() => document.querySelector('#found').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+MOVE_LINE = "position => ({__type__: 'update', slider_position: position})"
 # Gradio's own event would upload the paint after every stroke.
 CLEAR_ON_PAINT = """document.addEventListener('pointerdown', event => {
   if (event.target.closest('#editor canvas')) props.value = '';
@@ -46,22 +48,25 @@ CLEAR_ON_PAINT = """document.addEventListener('pointerdown', event => {
 
 
 class Page(gr.Blocks):
-    """Gradio's blocks, with a check of the values that clients send.
+    """Gradio's blocks, with checks of the values that clients send, and of the room for files.
 
     Args:
         pictures: folder of the uploads.
+        room: bytes of the folder with which no event is handled that could write into it.
         options: Gradio's.
     """
 
-    def __init__(self, pictures: Path, **options: Any) -> None:
+    def __init__(self, pictures: Path, room: int, **options: Any) -> None:
         super().__init__(**options)
-        self.pictures = pictures
+        self.pictures, self.room = pictures, room
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any) -> list[Any]:
         """Refuses values that the page does not send; a mounted Gradio would copy any file that they name."""
         try:
             if len(inputs) != len(block_fn.inputs):
                 raise RequestError(f"expected {len(block_fn.inputs)} values, got {len(inputs)}: reload the page")
+            if block_fn.outputs:
+                await asyncio.to_thread(upload_folder.check_room, self.pictures, self.room)
             return await super().preprocess_data(block_fn, uploads.sanitize(inputs, self.pictures), *args, **options)
         except RequestError as error:
             raise gr.Error(str(error), print_exception=False) from None
@@ -71,7 +76,8 @@ class Page(gr.Blocks):
 
 def build(service: Service, pictures: Path) -> gr.Blocks:
     """Builds the page of a service; ``mount`` adds the theme."""
-    with Page(pictures, title="ganfill", analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
+    room = service.limits.folder_bytes
+    with Page(pictures, room, title="ganfill", analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
         state, results = gr.State(None), gr.State(None)
         gr.HTML(html.HEAD)
         with gr.Column(elem_id="start") as start:
@@ -91,10 +97,12 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
                     brush=gr.Brush(BRUSH, colors=["rgb({}, {}, {})".format(*PAINT)], color_mode="fixed"),
                     eraser=gr.Eraser(BRUSH),
                     format="png",
+                    canvas_size=(16, 16),  # Gradio centres a hole that is sent later on the larger of canvas and photo
                     height=480,
                     elem_id="editor",
                     **BARE,
                 )
+                box = gr.Textbox(label="Or type a box to be filled", submit_btn="Add", max_lines=1, elem_id="box")
                 message = gr.HTML(elem_id="message", js_on_load=CLEAR_ON_PAINT)
                 complete = gr.Button("Complete", variant="primary", elem_id="complete")
                 cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="cancel")
@@ -107,6 +115,8 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
                 with gr.Column(visible=False, elem_id="outcome") as outcome:
                     gr.HTML(html.COMPARE)
                     slider = gr.ImageSlider(format="png", interactive=False, elem_id="slider", **BARE)
+                    # The picture's own line is no Tab stop.
+                    line = gr.Slider(0, 100, 50, label="before and after", elem_id="line", container=False, **BARE)
                     remarks = gr.HTML(elem_id="remarks")
                     gr.HTML(html.CHOOSE)
                     gallery = gr.Gallery(columns=4, elem_id="answers", **BARE, **CLICKABLE)
@@ -121,7 +131,9 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
         handlers = EventHandlers(service, page.upload_file_set, pictures)
         private: dict[str, Any] = {"api_visibility": "private"}
         quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-        photo = list(UploadUpdate(state, upload, upload_message, start, work, hint, editor, message, progress, outcome))
+        photo = list(
+            UploadUpdate(state, upload, upload_message, start, work, hint, editor, box, message, progress, outcome)
+        )
         upload.upload(handlers.open_upload, upload, photo, preprocess=False, show_progress_on=upload, **private)
         editor.upload(handlers.paint_hole, state, [state, editor], **quiet)
         examples.select(handlers.open_example, None, photo, **quiet)
@@ -142,6 +154,8 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
         gr.on([complete.click, other_answers.click], None, js=SCROLL, **private)
         cancel.click(handlers.cancel, None, None, **quiet)
         gallery.select(handlers.show_answer, results, [slider, download], **quiet)
+        box.submit(handlers.add_box, [box, state, editor], photo, preprocess=False, **quiet)
+        line.input(None, line, slider, js=MOVE_LINE, **private)
         page.unload(handlers.cancel)
         page.queue(api_open=False, default_concurrency_limit=8)
     return page
@@ -182,4 +196,4 @@ def mount(app: FastAPI, service: Service, pictures: Path) -> None:
     )
     mounted = app.routes[-1]
     assert isinstance(mounted, Mount)
-    mounted.app = RouteFilter(mounted.app, pictures, limit + FORM_BYTES)
+    mounted.app = RouteFilter(mounted.app, pictures, limit + FORM_BYTES, service.limits.folder_bytes)

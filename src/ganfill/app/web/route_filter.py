@@ -3,10 +3,11 @@
 import asyncio
 from pathlib import Path
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ganfill.app import upload_folder, uploads
-from ganfill.app.errors import RequestError
+from ganfill.app.errors import FolderFull, RequestError
 from ganfill.app.http.body_limit import CLOSE, call_with_limit
 from ganfill.app.http.problem_details import problem
 from ganfill.app.security import FILES, SAFE_METHODS
@@ -25,10 +26,11 @@ class RouteFilter:
         app: Gradio's application.
         pictures: folder of the files that can be read.
         limit: bytes of an upload with all its files.
+        room: bytes of the folder with which no upload is accepted.
     """
 
-    def __init__(self, app: ASGIApp, pictures: Path, limit: int) -> None:
-        self.app, self.pictures, self.limits = app, pictures, {UPLOAD: limit, JOIN: EVENT_BYTES}
+    def __init__(self, app: ASGIApp, pictures: Path, limit: int, room: int) -> None:
+        self.app, self.pictures, self.limits, self.room = app, pictures, {UPLOAD: limit, JOIN: EVENT_BYTES}, room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on requests of the page."""
@@ -38,6 +40,11 @@ class RouteFilter:
         elif method == "POST" and path in self.limits:
             if path == UPLOAD:
                 await asyncio.to_thread(upload_folder.remove_unfinished, self.pictures)
+                try:
+                    await asyncio.to_thread(upload_folder.check_room, self.pictures, self.room)
+                except FolderFull as error:
+                    await PlainTextResponse(str(error), error.status, CLOSE)(scope, receive, send)  # the page shows it
+                    return
             await call_with_limit(self.app, self.limits[path], scope, receive, send)
         else:
             await problem(404, f"{method} {path} does not exist: see /docs", CLOSE)(scope, receive, send)

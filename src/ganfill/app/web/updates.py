@@ -35,8 +35,8 @@ class EditorState:
 # The components that change with the photo, and those that change with a search, named as in ``layout.build``.
 UploadUpdate = namedtuple(
     "UploadUpdate",
-    "state upload upload_message start work hint editor message progress outcome",
-    defaults=[gr.skip(), None, "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), "", gr.skip(), gr.skip()],
+    "state upload upload_message start work hint editor box message progress outcome",
+    defaults=[gr.skip(), None, "", gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), "", gr.skip(), gr.skip()],
 )
 SearchUpdate = namedtuple(
     "SearchUpdate",
