@@ -90,7 +90,7 @@ def _summary(path: Path, digests: dict[str, str]) -> dict[str, Any]:
 
 def _references(out: Path) -> dict[str, str]:
     """Reads the digests of the networks of an evaluation."""
-    paths = sorted((out / "cells").glob("reference-*.json"))
+    paths = sorted((out / "cells").glob("original-*.json"))
     inputs = {path.stem.split("-")[1]: json.loads(path.read_text("utf-8"))["depends"] for path in paths}
     return {name: str(depends.get("network")) for name, depends in inputs.items()}
 

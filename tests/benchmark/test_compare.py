@@ -96,7 +96,7 @@ def test_distances_stand_beside_those_of_the_originals(compare, store, tmp_path)
     chosen = choose(store, "test", ["a/", "b/"], 6, 0)
     real = reference(store, chosen, 0)
     assert real is not None
-    distances = FeatureDistances(real, chosen, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
+    distances = FeatureDistances(chosen, real, [network], torch.device("cpu"), ResultCache(tmp_path / "cells"))
     lpips_calls = []
 
     def lpips(finished, truth):

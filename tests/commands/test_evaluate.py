@@ -96,11 +96,8 @@ def test_again_computes_nothing_and_more_computes_what_is_new(ganfill, work, fea
     for search in ("mean,telea", "mean,telea", "mean,telea,biharmonic"):
         assert ganfill(f"search={search}", *words)[0] == 0
         counts.append((summary(work / "o")["figures"]["computed"], table(work / "o")[0]))
-    assert [count for count, _ in counts] == [
-        7,
-        0,
-        2,
-    ]  # two cells, three measurements, features of the reference and the originals
+    # A search has a cell, features and distances; the originals have features and distances, the reference has features.
+    assert [count for count, _ in counts] == [9, 0, 3]
     assert counts[0][1] == counts[1][1] == counts[2][1]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganfill.benchmark.cache import CachedResult, ResultCache
 from ganfill.benchmark.eval_case import EvalCase, run_search
-from ganfill.benchmark.feature_distances import FeatureDistances
+from ganfill.benchmark.feature_distances import ORIGINAL, FeatureDistances
 from ganfill.benchmark.search_entry import SearchEntry
 from ganfill.benchmark.table import Figures, compare, compute_metrics, summarise
 from ganfill.data.subsets import sha256
@@ -17,7 +17,6 @@ from ganfill.errors import UserError
 from ganfill.metrics.pretrained import Lpips
 from ganfill.report.table_files import Row
 
-ORIGINAL = "original"  # row of the undamaged pictures: the distance between real pictures
 LPIPS_VERSION = "0.1 alex"
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[float], object]]]
@@ -92,7 +91,7 @@ def evaluate(
             result.rows.append(_row(case, word, answer, figures[word], measures))
             shares = zip(case.holes.mean((1, 2)).tolist(), figures[word]["psnr"].tolist(), strict=True)
             result.shares.setdefault(word, []).extend(shares)
-        if measures.distances is not None:
+        if measures.distances is not None and measures.distances.reference is not None:
             floor = measures.distances.from_set(truth.images, ORIGINAL, sha256(truth.images))
             result.rows.append({"search": ORIGINAL, "mask": case.mask, "n": len(truth)} | floor | _provenance(case))
         result.sheets[case.mask] = sheets

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
 from ganfill.benchmark.cache import CachedResult, ResultCache
-from ganfill.data.subsets import Pictures
+from ganfill.data.subsets import Pictures, sha256
 from ganfill.metrics import distances
 from ganfill.metrics.features import FeatureNetwork, extract
+
+ORIGINAL = "original"  # name of the undamaged pictures
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,15 @@ class FeatureDistances:
     from the reference than the pictures themselves. The distance of an equal number of real pictures gives the scale.
 
     Args:
-        reference: real pictures other than those completed.
         originals: the undamaged pictures.
+        reference: real pictures other than those; None leaves out the distances from a set.
         networks: each gives a Frechet and a kernel distance, and a distance for each picture.
         device: on which features are computed.
         cache: of features and distances.
     """
 
-    reference: Pictures
     originals: Pictures
+    reference: Pictures | None
     networks: Sequence[FeatureNetwork]
     device: torch.device
     cache: ResultCache
@@ -38,40 +41,47 @@ class FeatureDistances:
         """Measures ``fd_face`` and ``kd_face`` for a network ``face``, ``fid`` and ``kid`` for Inception.
 
         Args:
-            pictures: completions of ``originals``, uint8 (N, H, W, 3); the distances of fewer than two are None.
+            pictures: uint8 (N, H, W, 3); the distances of fewer than two are None.
             name: of the pictures, for file names.
             digest: of the pictures or of their inputs.
         """
         figures = dict[str, float | None]()
+        if self.reference is None:
+            return figures
         for network in self.networks:
-            facts = self._measure(network, pictures, name, digest).facts
+            depends = {"pictures": digest, "network": network.digest, "reference": self.reference.digests}
+            compute = partial(self._compare, network, self.reference, pictures, name, digest)
+            facts = self.cache.get(f"{name}-{network.name}", depends, compute).facts
             figures |= dict(zip(network.distance_names, (facts["frechet"], facts["kernel"]), strict=True))
         return figures
 
     def from_originals(self, pictures: np.ndarray, name: str, digest: str) -> dict[str, np.ndarray]:
-        """Measures ``l2_face``, the Euclidean distances of features (N,), for a network ``face``; see ``from_set``."""
-        return {
-            network.paired_name: self._measure(network, pictures, name, digest).arrays["l2"]
-            for network in self.networks
-        }
+        """Measures ``l2_face``, the Euclidean distances of features (N,), for a network ``face``.
 
-    def _measure(self, network: FeatureNetwork, pictures: np.ndarray, name: str, digest: str) -> CachedResult:
-        real = {"reference": self.reference.digests, "originals": self.originals.digests}
-        depends = {"pictures": digest, "network": network.digest} | real
-        return self.cache.get(f"{name}-{network.name}", depends, partial(self._compare, network, pictures))
+        Args:
+            pictures: completions of ``originals``, uint8 (N, H, W, 3).
+            name: of the pictures, for file names.
+            digest: of the pictures or of their inputs.
+        """
+        figures = dict[str, np.ndarray]()
+        for network in self.networks:
+            theirs = self._features(network, self.originals.images, ORIGINAL, sha256(self.originals.images))
+            ours = self._features(network, pictures, name, digest)
+            figures[network.paired_name] = np.linalg.norm(ours - theirs, axis=1)
+        return figures
 
-    def _compare(self, network: FeatureNetwork, pictures: np.ndarray) -> CachedResult:
-        ours = extract(network, pictures, self.device)
-        l2 = np.linalg.norm(ours - self._real(network, "originals", self.originals), axis=1)
+    def _compare(
+        self, network: FeatureNetwork, reference: Pictures, pictures: np.ndarray, name: str, digest: str
+    ) -> CachedResult:
         if len(pictures) < 2:
-            return CachedResult({"l2": l2}, {"frechet": None, "kernel": None})
-        real = self._real(network, "reference", self.reference)
-        facts = {"frechet": distances.frechet(ours, real), "kernel": distances.kernel(ours, real)}
-        return CachedResult({"l2": l2}, facts)
+            return CachedResult({}, {"frechet": None, "kernel": None})
+        ours = self._features(network, pictures, name, digest)
+        real = self._features(network, reference.images, "reference", reference.digests)
+        return CachedResult({}, {"frechet": distances.frechet(ours, real), "kernel": distances.kernel(ours, real)})
 
-    def _real(self, network: FeatureNetwork, name: str, pictures: Pictures) -> np.ndarray:
+    def _features(self, network: FeatureNetwork, pictures: np.ndarray, name: str, digest: Any) -> np.ndarray:
         def compute() -> CachedResult:
-            return CachedResult({"features": extract(network, pictures.images, self.device)}, {})
+            return CachedResult({"features": extract(network, pictures, self.device)}, {})
 
-        depends = {"network": network.digest, name: pictures.digests}
+        depends = {"network": network.digest, name: digest}
         return self.cache.get(f"{name}-{network.name}", depends, compute).arrays["features"]

@@ -205,10 +205,9 @@ def _measures(
         skipped["fd, kd, l2"] = "no feature network was given"
         return Measures(None, perceptual)
     if reference is None:
-        names = ", ".join(name for network in networks for name in (*network.distance_names, network.paired_name))
+        names = ", ".join(name for network in networks for name in network.distance_names)
         skipped[names] = "there are no training pictures of the same sources to compare with"
-        return Measures(None, perceptual)
-    return Measures(FeatureDistances(reference, chosen, networks, model.device, cache), perceptual)
+    return Measures(FeatureDistances(chosen, reference, networks, model.device, cache), perceptual)
 
 
 def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[str, str]:
