@@ -142,15 +142,15 @@ class Completer:
         )
         pairs = list(zip(group, filled, strict=True))
         # One message for the group, because each one redraws the progress bar.
-        if holes := [
+        holes = [
             f"{work.job.path}: hole {number} of {len(result.holes)}, {hole}"
             for work, result in pairs
             for number, hole in enumerate(result.holes, 1)
-        ]:
-            log.info("%s", "\n".join(holes))
-        for work, result in pairs:
-            for remark in result.remarks:
-                log.warning("%s: %s", work.job.path, remark)
+        ]
+        remarks = [f"{work.job.path}: {remark}" for work, result in pairs for remark in result.remarks]
+        for level, lines in ((logging.INFO, holes), (logging.WARNING, remarks)):
+            if lines:
+                log.log(level, "%s", "\n".join(lines))
         return [
             replace(result, pictures=[soften(p, work.photo.pixels, work.hole, self.softened) for p in result.pictures])
             for work, result in pairs
