@@ -88,8 +88,8 @@ class ResultFolder:
         """
         path = self.path / self.shard.file(RECORD, JSONL)
         division = set(self.shard.files(RECORD, JSONL))
-        others = [other for other in self.path.glob(f"{RECORD}*{JSONL}") if other.name not in division]
-        found = sorted([*others, *([path] if path.exists() else [])], key=_time)
+        found = [each for each in self.path.glob(f"{RECORD}*{JSONL}") if each == path or each.name not in division]
+        found.sort(key=_time)
         if found and found[-1] != path:
             merged = {name: record for record in map(Record, found) for name in record if name in self.shard}
             write_record(path, ((name, record[name]) for name, record in merged.items()))
