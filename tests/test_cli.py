@@ -43,7 +43,10 @@ def test_a_commands_help_is_its_own(capsys):
         (["train", "-m", "data=synthetic", "nosuch=1", "out=o"], "nosuch is no key of ganfill train"),
         (["evaluate", "-m", "modell=x", "data.path=d"], "modell is no key of ganfill evaluate: did you mean model?"),
         (["info", "a", "b"], "a b: ganfill info takes one path"),
-        (["export", "-m", "run=r", "out=o"], "-m is no option of ganfill export (train and evaluate sweep with it)"),
+        (
+            ["export", "-m", "run=r", "out=o"],
+            "-m is no option of ganfill export (train, evaluate, complete sweep with it)",
+        ),
         (["export", "run=nowhere", "out=o.safetensors"], "nowhere/last.ckpt does not exist"),
         (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is no option of ganfill complete: settings are written"),
         (["complete", "nowhere.png", "mask=center"], "nowhere.png: no such file or folder"),

@@ -4,7 +4,7 @@
         pictures=DIR out=experiments/results/complete_scaling.csv]
 
 Completes drawn faces of 64 x 64 pixels with ``outputs=finished`` on the CPU. Each row holds, for a number of pictures, the
-time and the processor time of a picture (from the listing to ``results.json``, without loading the model), the processor
+time and the processor time of a picture (from the listing to ``results.json``, less those of one picture), the processor
 time of decoding, searching with blending, and encoding one PNG, their ratio, the peak memory of the process, and the times
 of the whole command when all pictures are done. Processor time counts all threads and leaves out other programs. The faces
 are kept in ``pictures`` if it is given.
@@ -77,8 +77,8 @@ def parts(settings: dict[str, str], folder: Path) -> float:
     return seconds / len(paths)
 
 
-def cost(settings: dict[str, str], folder: Path, out: Path, done: Path) -> tuple[float, float, float]:
-    """Returns seconds, processor seconds and peak memory in MB of completing a folder, without loading the model."""
+def cost(settings: dict[str, str], n: str, out: Path) -> tuple[float, float, float]:
+    """Returns seconds and processor seconds of a picture, and the peak memory in MB of the process."""
     loading = [0.0, 0.0]
 
     def build_completers(config: DictConfig) -> dict[str, Completer]:
@@ -87,14 +87,19 @@ def cost(settings: dict[str, str], folder: Path, out: Path, done: Path) -> tuple
         loading[:] = time.perf_counter() - started[0], time.process_time() - started[1]
         return built
 
+    def run(n: str, out: Path) -> tuple[float, float]:
+        config = compose("complete", words(settings, Path(settings["pictures"], n), out))
+        started = time.perf_counter(), time.process_time()
+        complete.run(config)
+        seconds, processor = time.perf_counter() - started[0], time.process_time() - started[1]
+        return seconds - loading[0], processor - loading[1]
+
     complete.build_completers = build_completers
-    complete.run(compose("complete", words(settings, folder.parent / "1", done)))  # warms up
-    config = compose("complete", words(settings, folder, out))
-    started = time.perf_counter(), time.process_time()
-    complete.run(config)
-    seconds, processor = time.perf_counter() - started[0], time.process_time() - started[1]
+    with tempfile.TemporaryDirectory() as directory:
+        _, one = (run("1", Path(directory, name)) for name in ("warm", "one"))
+    many = run(n, out)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return seconds - loading[0], processor - loading[1], memory
+    return (many[0] - one[0]) / (int(n) - 1), (many[1] - one[1]) / (int(n) - 1), memory
 
 
 def words(settings: dict[str, str], folder: Path, out: Path) -> list[str]:
@@ -119,9 +124,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         pictures = Path(settings["pictures"] or directory)
         if "only" in settings:
-            n = settings["only"]
-            print(*cost(settings, pictures / n, Path(settings["done"]), Path(directory, "done")))
-            print(parts(settings, pictures / n))
+            print(*cost(settings, settings["only"], Path(settings["done"])))
+            print(parts(settings, pictures / settings["only"]))
             return
         draw(pictures, 1)
         for n in map(int, settings["counts"].split(",")):
@@ -134,10 +138,10 @@ def main() -> None:
             if_done = again(settings, pictures / str(n), out)
             row = {key: settings[key] for key in ("model", "search", "mask")} | {
                 "n": n,
-                "milliseconds_a_picture": round(1000 * seconds / n, 2),
-                "processor_milliseconds_a_picture": round(1000 * processor / n, 2),
+                "milliseconds_a_picture": round(1000 * seconds, 2),
+                "processor_milliseconds_a_picture": round(1000 * processor, 2),
                 "processor_milliseconds_of_parts": round(1000 * of_parts, 2),
-                "ratio": round(processor / n / of_parts, 3),
+                "ratio": round(processor / of_parts, 3),
                 "peak_memory_mb": round(memory),
                 "seconds_if_done": round(if_done[0], 1),
                 "processor_seconds_if_done": round(if_done[1], 1),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ganfill.completion.result_folder import RECORD
+from ganfill.completion.result_folder import JSONL
 
 VARYING = ("seconds", "seconds_single", "images_per_second", "commit")  # times, and the checkout that ran the command
 LAST_CALL = ("summary.json", "report.html", "table.md")  # describe the last call of a command, or hold formatted times
@@ -39,7 +39,7 @@ def _content(path: Path) -> Any:
     if path.suffix == ".ckpt":
         return list(_leaves(torch.load(path, map_location="cpu", weights_only=True)))
     data = path.read_bytes()
-    if path.name == RECORD:  # the order of its lines differs; results.json is made from it
+    if path.suffix == JSONL:  # the order of its lines differs; results.json is made from it
         return None
     return list(_leaves(json.loads(data))) if path.suffix == ".json" else data
 

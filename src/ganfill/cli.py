@@ -25,7 +25,7 @@ PATH_KEYS = {
     "leaderboard": "runs",
     "report": "run",
 }
-SWEEPABLE = ("train", "evaluate")
+SWEEPABLE = ("train", "evaluate", "complete")
 SWEEP_WORDS = ("-m", "--multirun", "-cn", "--config-name", "-cp", "--config-path")
 
 
@@ -126,7 +126,7 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
         others += [] if found else [word]
     for word in others:
         if word.startswith("-"):
-            sweeps = f" ({' and '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
+            sweeps = f" ({', '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
             raise UserError(
                 f"{word} is no option of ganfill {command}{sweeps}: settings are written key=value, "
                 f"see ganfill {command} --help"

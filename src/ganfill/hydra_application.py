@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganfill import plugins
 from ganfill.config import explain
-from ganfill.config_files import PACKAGE, default_options, read_source
+from ganfill.config_files import PACKAGE, default_options, options, read_source
 from ganfill.errors import UserError
 from ganfill.overrides import quote, split_options, take_config_dir
 
@@ -118,14 +118,17 @@ def _own_logging() -> Iterator[None]:
 def _config_path(command: str) -> Iterator[str]:
     """Gives the path on which Hydra finds the configuration of a command.
 
-    A command without groups gets a directory with its own file only. Otherwise Hydra would take evaluate's
-    ``model=FILE`` for an option of train's group ``model``.
+    Commands other than train get a directory with their own files only. Otherwise Hydra would take evaluate's ``model=FILE``
+    for an option of train's group ``model``.
     """
-    if default_options(command):
+    if command.startswith("train"):
         yield f"pkg://{PACKAGE}"
         return
     with TemporaryDirectory() as directory:
-        Path(directory, f"{command}.yaml").write_text(read_source(command), "utf-8")
+        for name in (command, *(f"{group}/{name}" for group in default_options(command) for name in options(group))):
+            path = Path(directory, f"{name}.yaml")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(read_source(name), "utf-8")
         yield directory
 
 

@@ -99,7 +99,7 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
     """Runs one job in any process. A failure is written to ``failed.txt`` in its directory and does not stop other jobs.
 
     Args:
-        command: ``train`` or ``evaluate``.
+        command: ``train``, ``evaluate`` or ``complete``.
         config: of the job.
         hydra: settings of Hydra for the job.
         sweeping: id of the process that runs the sweep.

@@ -61,5 +61,5 @@ def test_a_full_disk_leaves_the_former_entry(tmp_path):
 
 
 def test_a_record_is_made_of_valid_entries(tmp_path):
-    write_record(tmp_path / "r.jsonl", {"a": ENTRY, "b": {"files": ["../b.png"]}, "c": []})
+    write_record(tmp_path / "r.jsonl", {"a": ENTRY, "b": {"files": ["../b.png"]}, "c": []}.items())
     assert dict(Record(tmp_path / "r.jsonl")) == {"a": ENTRY}

@@ -5,11 +5,13 @@ import pytest
 from PIL import Image
 
 from ganfill.completion.pipeline import Filled
-from ganfill.completion.result_folder import RECORD, ResultFolder
+from ganfill.completion.result_folder import ResultFolder
 from ganfill.errors import UserError
 from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo
 from ganfill.images.regions import Box, look
+
+RECORD = ".record.jsonl"
 
 
 def make(folder, *names):

@@ -16,6 +16,7 @@ from ganfill.commands.summary import write_summary
 from ganfill.completion.completer import Completer
 from ganfill.completion.find_pictures import find_others, find_pictures
 from ganfill.completion.result_folder import Job
+from ganfill.completion.shard import Shard, hold_shard
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.holes import ALPHA, NOTHING, masks_beside
 from ganfill.images.masks import KINDS
@@ -33,19 +34,24 @@ def run(config: DictConfig) -> Path:
         UserError: nothing is to be completed, there are no pictures, or a mask or the model does not exist.
         Incomplete: some pictures could not be completed; the others were.
     """
-    out, images = Path(str(config.out)), words(config.images)
+    out, images, shard = Path(str(config.out)), words(config.images), Shard.parse(str(config.shard))
     leave_out = [out, *_mask_files(words(config.mask), images)]
     pictures, others = find_pictures(images, leave_out), find_others(images, leave_out)
+    pictures = {name: path for name, path in pictures.items() if name in shard}
     for (suffix, reason), count in Counter((Path(name).suffix, why) for name, why in others.items()).items():
         log.warning("passed over %d files %s: %s", count, suffix or "without suffix", reason)
     started = time.perf_counter()
     figures: dict[str, Any] = {"completed": 0, "skipped": 0, "failed": {}, "converted": {}, "passed_over": others}
-    with hold_directory(out):
+    with hold_shard(out, shard):
         completers = build_completers(config)
         for label, completer in completers.items():
             _complete(completer, list(_choose(completer, pictures, figures)), label, figures)
-            completer.folder.write_results()
-        write_summary(out, "complete", config, figures, time.perf_counter() - started)
+        summary = shard.file("summary", ".json")
+        write_summary(out, "complete", config, figures, time.perf_counter() - started, summary)
+        with hold_directory(out, wait=True):
+            if all((out / name).exists() for name in shard.files("summary", ".json")):
+                for completer in completers.values():
+                    completer.folder.write_results()
     if figures["failed"]:
         reasons = "\n  ".join(figures["failed"].values())
         raise Incomplete(f"{len(figures['failed'])} of {len(pictures) * len(completers)} not completed:\n  {reasons}")

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from ganfill.completion.completer import Completer
 from ganfill.completion.result_folder import OUTPUTS, ResultFolder
+from ganfill.completion.shard import Shard
 from ganfill.config import as_list, build, nearest, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
@@ -54,6 +55,7 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
                 source.mask in KINDS,
                 outputs,
                 config.answers,
+                Shard.parse(str(config.shard)),
             ),
             search,
             blend,

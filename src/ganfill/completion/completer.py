@@ -150,15 +150,15 @@ class Completer:
             filled |= dict(zip(rows, results, strict=True))
         pairs = [(work, filled[row]) for row, work in enumerate(group)]
         # One message for the group, because each one redraws the progress bar.
-        if holes := [
+        holes = [
             f"{work.job.path}: hole {number} of {len(result.holes)}, {hole}{self._by(work)}"
             for work, result in pairs
             for number, hole in enumerate(result.holes, 1)
-        ]:
-            log.info("%s", "\n".join(holes))
-        for work, result in pairs:
-            for remark in result.remarks:
-                log.warning("%s: %s", work.job.path, remark)
+        ]
+        remarks = [f"{work.job.path}: {remark}" for work, result in pairs for remark in result.remarks]
+        for level, lines in ((logging.INFO, holes), (logging.WARNING, remarks)):
+            if lines:
+                log.log(level, "%s", "\n".join(lines))
         return [
             replace(result, pictures=[soften(p, work.photo.pixels, work.hole, self.softened) for p in result.pictures])
             for work, result in pairs

@@ -14,13 +14,14 @@ from PIL import Image
 from ganfill.completion.find_pictures import ENDS
 from ganfill.completion.pipeline import Filled
 from ganfill.completion.record import Entry, Record, write_record
+from ganfill.completion.shard import ALL, Shard
 from ganfill.errors import UserError
 from ganfill.files import write_atomically
 from ganfill.images import sheets
 from ganfill.images.holes import MASK_END, HoleSource
 from ganfill.images.photo import Photo, in_mode_of
 
-RECORD = ".record.jsonl"
+RECORD, JSONL = ".record", ".jsonl"
 RESULTS = "results.json"
 OUTPUTS = ("finished", "strip", "answers")
 
@@ -55,6 +56,7 @@ class ResultFolder:
         show_original: begin strips with the original, for synthetic holes in undamaged pictures.
         outputs: the files to write for each picture, among ``OUTPUTS``.
         answers: number of answers for each picture.
+        shard: the pictures that this process completes; each shard has its own record.
 
     Raises:
         UserError: the folder cannot be created.
@@ -67,8 +69,11 @@ class ResultFolder:
         show_original: bool,
         outputs: Collection[str] = OUTPUTS,
         answers: int = 1,
+        shard: Shard = ALL,
     ) -> None:
         self.path, self.show_original, self.outputs, self.answers = path, show_original, outputs, answers
+        self.shard = shard
+        self._older: dict[str, list[str]] = {}  # files of earlier results of pictures that are begun
         self.settings = json.dumps(settings, sort_keys=True).encode()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -77,10 +82,19 @@ class ResultFolder:
 
     @cached_property
     def records(self) -> Record:
-        """The record; one that is missing is made from ``results.json``, which is all that earlier versions wrote."""
-        path = self.path / RECORD
-        if not path.exists() and (entries := _read_results(self.path / RESULTS)):
-            write_record(path, entries)
+        """The record of the shard. Newer ones of other divisions of the folder are merged into it before.
+
+        Of a folder of an earlier version, which has no record, ``results.json`` is read.
+        """
+        path = self.path / self.shard.file(RECORD, JSONL)
+        division = set(self.shard.files(RECORD, JSONL))
+        found = [each for each in self.path.glob(f"{RECORD}*{JSONL}") if each == path or each.name not in division]
+        found.sort(key=_time)
+        if found and found[-1] != path:
+            merged = {name: record for record in map(Record, found) for name in record if name in self.shard}
+            write_record(path, ((name, record[name]) for name, record in merged.items()))
+        elif not found and (entries := _read_results(self.path / RESULTS)):
+            write_record(path, ((name, entry) for name, entry in entries.items() if name in self.shard))
         return Record(path)
 
     def job(self, name: str, path: Path, source: HoleSource) -> Job:
@@ -125,8 +139,9 @@ class ResultFolder:
             OSError: the record cannot be written.
         """
         files = [*_files(job.name), *(f"answers/{job.name}_{i}.png" for i in range(1, self.answers + 1))]
-        old = self.records.get(job.name, {}).get("files", [])
-        self.records[job.name] = {"source": str(job.path), "files": list(dict.fromkeys([*files, *old]))}
+        self._older[job.name] = self.records.get(job.name, {}).get("files", [])
+        files += [file for file in self._older[job.name] if file not in files]
+        self.records[job.name] = {"source": str(job.path), "files": files}
 
     def write(self, job: Job, photo: Photo, hole: np.ndarray, filled: Filled) -> Entry:
         """Writes the files of a completed photo; returns what ``finish`` records. Any thread or process may do this.
@@ -167,27 +182,28 @@ class ResultFolder:
         Raises:
             OSError: the record cannot be written.
         """
-        for file in set(self.records[job.name]["files"]) - set(entry["files"]):
+        for file in set(self._older.pop(job.name)) - set(entry["files"]):
             (self.path / file).unlink(missing_ok=True)
         self.records[job.name] = entry
 
     def write_results(self) -> None:
-        """Writes ``results.json``, the finished results of the record, unless it is up to date.
+        """Writes ``results.json``, the finished results of all shards, unless it is up to date.
 
         Raises:
             OSError: it cannot be written.
         """
-        results = self.path / RESULTS
-        if not self.records or (
-            results.exists() and results.stat().st_mtime_ns >= self.records.path.stat().st_mtime_ns
-        ):
+        results, division = self.path / RESULTS, self.shard.files(RECORD, JSONL)
+        paths = [path for name in division if (path := self.path / name).exists()]
+        if not paths or (results.exists() and _time(results) >= max(map(_time, paths))):
             return
+        shards = map(Record, paths) if self.shard.count > 1 else [self.records]
+        records = {name: record for record in shards for name in record}
 
         def write(path: Path) -> None:
             with path.open("w", encoding="utf-8") as file:
                 separator = "{\n"
-                for name in sorted(self.records):
-                    if "digest" in (entry := self.records[name]):
+                for name in sorted(records):
+                    if "digest" in (entry := records[name][name]):
                         text = json.dumps({name: entry}, indent=1, sort_keys=True)
                         file.write(separator + text.removeprefix("{\n").removesuffix("\n}"))
                         separator = ",\n"
@@ -212,6 +228,10 @@ class ResultFolder:
 def _files(name: str) -> list[str]:
     """Files of a name beside those in ``answers``."""
     return [f"{name}.png", f"{name}.gif", *(f"{name}{end}.png" for end in ENDS)]
+
+
+def _time(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _sha256(path: Path) -> bytes:
