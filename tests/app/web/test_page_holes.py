@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ganfill.completion.pipeline import Filled
 from tests.app.web.visitor import RANDOM, choose, file, message, painted_part, photo, stroke, tab_to, wait
 
 pytest.importorskip("gradio", reason="the extra app is not installed")
@@ -75,7 +76,14 @@ def test_holes_that_are_empty_full_or_do_not_fit(visit, requests):
     tab.wait_for_selector("#remarks .remark:has-text('No pixel of the picture is known')")
 
 
-def test_a_visitor_with_a_keyboard_marks_a_box_and_compares(visit, requests):
+def test_a_visitor_with_a_keyboard_marks_boxes_and_compares(visit, service, monkeypatch):
+    requests = []
+
+    def invert(request, progress):
+        requests.append(request)
+        return Filled([255 - request.photo.pixels], scores=[0.25])
+
+    monkeypatch.setattr(service, "complete", invert)
     tab = visit()
     choose(tab, file(photo()))
     tab_to(tab, "#box input")
