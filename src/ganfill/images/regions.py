@@ -52,8 +52,9 @@ class Box:
     def enlarge(self, answer: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
         """Resamples an answer to ``bounds``."""
         top, left, bottom, right = self.bounds(shape)
+        enlarged = to_size(answer, (self.bottom - self.top, self.right - self.left))
         margins = (self.top - top, bottom - self.bottom), (self.left - left, right - self.right), (0, 0)
-        return np.pad(to_size(answer, (self.bottom - self.top, self.right - self.left)), margins, mode="edge")
+        return np.pad(enlarged, margins, mode="edge") if np.any(margins) else enlarged
 
     def bounds(self, shape: tuple[int, ...]) -> Bounds:
         """(top, left, bottom, right) of the region and one pixel around it."""
@@ -143,7 +144,7 @@ def blend_answer(
     blended = blend(region.enlarge(answer, hole.shape), photo[inside], hole[inside])
     # Noise averages out when a photo is scaled down, and an enlarged answer lacks what was lost.
     factor = max(region.side / answer.shape[-1], 1.0)
-    if deviation := grain.measure(photo[inside], hole[inside]) * (1 - factor**-2) ** 0.5:
+    if factor > 1 and (deviation := grain.measure(photo[inside], hole[inside]) * (1 - factor**-2) ** 0.5):
         blended = grain.add(blended, deviation)
     np.copyto(photo[inside], blended, where=part[inside][..., None])
 
