@@ -26,7 +26,7 @@ def differences(found: Path, expected: Path) -> list[str]:
 def contents(directory: Path) -> Iterator[tuple[str, Any]]:
     """Yields names and comparable contents of the files below a directory; locks are left out."""
     for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.suffix != ".lock":
+        if path.is_file() and not path.name.endswith(".lock"):  # .lock alone has no suffix
             yield path.relative_to(directory).as_posix(), _content(path)
 
 

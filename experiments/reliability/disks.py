@@ -49,7 +49,7 @@ def fill_disk(name: str, command: Command, directory: Path, count: int) -> Tally
     with mounted(disk, ROOM):
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         stopped = run(command(out))
-        problem = stopped.problem or (None if stopped.code == 2 else f"exit code {stopped.code}")
+        problem = stopped.problem or (None if stopped.code in (1, 2) else f"exit code {stopped.code}")
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         tally.add("read-only", problem or _continue(command, out, reference))
     return tally

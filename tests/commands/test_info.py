@@ -1,3 +1,4 @@
+import copy
 import importlib
 import json
 
@@ -6,6 +7,7 @@ import torch
 
 from ganfill import cli
 from ganfill.commands.info import cost
+from ganfill.model_io import model_file
 from ganfill.models.latent import Normal
 from ganfill.models.model import Model
 
@@ -26,6 +28,26 @@ def test_the_whole_card_goes_to_a_summary(model_path, tmp_path, model):
     summary = json.loads((tmp_path / "output/summary.json").read_text("utf-8"))
     assert summary["figures"]["card"] == model.card
     assert summary["figures"]["bytes"] == model_path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(lambda card, name=name: card.pop(name) for name in ("kimg", "pictures", "data")),
+        lambda card: card.update(imported=5),
+        lambda card: card.update(config={"loss": {}}),
+        lambda card: card.update(config={"loss": None}),
+        lambda card: card["latent"].pop("arguments"),
+    ],
+)
+def test_a_card_that_lacks_facts_is_one_line(change, model, tmp_path, capsys):
+    model.card = copy.deepcopy(model.card)
+    change(model.card)
+    model_file.save(tmp_path / "model.safetensors", model)
+    assert cli.run(["info", str(tmp_path / "model.safetensors")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"ganfill: {tmp_path / 'model.safetensors'}") and error.count("\n") == 1
+    assert "export it again" in error
 
 
 def test_a_packaged_model_by_name(capsys):

@@ -66,7 +66,9 @@ def pair(tmp_path):
     return tmp_path / "one", tmp_path / "two"
 
 
-def test_times_are_no_difference(pair):
+def test_times_and_locks_are_no_difference(pair):
+    for name in (".lock", ".a.csv.lock"):
+        (pair[0] / name).touch()
     assert compare.differences(*pair) == []
 
 

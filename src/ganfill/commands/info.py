@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill.commands.summary import write_summary
+from ganfill.errors import UserError
 from ganfill.locks import hold_file
 from ganfill.model_io import model_file
 from ganfill.model_io.model_file import NETWORKS
@@ -17,12 +18,19 @@ from ganfill.models.model import Model
 
 
 def run(config: DictConfig) -> str:
-    """Returns the text about ``config.file``; writes the whole card to summary.json in ``config.out`` if that is given."""
+    """Returns the text about ``config.file``; writes the whole card to summary.json in ``config.out`` if that is given.
+
+    Raises:
+        UserError: it is no model file, or its card lacks what ganfill writes into it.
+    """
     started = time.perf_counter()
     path = model_file.locate(config.file)
     model = model_file.load(path)
     costs = {name: cost(model, name) for name in NETWORKS if name in model.card}
-    lines = describe(path, model, costs)
+    try:
+        lines = describe(path, model, costs)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # what no completion needs is not checked before
+        raise UserError(f"{path}: its card is not as ganfill writes it ({error!r:.80}): export it again") from None
     if config.out:
         out = Path(config.out)
         figures = {"bytes": path.stat().st_size, "sha256_of_content": model.digest, "card": model.card, "costs": costs}
