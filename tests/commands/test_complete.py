@@ -8,27 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.completion.result_folder import ResultFolder
-
-
-def picture(path, size=(32, 32), seed=0, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, **options)
-    return pixels
-
-
-def names(folder):
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return sorted(str(path.relative_to(folder)) for path in files)
-
-
-def results(folder):
-    return json.loads((folder / "results.json").read_text("utf-8"))
-
-
-def figures(folder):
-    return json.loads((folder / "summary.json").read_text("utf-8"))["figures"]
+from tests.commands.complete_files import figures, names, picture, results
 
 
 def test_a_photo_named_by_its_path_alone(ganfill, work):
@@ -86,32 +66,6 @@ def test_a_picture_without_its_mask_is_listed(ganfill, work):
     assert code == 1 and "masks holds no mask for b" in said and list(results(work / "out")) == ["a"]
 
 
-def test_again_is_skipped_and_what_changed_is_done_again(ganfill, work):
-    for i in range(2):
-        picture(work / f"in/{i}.png", seed=i)
-    words = ["in", "mask=center", "out=out"]
-    counts = []
-
-    def run(*more):
-        assert ganfill(*words, *more)[0] == 0
-        summary = figures(work / "out")
-        counts.append((summary["completed"], summary["skipped"]))
-
-    run()
-    stamp = (work / "out/0.png").stat().st_mtime_ns
-    run()
-    assert (work / "out/0.png").stat().st_mtime_ns == stamp
-    picture(work / "in/1.png", seed=7)
-    run()
-    run("seed=1")
-    (work / "out/0.png").unlink()
-    run("seed=1")
-    run("seed=1", "search.steps=3")
-    picture(work / "in/2.png", seed=2)
-    run("seed=1", "search.steps=3")
-    assert counts == [(2, 0), (0, 2), (1, 1), (2, 0), (1, 1), (2, 0), (1, 2)]
-
-
 def test_stems_that_clash(ganfill, work):
     picture(work / "in/x/a.png", seed=0)
     picture(work / "in/y/a.png", seed=1)
@@ -151,31 +105,6 @@ def test_only_the_outputs_asked_for_are_written(ganfill, work):
     assert names(work / "out") == ["a.png", "a_strip.png", "results.json", "summary.json"]
     assert ganfill("a.png", "mask=center", "out=out", "outputs=[finished,strip]")[0] == 0
     assert figures(work / "out")["skipped"] == 1
-
-
-def test_what_was_done_before_an_interrupt_is_kept(ganfill, work, monkeypatch):
-    for i in range(5):
-        picture(work / f"in/{i}.png", seed=i)
-    words = ["in", "mask=center", "model=faces64", "align=center"]
-    assert ganfill(*words, "out=whole")[0] == 0
-    monkeypatch.setattr("ganfill.completion.read_ahead.PICTURES_AT_ONCE", 2)
-    write = ResultFolder.write
-
-    def interrupted(folder, job, *arguments):
-        if job.name == "3":
-            raise KeyboardInterrupt
-        return write(folder, job, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ResultFolder, "write", interrupted)
-        assert ganfill(*words, "out=out")[0] == 130
-    assert not (work / "out/results.json").exists()
-    assert ganfill(*words, "out=out")[0] == 0
-    assert figures(work / "out")["completed"] in (2, 3)
-    assert names(work / "out") == names(work / "whole")
-    for name in names(work / "out"):
-        if name != "summary.json":
-            assert (work / "out" / name).read_bytes() == (work / "whole" / name).read_bytes()
 
 
 def test_several_masks_make_a_folder_each(ganfill, work):
@@ -234,21 +163,6 @@ def test_the_summary_tells_what_was_done_with_what(ganfill, work, model_path):
     assert summary["command"] == "complete" and summary["seconds"] > 0
     assert summary["figures"] == {"completed": 1, "skipped": 0, "failed": {}, "converted": {}, "passed_over": {}}
     assert summary["config"]["search"]["steps"] == 2 and summary["config"]["model"] == str(model_path)
-
-
-@pytest.mark.parametrize("words", [(), ("deterministic=true",)])
-def test_a_picture_gets_the_same_bits_in_any_group_and_after_an_interrupt(ganfill, work, words):
-    for i in range(3):
-        picture(work / f"in/{i}.png", seed=i)
-    quick = ["search.steps=4", "search.starts=2", "search.pool=16", "search.precision=fp32", "device=cpu", *words]
-    assert ganfill("in", "mask=center", "out=many", quick=quick)[0] == 0
-    together = (work / "many/1.png").read_bytes(), results(work / "many")["1"]
-    assert ganfill("in/1.png", "mask=center", "out=one", quick=quick)[0] == 0
-    assert (work / "one/1.png").read_bytes() == together[0]
-    assert results(work / "one")["1"]["scores"] == together[1]["scores"]
-    (work / "many/1.png").unlink()  # as if it had been killed before
-    assert ganfill("in", "mask=center", "out=many", quick=quick)[0] == 0
-    assert ((work / "many/1.png").read_bytes(), results(work / "many")["1"]) == together
 
 
 def test_what_cannot_be_written_is_listed_and_the_rest_done(ganfill, work):
