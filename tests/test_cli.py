@@ -48,6 +48,7 @@ def test_a_commands_help_is_its_own(capsys):
             "-m is no option of ganfill export (train, evaluate, complete sweep with it)",
         ),
         (["export", "run=nowhere", "out=o.safetensors"], "nowhere/last.ckpt does not exist"),
+        (["train", "-m", "-x", "out=o"], "-x is no option of ganfill train: settings are written"),
         (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is no option of ganfill complete: settings are written"),
         (["complete", "nowhere.png", "mask=center"], "nowhere.png: no such file or folder"),
         (["prepare", "nowhere/*.jpg", "out=o"], "nowhere/*.jpg: no such file or folder"),

@@ -12,7 +12,7 @@ from ganfill.config import as_yaml, compose, nearest
 from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError, explain
-from ganfill.overrides import LISTS, take_config_dir, take_display
+from ganfill.overrides import CONFIG_DIR, LISTS, take_config_dir, take_display
 from ganfill.version import __version__
 
 # The key of a word without one, if the word is an existing path.
@@ -79,6 +79,9 @@ def _dispatch(words: list[str]) -> int:
         import_module("ganfill.hydra_application").show_info(command, words, shown["--info"])
         return 0
     if command in SWEEPABLE and any(word.split("=")[0] in SWEEP_WORDS for word in words):
+        for word in words:
+            if word.startswith("-") and word.split("=")[0] not in (*SWEEP_WORDS, *CONFIG_DIR):
+                raise _unknown_option(command, word)
         sweep = import_module("ganfill.sweep")  # imports torch and Lightning
         interrupts.raise_interrupt()
         if shown:
@@ -126,11 +129,7 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
         others += [] if found else [word]
     for word in others:
         if word.startswith("-"):
-            sweeps = f" ({', '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
-            raise UserError(
-                f"{word} is no option of ganfill {command}{sweeps}: settings are written key=value, "
-                f"see ganfill {command} --help"
-            )
+            raise _unknown_option(command, word)
         if "=" not in word and not word.startswith("~"):
             raise UserError(_explain_word(command, word))
     if not paths:
@@ -138,6 +137,13 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
     if len(paths) > 1 and PATH_KEYS[command] not in LISTS:
         raise UserError(f"{' '.join(paths)}: ganfill {command} takes one path; write out=... for the result")
     return others, {PATH_KEYS[command]: paths if len(paths) > 1 else paths[0]}
+
+
+def _unknown_option(command: str, word: str) -> UserError:
+    sweeps = f" ({', '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
+    return UserError(
+        f"{word} is no option of ganfill {command}{sweeps}: settings are written key=value, see ganfill {command} --help"
+    )
 
 
 def _paths(command: str, word: str) -> list[str]:
