@@ -175,7 +175,7 @@ def _about_sweeps(command: str, words: list[str], error: UserError) -> UserError
     for word in words:
         key, _, value = word.partition("=")
         refused = word in str(error) or (str(error).startswith(f"{key} must be") and str(error).endswith(value))
-        is_list = key in ("out", *LISTS) or (command, key) == ("evaluate", "search")
+        is_list = key in ("out", "box", "landmarks", "expand", *LISTS) or (command, key) == ("evaluate", "search")
         if command in SWEEPABLE and "," in value and not is_list and refused:
             return UserError(f"{word} is not one value: add -m to run ganfill {command} for each of them")
     return error
