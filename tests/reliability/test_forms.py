@@ -9,19 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = {
-    "kills prepare": ("kills", "kills=1", "commands=prepare"),
     "kills train": ("kills", "kills=1", "commands=train"),
-    "kills complete": ("kills", "kills=2", "commands=complete"),
-    "kills evaluate": ("kills", "kills=1", "commands=evaluate"),
-    "kills sweep": ("kills", "kills=1", "commands=sweep"),
+    "kills complete": ("kills", "kills=1", "commands=complete"),
     "malformed": ("malformed", "inputs=50", "batch=50"),
     "disks prepare": ("disks", "sizes=2", "commands=prepare"),
-    "disks train": ("disks", "sizes=2", "commands=train"),
-    "disks complete": ("disks", "sizes=2", "commands=complete"),
     "races prepare": ("races", "races=2", "processes=2", "commands=prepare"),
-    "races train": ("races", "races=2", "processes=2", "commands=train"),
-    "races complete": ("races", "races=2", "processes=2", "commands=complete"),
-    "model files": ("model_files", "models=10", "checkpoints=2"),
+    "model files": ("model_files", "models=5", "checkpoints=1"),
 }
 
 
@@ -40,8 +33,7 @@ def test_everything_is_survived(words):
     assert result.stdout.endswith("failed 0\n") and " tried 0," not in result.stdout
 
 
-@pytest.mark.parametrize("page", ["false", "true"])
-def test_hostile_requests_are_survived(page):
+def test_hostile_requests_are_survived():
     pytest.importorskip("gradio", reason="the extra app is not installed")
-    result = run("hostile_requests", "requests=14", f"page={page}")
+    result = run("hostile_requests", "requests=14", "page=true")
     assert result.returncode == 0, result.stdout + result.stderr
