@@ -1,12 +1,13 @@
 """Finds faces in damaged photos by RetinaFace; the weights are part of the package."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from ganfill.images.classical import telea
+from ganfill.images.face_square import correct
 from ganfill.images.hole_parts import extent, split
 from ganfill.images.retinaface import detect
 from ganfill.images.rotated_square import Bounds, Square
@@ -43,7 +44,7 @@ def find_faces(photo: np.ndarray, hole: np.ndarray) -> list[Face]:
     """Finds the faces of a photo, the one that most views agree on first.
 
     The network looks at the whole photo and, at several sizes and mirrored, at the surroundings of each part of the hole.
-    The hole is painted grey, and filled by Telea's method.
+    The hole is painted grey, and filled by Telea's method. A second network corrects the squares of faces behind the hole.
 
     Args:
         photo: uint8 (H, W, 3); the content of its hole is ignored.
@@ -52,7 +53,8 @@ def find_faces(photo: np.ndarray, hole: np.ndarray) -> list[Face]:
     if hole.all():
         return []
     found = [(square, score, i) for i, detections in enumerate(_detect(photo, hole)) for square, score in detections]
-    return keep_known(_agree(*zip(*found, strict=True)) if found else [], hole)
+    faces = keep_known(_agree(*zip(*found, strict=True)) if found else [], hole)
+    return [replace(face, square=correct(face.square, photo, hole)) for face in faces]
 
 
 def keep_known(faces: list[Face], hole: np.ndarray) -> list[Face]:
