@@ -124,10 +124,10 @@ def test_a_square_far_smaller_than_the_hole_is_doubted(found):
 
 
 def test_a_photo_that_is_a_faces_square_is_seen_whole(found):
-    found[0].extend([Face(Square(20, 20, 30), 0.9), Face(Square(102, 110, 175, 3), 0.8)])
+    found[0].extend([Face(Square(20, 20, 30), 0.9), Face(Square(102, 104, 185, 3), 0.8)])
     placement = place(rectangle((200, 200), 20, 100, 60, 130))
     assert placement.regions == (Box(0, 0, 200, 200),) and placement.scores == (0.8,)
-    assert place(rectangle((200, 300), 30, 100, 60, 130)).regions == (Square(102, 110, 175, 3),)
+    assert place(rectangle((200, 300), 30, 100, 60, 130)).regions == (Square(102, 104, 185, 3),)
 
 
 @pytest.mark.parametrize("quality", [None, 60])
@@ -142,7 +142,7 @@ def test_the_searched_squares_cover_the_hole_wherever_it_lies(quality):
         hole = rectangle((180, 240), top, left, top + 45, left + 45)
         regions = face(photo, hole, 64).regions
         covered = sum(np.isfinite(region.distance(hole.shape)) for region in regions) > 0
-        assert (covered & hole).sum() > 0.8 * hole.sum()
+        assert (covered & hole).sum() > 0.75 * hole.sum()
         square = regions[0]
         assert isinstance(square, Square) and np.hypot(square.x - 120, square.y - 92) < 20
 

@@ -14,7 +14,7 @@ from ganfill.images.regions import Box, Region
 from ganfill.images.rotated_square import Square
 
 LARGE = 2  # times the model's size; a smaller photo is assumed to be a crop like those the model was trained on
-SAME = 0.2  # of the side; deviation of a detected face from the photo up to which the photo is that face's crop
+SAME = 0.1  # of the side; deviation of a detected face from the photo up to which the photo is that face's crop
 SLIGHT = 0.1  # of a part of the hole; a face that covers less of it leaves the part to the square around it
 FOUND = 0.5  # of a part of the hole that faces must cover, so that the part counts as found
 FAR_SMALLER = 3  # times; a square smaller than the hole's spread by this factor may be a false one
