@@ -19,6 +19,7 @@ seed places them elsewhere, on other canvases.
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,7 +73,7 @@ def main() -> None:
     files = sorted(Path(settings["pictures"]).glob("*.jpg"))[first : first + n]
     model = load("faces64")
 
-    def measure(size: int, name: str) -> dict[str, object]:
+    def measure(size: int, name: str) -> dict[str, Any]:
         found, searched, false, seconds = 0, 0, 0, 0.0
         overlaps, psnrs = [], []
         for i, file in enumerate(files):
