@@ -112,6 +112,17 @@ def model_with_inpainter(model_with_encoder):
 
 
 @pytest.fixture
+def model_with_upsampler(model_with_inpainter):
+    """The same model with an untrained inpainter of twice the resolution as its upsampler."""
+    torch.manual_seed(4)
+    upsampler = Inpainter(64, (8, 8), 1).eval().requires_grad_(False)
+    torch.nn.init.normal_(upsampler.to_pixels.weight, 0, 0.1)
+    model_with_inpainter.upsampler = upsampler
+    model_with_inpainter.card["upsampler"] = part("inpainter.Inpainter", resolution=64, widths=[8, 8], blocks=1)
+    return model_with_inpainter
+
+
+@pytest.fixture
 def model_path(tmp_path, model):
     """The same model as a file."""
     model_file.save(tmp_path / "model.safetensors", model)

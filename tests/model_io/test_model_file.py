@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from ganfill.errors import UserError
 from ganfill.model_io import model_file
+from ganfill.models.inpainter import Inpainter
 from ganfill.models.latent import Uniform
 
 
@@ -124,12 +125,25 @@ def test_an_encoder_is_kept_where_there_is_one(model_with_encoder, tmp_path, hal
     assert loaded.card == model_with_encoder.card and loaded.to("cpu").encoder is not None
 
 
-def test_an_inpainter_is_kept_where_there_is_one(model_with_inpainter, tmp_path):
-    model_file.save(tmp_path / "model.safetensors", model_with_inpainter)
+@pytest.mark.parametrize("name", ["inpainter", "upsampler"])
+def test_an_inpainter_and_an_upsampler_are_kept(model_with_upsampler, tmp_path, name):
+    model_file.save(tmp_path / "model.safetensors", model_with_upsampler)
     loaded = model_file.load(tmp_path / "model.safetensors")
-    for name, value in model_with_inpainter.inpainter.state_dict().items():
-        assert torch.equal(loaded.inpainter.state_dict()[name], value)
-    assert not loaded.inpainter.training and loaded.to("cpu").inpainter is not loaded.inpainter
+    network, before = getattr(loaded, name), getattr(model_with_upsampler, name)
+    for key, value in before.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value)
+    assert not network.training and getattr(loaded.to("cpu"), name) is not network and f"{name}, " in repr(loaded)
+
+
+@pytest.mark.parametrize("resolution", [32, 48])
+def test_an_upsampler_of_the_wrong_resolution_is_refused(model_with_upsampler, tmp_path, resolution):
+    model_with_upsampler.upsampler = Inpainter(resolution, (8, 8), 1)
+    model_with_upsampler.card["upsampler"]["arguments"]["resolution"] = resolution
+    model_file.save(tmp_path / "model.safetensors", model_with_upsampler)
+    with pytest.raises(
+        UserError, match=f"upsampler is for {resolution} pixels, which is no multiple of the model's 32"
+    ):
+        model_file.load(tmp_path / "model.safetensors")
 
 
 def test_a_file_without_an_encoder_has_none(path):

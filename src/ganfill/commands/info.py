@@ -13,8 +13,7 @@ from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
 from ganfill.locks import hold_file
 from ganfill.model_io import model_file
-from ganfill.model_io.model_file import NETWORKS
-from ganfill.models.model import Model
+from ganfill.models.model import NETWORKS, OPTIONAL, Model
 
 
 def run(config: DictConfig) -> str:
@@ -47,13 +46,14 @@ def cost(model: Model, name: str) -> dict[str, int]:
     """
     network: nn.Module = getattr(model, name)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    size = model.resolution
+    size = getattr(network, "resolution", model.resolution)  # a upsampler has its own
     shapes = {
         "generator": [(model.latent.dim,)],
         "discriminator": [(3, size, size)],
         "encoder": [(3, size, size), (1, size, size)],
         "inpainter": [(3, size, size), (1, size, size), (3, size, size)],
     }
+    shapes["upsampler"] = shapes["inpainter"]
     network = copy.deepcopy(network).to("meta")  # computes shapes only
     flops = []
     for n in (1, 2):
@@ -79,7 +79,7 @@ def describe(path: Path, model: Model, costs: dict[str, dict[str, int]]) -> dict
         lines["data"] = f"image store {card['data'][:16]}"
     if "init" in card:
         lines["trained"] += f", started from {card['init']}"
-    for name in ("encoder", "inpainter"):
+    for name in OPTIONAL:
         if name in card:
             lines[name] += f", trained on {card[name]['kimg']:g} thousand pictures"
     config = card.get("config", {})

@@ -12,7 +12,7 @@ from ganfill.errors import UserError
 from ganfill.locks import hold_directory
 from ganfill.model_io import hub, model_file
 from ganfill.model_io.model_card import compose_card, write_folder
-from ganfill.model_io.model_file import NETWORKS
+from ganfill.models.model import NETWORKS
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ganfill.completion.hole_report import HoleReport, SearchedSquare, describe_holes, describe_regions
+from ganfill.completion.upsample import upsample
 from ganfill.errors import UserError
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
@@ -31,7 +32,7 @@ class Filled:
     Attributes:
         pictures: finished pictures, uint8 (H, W, 3), best answer first; equal to the photo outside the hole.
         views: the regions that the model saw; none if no region was completed by the model.
-        answers: the generator's answers for each view, uint8 (R, R, 3), in the order of the pictures.
+        answers: for each view, uint8 (R, R, 3), in the order of the pictures; of the upsampler's resolution if it drew them.
         scores: by which the pictures are ranked, see ``Completion``; the worst of all views. None if nothing was searched.
         frames: blended intermediate answers of the search, uint8 (R, R, 3); several views side by side.
         remarks: for the user.
@@ -103,6 +104,11 @@ def fill(
         for photo, hole, placement in zip(photos, holes, placements, strict=True)
     ]
     completions = _search(model, views, search, options)
+    for photo, hole, of_photo, found in zip(photos, holes, views, completions, strict=True):
+        for i, (view, completion) in enumerate(zip(of_photo, found, strict=True)):
+            if completion.inpainted and completion.scores.isfinite().all():  # scores of unsearched holes are NaN
+                pictures = upsample(model, photo, hole, view.region, completion.pictures[0])
+                found[i] = replace(completion, pictures=pictures[None])
     return [
         _finish(*inputs, blend, count) for inputs in zip(photos, holes, placements, views, completions, strict=True)
     ]

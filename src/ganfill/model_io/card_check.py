@@ -89,6 +89,9 @@ def check_network(name: str, network: nn.Module, weights: dict[str, torch.Tensor
             raise ValueError(f"{name}.{key} of {kind} is {there}, by the card {wanted}")
     if getattr(network, "latent_dim", dim) != dim:
         raise ValueError(f"{name} is for {network.latent_dim} latent dimensions, by the card {dim}")
+    side = getattr(network, "resolution", resolution)
+    if name == "upsampler" and not (side > resolution and side % resolution == 0):
+        raise ValueError(f"upsampler is for {side} pixels, which is no multiple of the model's {resolution}")
     picture, mask, z = (1, 3, resolution, resolution), (1, 1, resolution, resolution), (1, dim)
     shapes = {"generator": ([z], picture), "discriminator": ([picture], (1,)), "encoder": ([picture, mask], z)}
     if name in shapes:

@@ -1,9 +1,9 @@
 """Model files: one ``.safetensors`` with everything that completion needs.
 
 Tensors: ``generator.*`` (the averaged generator), ``discriminator.*``, ``mean_picture`` (3, R, R), ``logit_centre`` and,
-if they were trained, ``encoder.*`` and ``inpainter.*``. The header contains a JSON card (architectures with their
-arguments, latent prior, resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes of
-``ganfill.models`` and of packages that the user has allowed (``ganfill.plugins``).
+if they were trained, ``encoder.*``, ``inpainter.*`` and ``upsampler.*``. The header contains a JSON card (architectures with
+their arguments, latent prior, resolution, provenance) and a SHA-256 of the card and all tensors. Loading builds only classes
+of ``ganfill.models`` and of packages that the user has allowed (``ganfill.plugins``).
 """
 
 import hashlib
@@ -22,10 +22,9 @@ from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.model_io.card_check import check_arguments, check_card, check_network, check_tensors
 from ganfill.models.latent import Normal, Uniform
-from ganfill.models.model import Model
+from ganfill.models.model import NETWORKS, Model
 
 FORMAT = "ganfill model 1"
-NETWORKS = ("generator", "discriminator", "encoder", "inpainter")
 BUILT_IN = "ganfill.models."
 PACKAGED = Path(__file__).parents[1] / "packaged"
 

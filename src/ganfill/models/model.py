@@ -9,6 +9,9 @@ from torch import nn
 
 from ganfill.models.latent import Normal, Uniform
 
+OPTIONAL = ("encoder", "inpainter", "upsampler")  # networks that are trained after the GAN
+NETWORKS = ("generator", "discriminator", *OPTIONAL)
+
 
 @dataclass(repr=False)
 class Model:
@@ -24,6 +27,8 @@ class Model:
         encoder: known pixels and their mask -> z, see ``ganfill.models.encoder``; None without one.
         inpainter: known pixels, their mask and a guess -> completed pictures, see ``ganfill.models.inpainter``; None
             without one.
+        upsampler: an inpainter of a higher resolution, a multiple of R, that draws the details of an answer where a photo
+            has more pixels than the model; None without one.
         card: architecture, prior and provenance as plain values.
         digest: SHA-256 of the file's content, 64 hex digits.
     """
@@ -38,22 +43,18 @@ class Model:
     digest: str = ""
     encoder: nn.Module | None = None
     inpainter: nn.Module | None = None
+    upsampler: nn.Module | None = None
 
     def __repr__(self) -> str:
         family = type(self.generator).__module__.rpartition(".")[2]
-        further = "".join(f"{name}, " for name in ("encoder", "inpainter") if getattr(self, name) is not None)
+        further = "".join(f"{name}, " for name in OPTIONAL if getattr(self, name) is not None)
         return f"Model({family}, resolution={self.resolution}, latent={self.latent}, {further}{self.device})"
 
     def to(self, device: torch.device | str) -> Self:
         """Returns a copy of the model on ``device``; this model stays where it is."""
-        return replace(
-            self,
-            generator=copy.deepcopy(self.generator).to(device),
-            discriminator=copy.deepcopy(self.discriminator).to(device) if self.discriminator is not None else None,
-            mean_picture=self.mean_picture.to(device),
-            encoder=copy.deepcopy(self.encoder).to(device) if self.encoder is not None else None,
-            inpainter=copy.deepcopy(self.inpainter).to(device) if self.inpainter is not None else None,
-        )
+        networks = {name: network for name in NETWORKS if (network := getattr(self, name)) is not None}
+        copies: dict[str, Any] = {name: copy.deepcopy(network).to(device) for name, network in networks.items()}
+        return replace(self, mean_picture=self.mean_picture.to(device), **copies)
 
     @property
     def device(self) -> torch.device:

@@ -104,6 +104,7 @@ class PosteriorSampling:
             pictures.mean(1).cpu(),
             chains.interval(pictures),
             initial.passes + chains.passes,
+            inpainted=True,
         )
 
 

@@ -153,6 +153,7 @@ class LatentSearch:
             recorder.frames,
             mean,
             passes=candidates.passes + (options.answers + (mean is not None)) * self._refinement_steps,
+            inpainted=True,
         )
 
     def expect(self, networks: Networks, visible: Target) -> torch.Tensor | None:

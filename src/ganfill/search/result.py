@@ -75,6 +75,7 @@ class Completion:
             estimate it.
         passes: forward and backward passes through the generator for each picture. A forward pass alone counts a third;
             the pool, the encoder's expectation and the inpainter are not counted.
+        inpainted: True if the search ends with the model's inpainter, should it have one; an upsampler may follow.
     """
 
     pictures: torch.Tensor
@@ -85,6 +86,7 @@ class Completion:
     mean: torch.Tensor | None = None
     interval: tuple[torch.Tensor, torch.Tensor] | None = None
     passes: float = 0.0
+    inpainted: bool = False
 
     def select(self, rows: slice | torch.Tensor) -> "Completion":
         """Returns the completion of some of the pictures, given as a slice or indices."""
