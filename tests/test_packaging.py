@@ -62,7 +62,7 @@ def test_the_wheel_completes_a_picture_outside_the_checkout(wheel, tmp_path):
 
 
 def test_the_packaged_model_is_small_and_brings_its_terms():
-    assert (PACKAGED / "faces64.safetensors").stat().st_size <= 24e6
+    assert (PACKAGED / "faces64.safetensors").stat().st_size <= 32e6
     assert "non-commercial" in (PACKAGED / "LICENSE-faces64.md").read_text()
     assert (PACKAGED / "faces64.md").exists()
 

@@ -26,3 +26,9 @@ def test_the_representation_is_one_short_line(model):
 
 def test_the_representation_tells_of_an_encoder(model_with_encoder):
     assert repr(model_with_encoder) == "Model(dcgan, resolution=32, latent=Uniform(dim=8), encoder, cpu)"
+
+
+def test_the_finest_pictures_are_the_upsamplers(model_with_upsampler):
+    assert model_with_upsampler.finest_resolution == 64
+    model_with_upsampler.upsampler = None
+    assert model_with_upsampler.finest_resolution == 32

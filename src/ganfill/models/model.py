@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
@@ -55,6 +55,11 @@ class Model:
         networks = {name: network for name in NETWORKS if (network := getattr(self, name)) is not None}
         copies: dict[str, Any] = {name: copy.deepcopy(network).to(device) for name, network in networks.items()}
         return replace(self, mean_picture=self.mean_picture.to(device), **copies)
+
+    @property
+    def finest_resolution(self) -> int:
+        """The resolution of the upsampler, or R without one."""
+        return self.resolution if self.upsampler is None else cast(Any, self.upsampler).resolution
 
     @property
     def device(self) -> torch.device:

@@ -23,7 +23,7 @@ photo and blends it in. Pixels that you do not paint over stay exactly as they a
 FOOT = """
 <footer>
 <p>The filled part is invented: plausible at best, never what was really there. The model draws {resolution} × {resolution}
-pixels, so the result is soft in a large photo. It knows faces from the front, like those it was trained on.</p>
+pixels at most, so the result is soft in a large photo. It knows faces from the front, like those it was trained on.</p>
 <p>Examples: FFHQ test pictures (NVIDIA, CC BY-NC-SA 4.0) that the packaged model has never seen, and Eileen Collins (NASA,
 public domain). For programs: <a href="docs">the HTTP API</a>.</p>
 </footer>

@@ -126,7 +126,7 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
                     with gr.Accordion("Details", open=False, elem_id="details") as details, gr.Row():
                         gif = gr.Image(label="The search", interactive=False, buttons=["download"], elem_id="gif")
                         extras = gr.Gallery(columns=2, elem_id="extras", **BARE, **CLICKABLE)
-        gr.HTML(html.FOOT.format(resolution=max(model.resolution for model in service.models.values())))
+        gr.HTML(html.FOOT.format(resolution=max(model.finest_resolution for model in service.models.values())))
 
         handlers = EventHandlers(service, page.upload_file_set, pictures)
         private: dict[str, Any] = {"api_visibility": "private"}
