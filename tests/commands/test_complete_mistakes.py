@@ -32,6 +32,7 @@ def picture(path):
         (["a.png", "mask=center", "out=a.png"], "out=a.png cannot be created"),
         (["a.png", "mask=center,center"], "mask=center,center: two masks share a name"),
         (["a.png", "mask=center", "outputs=finished,strips"], "outputs=strips is not known: did you mean strip?"),
+        (["a.png", "mask=center", "engine=dask"], "engine=dask is not known: choose from local, ray"),
         (["a.png", "mask=center", "model=faces65"], "model=faces65: no such file"),
     ],
 )
@@ -48,3 +49,25 @@ def test_the_pictures_themselves_are_never_replaced(ganfill, work):
     code, said = ganfill("a.png", "mask=center", "out=.")
     assert code == 1 and "would replace a.png: choose another out" in said
     assert np.array_equal(np.asarray(Image.open(work / "a.png")), before)
+
+
+def test_an_engine_that_is_not_installed_is_named(ganfill, work, monkeypatch):
+    picture(work / "a.png")
+    monkeypatch.setattr("ganfill.commands.ray_engine.find_spec", lambda package: None)
+    code, said = ganfill("a.png", "mask=center", "engine=ray")
+    assert code == 2 and "engine=ray needs more packages: pip install 'ganfill[ray]'" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("device=cuda:1", "device=cuda:1 is a GPU of one machine: use device=auto or device=cuda with engine=ray"),
+        ("ray.address=ray://a:1", "ray.address=ray://a:1 is not HOST:PORT or auto: start the command on a machine of"),
+        ("ray.address=head", "ray.address=head is not HOST:PORT or auto"),
+    ],
+)
+def test_what_cannot_hold_on_a_cluster_is_named(ganfill, work, monkeypatch, word, message):
+    picture(work / "a.png")
+    monkeypatch.setattr("ganfill.commands.ray_engine.find_spec", lambda package: package)
+    code, said = ganfill("a.png", "mask=center", "engine=ray", word, quick=[])
+    assert code == 2 and f"ganfill: {message}" in said

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ganfill.commands.completers import build_completers, words
+from ganfill.commands.ray_engine import check_ray, complete_on_cluster
 from ganfill.commands.summary import write_summary
-from ganfill.completion.completer import Completer
+from ganfill.completion.completer import Completer, Outcome
 from ganfill.completion.find_pictures import find_others, find_pictures
 from ganfill.completion.result_folder import Job
 from ganfill.completion.shard import Shard, hold_shard
+from ganfill.config import nearest
 from ganfill.errors import Incomplete, UserError
 from ganfill.images.holes import ALPHA, NOTHING, masks_beside
 from ganfill.images.masks import KINDS
@@ -24,6 +27,7 @@ from ganfill.locks import hold_directory
 
 log = logging.getLogger(__name__)
 
+ENGINES = ("local", "ray")
 BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
@@ -35,6 +39,10 @@ def run(config: DictConfig) -> Path:
         Incomplete: some pictures could not be completed; the others were.
     """
     out, images, shard = Path(str(config.out)), words(config.images), Shard.parse(str(config.shard))
+    if config.engine not in ENGINES:
+        raise UserError(f"engine={config.engine} is not known: {nearest(config.engine, list(ENGINES))}")
+    if config.engine == "ray":
+        check_ray(config)
     leave_out = [out, *_mask_files(words(config.mask), images)]
     pictures, others = find_pictures(images, leave_out), find_others(images, leave_out)
     pictures = {name: path for name, path in pictures.items() if name in shard}
@@ -45,7 +53,7 @@ def run(config: DictConfig) -> Path:
     with hold_shard(out, shard):
         completers = build_completers(config)
         for label, completer in completers.items():
-            _complete(completer, list(_choose(completer, pictures, figures)), label, figures)
+            _complete(config, label, completer, list(_choose(completer, pictures, figures)), figures)
         summary = shard.file("summary", ".json")
         write_summary(out, "complete", config, figures, time.perf_counter() - started, summary)
         with hold_directory(out, wait=True):
@@ -72,16 +80,12 @@ def _choose(completer: Completer, pictures: dict[str, Path], figures: dict[str, 
             yield job
 
 
-def _complete(completer: Completer, jobs: list[Job], label: str, figures: dict[str, Any]) -> None:
+def _complete(config: DictConfig, label: str, completer: Completer, jobs: list[Job], figures: dict[str, Any]) -> None:
     """Completes jobs and records their outcomes."""
     folder = completer.folder
     bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
-    with bar, logging_redirect_tqdm():
-
-        def advance(pictures: float) -> None:
-            bar.update(min(pictures, bar.total - bar.n))  # shares may add up to a little more
-
-        for outcome in completer(jobs, folder.begin, advance):
+    with bar, logging_redirect_tqdm(), closing(_outcomes(config, label, completer, jobs, bar)) as outcomes:
+        for outcome in outcomes:
             if outcome.converted:
                 figures["converted"][str(outcome.job.path)] = outcome.converted
             if outcome.entry is None:
@@ -89,6 +93,22 @@ def _complete(completer: Completer, jobs: list[Job], label: str, figures: dict[s
             else:
                 folder.finish(outcome.job, outcome.entry)
                 figures["completed"] += 1
+
+
+def _outcomes(
+    config: DictConfig, label: str, completer: Completer, jobs: list[Job], bar: tqdm
+) -> Generator[Outcome, None, None]:
+    """Completes jobs in this process or on a cluster."""
+
+    def advance(pictures: float) -> None:
+        bar.update(min(pictures, bar.total - bar.n))  # shares may add up to a little more
+
+    if config.engine == "local":
+        yield from completer(jobs, completer.folder.begin, advance)
+    elif jobs:
+        for outcome in complete_on_cluster(config, label, jobs, completer.folder.begin):
+            advance(1)
+            yield outcome
 
 
 def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:
