@@ -1,6 +1,6 @@
 """Takes the screenshot in the README: an example photo, completed in a browser.
 
-    python experiments/page.py [example=1 width=1280 height=900 dark=false out=docs/page.png]
+    python experiments/page.py [example=0 width=1280 height=900 dark=false out=docs/page.png]
 
 Needs Debian's Chromium and the extras ``app`` and ``dev``. ``example`` counts from 0.
 """
@@ -11,7 +11,7 @@ import sys
 from benchmarks.served import served
 from playwright.sync_api import sync_playwright
 
-SETTINGS = {"example": "1", "width": "1280", "height": "900", "dark": "false", "out": "docs/page.png"}
+SETTINGS = {"example": "0", "width": "1280", "height": "900", "dark": "false", "out": "docs/page.png"}
 READY = 1500  # milliseconds until the editor shows the hole
 
 

@@ -7,8 +7,11 @@ import torch
 from torch.nn.functional import interpolate
 
 from ganfill.cancellation import check_cancelled
+from ganfill.images.hole_parts import depth
 from ganfill.images.regions import Region, look
 from ganfill.models.model import Model
+
+DEEP = 1 / 8  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
 
 
 @torch.no_grad()
@@ -25,13 +28,15 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
         answers: float (n, 3, R, R) in [-1, 1].
 
     Returns:
-        float (n, 3, R', R') with R' of the upsampler; ``answers`` if the model has none, or if the region's size is
-        closer to R than to R'.
+        float (n, 3, R', R') with R' of the upsampler; ``answers`` if the model has none, if the region's size is closer
+        to R than to R', or if the hole is not deep.
     """
     upsampler: Any = model.upsampler
     if upsampler is None or region.side**2 <= model.resolution * upsampler.resolution:
         return answers
     view = look(photo, hole, region, upsampler.resolution)
+    if depth(view.hole[0].numpy()) < DEEP * upsampler.resolution:
+        return answers
     image, known = view.image[None].to(model.device), (~view.hole)[None].float().to(model.device)
     drawn = []
     for answer in answers:
