@@ -9,12 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = {
-    "kills train": ("kills", "kills=1", "commands=train"),
     "kills complete": ("kills", "kills=1", "commands=complete"),
     "malformed": ("malformed", "inputs=50", "batch=50"),
     "disks prepare": ("disks", "sizes=2", "commands=prepare"),
     "races prepare": ("races", "races=2", "processes=2", "commands=prepare"),
-    "model files": ("model_files", "models=5", "checkpoints=1"),
+    "model files": ("model_files", "models=3", "checkpoints=1"),
 }
 
 

@@ -78,10 +78,10 @@ def captioned(rows: Sequence[tuple[str, Sequence[np.ndarray]]], side: int = 128)
 
 
 def fit(picture: np.ndarray, side: int) -> Image.Image:
-    """The picture scaled to fit a square; small pictures are enlarged by whole pixels, without interpolation."""
+    """The picture scaled to fit a square; up to half its side, by whole pixels without interpolation."""
     image = Image.fromarray(picture)
     longer = max(image.size)
-    if longer <= side:
+    if 2 * longer <= side:
         factor = side // longer
         return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     size = (max(1, round(image.width * side / longer)), max(1, round(image.height * side / longer)))

@@ -29,7 +29,11 @@ def choose(tab, upload):
 def stroke(tab, length=90):
     """Paints a line from the middle to the right; repeats it until the editor accepts it."""
     for _ in range(20):
-        box = tab.locator("#editor canvas").first.bounding_box()
+        canvas = tab.locator("#editor canvas").first
+        box = canvas.bounding_box()
+        tab.wait_for_timeout(100)
+        if canvas.bounding_box() != box:  # the page is still being laid out
+            continue
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         tab.mouse.move(x, y)
         tab.mouse.down()
