@@ -135,7 +135,7 @@ class Terminal:
             (tools / tool).chmod(0o755)
         (folder / ".venv").mkdir()
         (folder / ".venv/bin").symlink_to(tools)
-        ours = ("MAKE", "VENV", "GANFILL", "WANDB")  # settings of the caller's make and CI
+        ours = ("MAKE", "ARGS", "VENV", "GANFILL", "WANDB")  # settings of the caller's make and CI
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self.environment = kept | {"PATH": f"{tools}:{kept['PATH']}", "HOME": str(folder)}
 
