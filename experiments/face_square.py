@@ -25,6 +25,7 @@ from ganfill.adversarial import ema
 from ganfill.data.store import ImageStore
 from ganfill.images.face_square import RESOLUTION, SEEN
 from ganfill.images.masks import KINDS
+from ganfill.model_io.onnx_file import export_network
 
 SETTINGS = {"store": "", "kimg": "600", "seed": "0", "out": "src/ganfill/packaged/face_square.onnx"}
 HOLES = [kind for name, kind in KINDS.items() if name != "random"]
@@ -177,17 +178,7 @@ def main() -> None:
     seed = int(settings["seed"])
     net = train(Examples(ImageStore.open(Path(settings["store"])), seed), float(settings["kimg"]), seed).eval()
     example = torch.zeros(2, 4, RESOLUTION, RESOLUTION)
-    torch.onnx.export(
-        net,
-        (example,),
-        settings["out"],
-        input_names=["damaged"],
-        output_names=["correction"],
-        dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    export_network(Path(settings["out"]), net, example, "damaged", "correction")
 
 
 if __name__ == "__main__":

@@ -103,23 +103,22 @@ def model_with_encoder(model):
 @pytest.fixture
 def model_with_inpainter(model_with_encoder):
     """The same model with an untrained encoder and an untrained inpainter, which changes every guess."""
-    torch.manual_seed(3)
-    inpainter = Inpainter(32, (8, 8), 1).eval().requires_grad_(False)
-    torch.nn.init.normal_(inpainter.to_pixels.weight, 0, 0.1)
-    model_with_encoder.inpainter = inpainter
-    model_with_encoder.card["inpainter"] = part("inpainter.Inpainter", resolution=32, widths=[8, 8], blocks=1)
-    return model_with_encoder
+    return add_inpainter(model_with_encoder, "inpainter", 32, seed=3)
 
 
 @pytest.fixture
 def model_with_upsampler(model_with_inpainter):
     """The same model with an untrained inpainter of twice the resolution as its upsampler."""
-    torch.manual_seed(4)
-    upsampler = Inpainter(64, (8, 8), 1).eval().requires_grad_(False)
-    torch.nn.init.normal_(upsampler.to_pixels.weight, 0, 0.1)
-    model_with_inpainter.upsampler = upsampler
-    model_with_inpainter.card["upsampler"] = part("inpainter.Inpainter", resolution=64, widths=[8, 8], blocks=1)
-    return model_with_inpainter
+    return add_inpainter(model_with_inpainter, "upsampler", 64, seed=4)
+
+
+def add_inpainter(model, name, resolution, seed):
+    torch.manual_seed(seed)
+    inpainter = Inpainter(resolution, (8, 8), 1).eval().requires_grad_(False)
+    torch.nn.init.normal_(inpainter.to_pixels.weight, 0, 0.1)
+    setattr(model, name, inpainter)
+    model.card[name] = part("inpainter.Inpainter", resolution=resolution, widths=[8, 8], blocks=1)
+    return model
 
 
 @pytest.fixture

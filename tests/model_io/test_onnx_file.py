@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from ganfill.model_io.model_file import PACKAGED
 from ganfill.model_io.onnx_file import TOLERANCE, save_onnx
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -16,3 +17,9 @@ def test_onnxruntime_draws_the_same_pictures_at_any_batch_size(tmp_path, model):
         with torch.no_grad():
             expected = model.generator(z).numpy()
         np.testing.assert_allclose(session.run(["images"], {"z": z.numpy()})[0], expected, atol=1e-4)
+
+
+def test_a_file_does_not_name_files_of_the_machine_that_made_it(tmp_path, model):
+    save_onnx(tmp_path / "generator.onnx", model)
+    for path in (tmp_path / "generator.onnx", *PACKAGED.glob("*.onnx")):
+        assert b".py" not in path.read_bytes() and b"packages" not in path.read_bytes()

@@ -2,9 +2,11 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ganfill import seeding
 from ganfill.errors import UserError
@@ -35,17 +37,7 @@ def save_onnx(path: Path, model: Model) -> float:
 
     def write(partial: Path) -> None:
         nonlocal difference
-        torch.onnx.export(
-            generator,
-            (z,),
-            partial,
-            input_names=["z"],
-            output_names=["images"],
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        export_network(partial, generator, z, "z", "images")
         with torch.no_grad():
             expected = generator(z).numpy()
         session = onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"])
@@ -56,3 +48,41 @@ def save_onnx(path: Path, model: Model) -> float:
 
     write_atomically(path, write)
     return difference
+
+
+def export_network(path: Path, network: nn.Module, example: torch.Tensor, given: str, result: str) -> None:
+    """Writes a network of one input and one output as an ONNX file; any number of rows can be given to it.
+
+    The file does not hold the exporter's notes, which name files of this machine.
+
+    Args:
+        path: of the file.
+        network: in eval mode.
+        example: an input of at least two rows.
+        given: name of the input.
+        result: name of the output.
+    """
+    import onnx
+
+    torch.onnx.export(
+        network,
+        (example,),
+        path,
+        input_names=[given],
+        output_names=[result],
+        dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    model = onnx.load(path)
+    remove_notes(model)
+    onnx.save(model, path)
+
+
+def remove_notes(model: Any) -> None:
+    """Removes the metadata and documentation of an ``onnx.ModelProto`` and of everything in its graph."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
