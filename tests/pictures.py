@@ -1,6 +1,9 @@
 """Pictures, holes and a search that several tests share."""
 
+from io import BytesIO
+
 import numpy as np
+from PIL import Image
 
 from ganfill.search.presets import standard
 
@@ -17,3 +20,9 @@ def rectangle(size, top, left, bottom, right):
     hole = np.zeros(size, bool)
     hole[int(top * size[0]) : max(1, int(bottom * size[0])), int(left * size[1]) : int(right * size[1])] = True
     return hole
+
+
+def encoded(pixels, kind="PNG", **options):
+    """The content of a picture's file."""
+    Image.fromarray(pixels).save(file := BytesIO(), kind, **options)
+    return file.getvalue()

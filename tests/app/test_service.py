@@ -1,7 +1,6 @@
 import threading
 import time
 from contextlib import suppress
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -9,12 +8,13 @@ from PIL import Image
 
 import ganfill
 from ganfill.app import limits
-from ganfill.app.errors import Cancelled, QueueFull, RequestError, RequestTimeout, TooLarge, UnknownModel
+from ganfill.app.errors import Cancelled, QueueFull, RequestTimeout, UnknownModel
 from ganfill.app.limits import Limits
 from ganfill.app.service import EMPTY, FULL, CompletionRequest, Service
 from ganfill.errors import UserError
 from ganfill.images.photo import Photo, to_png
 from ganfill.model_io import model_file
+from tests.pictures import encoded, photo
 
 HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
@@ -25,19 +25,9 @@ def service(path):
     return Service([str(path)], "cpu")
 
 
-def picture(seed=0, size=(40, 50)):
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def content(pixels, suffix="PNG", **options):
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, suffix, **options)
-    return file.getvalue()
-
-
 def request(hole=HOLE, **options):
     options = {"model": "tiny", "search": "from_pool", "align": "center"} | options
-    return CompletionRequest(Photo(picture(0, hole.shape)), hole, **options)
+    return CompletionRequest(Photo(photo(hole.shape)), hole, **options)
 
 
 def complete(service, request, on_progress=None):
@@ -181,85 +171,12 @@ def test_options_out_of_range_are_refused(service, options, message):
 
 def test_a_hole_of_another_size_is_an_error_of_the_caller(service):
     with pytest.raises(ValueError, match=r"the hole is \(3, 3\)"):
-        complete(service, CompletionRequest(Photo(picture()), np.ones((3, 3), bool), "tiny"))
-
-
-def test_uploads_are_read_with_their_mask_or_their_transparency(service):
-    pixels = picture()
-    photo, hole = service.decode_with_hole(content(pixels), content(HOLE))
-    assert np.array_equal(photo.pixels, pixels) and np.array_equal(hole, HOLE)
-    alpha = np.where(HOLE, 0, 255).astype(np.uint8)
-    photo, hole = service.decode_with_hole(content(np.dstack([pixels, alpha])))
-    assert np.array_equal(hole, HOLE)
-    drawn = service.draw_hole(photo, "freeform", "tiny", 5)
-    assert (
-        drawn.shape == (40, 50)
-        and drawn.any()
-        and not np.array_equal(drawn, service.draw_hole(photo, "freeform", "tiny"))
-    )
-
-
-def test_uploads_that_are_refused(path, monkeypatch):
-    service = Service([str(path)], "cpu", Limits(megabytes=0.01, megapixels=0.002))
-    with pytest.raises(TooLarge, match=r"picture is 0\.06 MB, the limit is 0\.01 MB: shrink it"):
-        service.decode_with_hole(bytes(60_000))
-    flat = np.zeros((40, 60, 3), np.uint8)
-    with pytest.raises(TooLarge, match=r"picture has 0\.0024 megapixels, the limit is 0\.002"):
-        service.decode_with_hole(content(flat))
-    with pytest.raises(TooLarge, match="mask has"):
-        service.decode_with_hole(content(flat[:40, :50]), content(flat))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(TooLarge, match=r"picture has more than 0\.0001 megapixels"):
-        service.decode_with_hole(content(flat))
-    monkeypatch.undo()
-    for wrong in (b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", content(picture())[:900]):
-        with pytest.raises(UserError, match="picture cannot be read"):
-            service.decode_with_hole(wrong)
-    with pytest.raises(RequestError, match="neither a mask nor transparency: send a mask"):
-        service.decode_with_hole(content(flat[:40, :50]))
-    with pytest.raises(UserError, match="the mask is 50x10, but its picture 50x40"):
-        service.decode_with_hole(content(flat[:40, :50]), content(flat[:10, :50]))
-    with pytest.raises(RequestError, match="hole=star is unknown: use center"):
-        service.draw_hole(Photo(flat), "star", "tiny")
-    with pytest.raises(UserError, match=r"limits must be above 0, .*megapixels=0"):
-        Limits(megapixels=0)
-
-
-def test_all_answers_together_have_a_limit(path):
-    service = Service([str(path)], "cpu", Limits(megapixels=0.002, total_megapixels=0.005))
-    file = BytesIO(content(picture()))
-    service.check(file, "picture", answers=2)
-    assert file.tell() == 0
-    words = r"3 answers of 0\.002 megapixels have 0\.006 in total, the limit is 0\.005: ask for fewer answers"
-    with pytest.raises(TooLarge, match=words):
-        service.check(file, "picture", answers=3)
-    with pytest.raises(UserError, match=r"total_megapixels=1 is below megapixels=24: raise it"):
-        Limits(total_megapixels=1)
-
-
-def test_a_header_is_checked_without_decoding(service):
-    service.check(BytesIO(content(picture())[:200]), "picture")
-    with pytest.raises(UserError, match="picture cannot be read"):
-        service.decode(content(picture())[:200], "picture")
-
-
-def test_files_that_take_long_to_decode_or_to_copy_are_refused(service):
-    progressive = content(picture(), "JPEG", progressive=True)
-    service.decode(progressive, "picture")
-    scan = progressive[progressive.rindex(b"\xff\xda") : -2]
-    with pytest.raises(TooLarge, match=r"picture has \d+ scans, the limit is 100: save it anew"):
-        service.decode(progressive[:-2] + 100 * scan + progressive[-2:], "picture")
-    exif = Image.Exif()
-    exif[0x010E] = "x" * 4_500_000
-    with pytest.raises(
-        TooLarge, match=r"picture has 4\.5 MB of EXIF data and colour profile, the limit is 4: remove them"
-    ):
-        service.decode(content(picture(), exif=exif.tobytes()), "picture")
+        complete(service, CompletionRequest(Photo(photo((40, 50))), np.ones((3, 3), bool), "tiny"))
 
 
 @pytest.mark.parametrize("end", [Cancelled, RequestTimeout])
 def test_every_part_of_a_request_can_be_ended(service, monkeypatch, end):
-    upload, mask = content(picture(size=(90, 120))), content(np.pad(HOLE, ((20, 30), (30, 40))))
+    upload, mask = encoded(photo((90, 120))), encoded(np.pad(HOLE, ((20, 30), (30, 40))))
     calls = []
 
     def serve(last):
@@ -274,11 +191,11 @@ def test_every_part_of_a_request_can_be_ended(service, monkeypatch, end):
         calls.clear()
         monkeypatch.setattr(limits.TimedProgress, "check", check)
         with suppress(end), service.slot() as progress:
-            photo, hole = service.decode_with_hole(upload, mask)
+            decoded, hole = service.decode_with_hole(upload, mask)
             finished.append("decoded")
-            filled = service.complete(CompletionRequest(photo, hole, "tiny", "fast", answers=2), progress)
+            filled = service.complete(CompletionRequest(decoded, hole, "tiny", "fast", answers=2), progress)
             finished.append("completed")
-            finished += [to_png(answer, photo, hole) for answer in filled.pictures]
+            finished += [to_png(answer, decoded, hole) for answer in filled.pictures]
         assert len(service.queue) == 0
         return finished
 

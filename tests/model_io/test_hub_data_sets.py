@@ -5,7 +5,6 @@ import zipfile
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from ganfill import cli
@@ -13,15 +12,14 @@ from ganfill.data import decode_pool, hub_source
 from ganfill.data import prepare as module
 from ganfill.data.prepare import prepare
 from ganfill.errors import UserError
+from tests.pictures import encoded, photo
 
 STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 FACES = "hf://datasets/ada/faces"
 
 
 def png(seed):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
+    return encoded(photo((8, 8), seed))
 
 
 def shard(contents, names=None, column="image"):

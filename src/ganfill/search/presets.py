@@ -170,11 +170,7 @@ def from_pool(
 
 
 def auto(
-    tiny: float = 0.008,
-    scattered: float = 0.6,
-    blend: Blend | None = None,
-    precision: str = "auto",
-    batch: int = 256,
+    tiny: float = 0.008, scattered: float = 0.6, blend: Blend | None = None, precision: str = "auto", batch: int = 256
 ) -> RoutedSearch:
     """Uses ``standard`` for wide holes and biharmonic filling for tiny or scattered ones.
 

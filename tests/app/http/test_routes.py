@@ -22,6 +22,7 @@ import ganfill
 from ganfill.app.http import routes
 from ganfill.app.limits import Limits
 from ganfill.app.service import EMPTY, Service
+from tests.pictures import encoded
 
 HOLE = np.zeros((40, 50), bool)
 HOLE[10:30, 10:35] = True
@@ -35,20 +36,14 @@ def serve(path):
     return lambda **limits: TestClient(routes.build(Service([str(path)], "cpu", Limits(**limits))))
 
 
-def content(pixels, suffix="PNG", **options):
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, suffix, **options)
-    return file.getvalue()
-
-
 def pixels(png):
     return np.asarray(Image.open(BytesIO(png)))
 
 
 def send(client, picture=PICTURE, mask=HOLE, accept="application/json", **options):
     options = {"search": "from_pool", "align": "center"} | options
-    files = {"picture": picture if isinstance(picture, bytes) else content(picture)}
-    files |= {} if mask is None else {"mask": content(mask)}
+    files = {"picture": picture if isinstance(picture, bytes) else encoded(picture)}
+    files |= {} if mask is None else {"mask": encoded(mask)}
     form = {"options": json.dumps(options)}
     return client.post("/v1/complete", files=files, data=form, headers={"Accept": accept})
 
@@ -88,7 +83,7 @@ def test_metadata_and_transparency_are_kept(serve):
     exif[0x010E] = "a face"
     alpha = np.where(HOLE, 0, 255).astype(np.uint8)
     alpha[0, 0] = 7
-    photo = content(np.dstack([PICTURE, alpha]), exif=exif.tobytes(), icc_profile=b"colours")
+    photo = encoded(np.dstack([PICTURE, alpha]), exif=exif.tobytes(), icc_profile=b"colours")
     answer = send(serve(), photo, None, "image/png")
     with Image.open(BytesIO(answer.content)) as found:
         assert found.getexif()[0x010E] == "a face" and found.info["icc_profile"] == b"colours"
@@ -164,7 +159,7 @@ def form(**parts):
 def test_a_search_ends_when_its_client_disconnects_and_a_full_queue_is_an_error(path):
     service = Service([str(path)], "cpu", Limits(waiting=0))
     app = routes.build(service)
-    body = form(picture=content(PICTURE), mask=content(HOLE), options='{"search": "yeh2017", "align": "center"}')
+    body = form(picture=encoded(PICTURE), mask=encoded(HOLE), options='{"search": "yeh2017", "align": "center"}')
     with service.queue.slot():
         answer = send(TestClient(app))
         assert refused(answer, 503, "0 pictures are already waiting") and answer.headers["retry-after"] == "1"
@@ -182,7 +177,7 @@ def test_a_waiting_request_is_checked_but_not_decoded(path, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         with service.slot():
             assert refused(send(client, b"hello"), 422, "picture cannot be read")
-            large = content(np.zeros((2000, 2000), np.uint8))
+            large = encoded(np.zeros((2000, 2000), np.uint8))
             assert refused(send(client, large, answers=7), 413, "7 answers of 4 megapixels have 28 in total")
             answer = pool.submit(send, client)
             while len(service.queue) < 2:

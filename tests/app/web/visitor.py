@@ -7,14 +7,14 @@ import numpy as np
 from PIL import Image
 
 from ganfill.app.web.canvas import PAINT
+from tests.pictures import encoded
 
 RANDOM = np.random.default_rng(0)
 
 
 def file(picture, name="me.png", kind="png", **options):
     """A file for an upload."""
-    Image.fromarray(picture).save(content := io.BytesIO(), kind, **options)
-    return {"name": name, "mimeType": f"image/{kind}", "buffer": content.getvalue()}
+    return {"name": name, "mimeType": f"image/{kind}", "buffer": encoded(picture, kind, **options)}
 
 
 def photo(height=120, width=150):
