@@ -1,7 +1,4 @@
-import os
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 
@@ -11,6 +8,7 @@ import yaml
 from ganfill import cli, optuna_sweeper
 from ganfill.errors import UserError
 from ganfill.training.callbacks.pruning import STORAGE, open_study
+from tests.processes import Process
 
 needs_optuna = pytest.mark.skipif(not find_spec("optuna"), reason="sweeper=optuna needs optuna, in the extra sweep")
 TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
@@ -39,13 +37,12 @@ def _no_storage(monkeypatch):
 @needs_optuna
 def test_killed_and_started_again_a_sweep_ends_as_if_undisturbed(tmp_path):
     killed, undisturbed = tmp_path / "1" / "sweep", tmp_path / "2" / "sweep"  # the name decides about pruning
-    command = [sys.executable, "-m", "ganfill", *words(killed, "n_trials=3", "checkpoint_kimg=0.05", "kimg=0.4")]
-    with subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        table = killed / "0001" / "metrics.csv"
-        while (not table.exists() or len(table.read_text().splitlines()) < 3) and process.poll() is None:
-            time.sleep(0.02)
-        assert process.poll() is None, process.communicate()[1]
-        process.send_signal(signal.SIGKILL)
+    process = Process(words(killed, "n_trials=3", "checkpoint_kimg=0.05", "kimg=0.4"))
+    table = killed / "0001" / "metrics.csv"
+    while (not table.exists() or len(table.read_text().splitlines()) < 3) and process.is_alive():
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, process.errors
     assert [trial.state.name for trial in trials(killed)][1:] == ["RUNNING"]
     for out in (killed, undisturbed):
         assert cli.run(words(out, "n_trials=3", "checkpoint_kimg=0.05", "kimg=0.4")) == 0

@@ -1,8 +1,5 @@
 import csv
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from filelock import FileLock
 from ganfill import cli, sweep
 from ganfill.commands import train
 from ganfill.training.run_directory import read_checkpoint
+from tests.processes import Process
 from tests.sweeps import words
 
 
@@ -57,14 +55,12 @@ def test_killed_twice_and_started_again_every_cell_is_bit_equal_to_an_undisturbe
         more = ["loss=non_saturating,minimax", "seed=0,1", "kimg=0.5", "checkpoint_kimg=0.1", "model.width=8"]
         return words(tmp_path / name, *more, "fd_kimg=0.1", "fd_samples=8")
 
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     for cell, rows in (("loss=non_saturating,seed=0", 6), ("loss=minimax,seed=0", 9)):
-        command = [sys.executable, "-m", "ganfill", *sweep_words("killed")]
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            while rows_of(tmp_path / "killed" / cell / "metrics.csv") < rows and process.poll() is None:
-                time.sleep(0.02)
-            assert process.poll() is None, process.communicate()[1]
-            process.send_signal(signal.SIGKILL)
+        process = Process(sweep_words("killed"))
+        while rows_of(tmp_path / "killed" / cell / "metrics.csv") < rows and process.is_alive():
+            time.sleep(0.02)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, process.errors
         assert not (tmp_path / "killed" / cell / "summary.json").exists()
     assert cli.run(sweep_words("killed")) == 0
     assert cli.run(sweep_words("undisturbed")) == 0

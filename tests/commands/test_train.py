@@ -2,8 +2,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 import yaml
 
 from ganfill import cli
+from tests.processes import Process
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 TINY = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "latent.dim=16", "model.width=4", "device=cpu"]
@@ -112,20 +111,17 @@ def test_tensorboard_gets_scalars_grids_and_the_configuration(tmp_path):
 
 def launch(words, **environment):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
-    return subprocess.run(
-        [sys.executable, "-m", "ganfill", *words],
-        env=clean | {"OMP_NUM_THREADS": "1", "HOME": environment.pop("home")} | environment,
-        capture_output=True,
-        text=True,
-    )
+    process = Process(words, environment=clean | {"HOME": environment.pop("home")} | environment)
+    process.wait()
+    return process
 
 
 def test_a_sweep_makes_one_wandb_run_for_each_job_without_an_account(tmp_path, wandb_offline):
     words = ["train", "-m", *TINY, "kimg=0.05", "logger=wandb", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     words += ["hydra.sweep.subdir=seed${seed}", "out=${hydra:runtime.output_dir}"]
     finished = launch(words, home=str(tmp_path), TMPDIR=str(tmp_path))
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stderr.count("wandb: no account found, logging offline") == 2
+    assert finished.exitcode == 0, finished.errors
+    assert finished.errors.count("wandb: no account found, logging offline") == 2
     runs = [sorted((tmp_path / "sweep" / f"seed{seed}" / "wandb").glob("offline-run-*")) for seed in (0, 1)]
     assert [len(found) for found in runs] == [1, 1]
     names = {found[0].name.rsplit("-", 1)[1] for found in runs}
@@ -141,13 +137,13 @@ def test_the_sweep_of_losses_runs_and_resumes(tmp_path):
     words = ["train", "-cd", str(EXPERIMENTS), "-cn", "losses", *TINY, "kimg=0.05", f"hydra.sweep.dir={tmp_path}"]
     words += ["loss=minimax,non_saturating", "seed=0,1"]
     first = launch(words, home=str(tmp_path))
-    assert first.returncode == 0, first.stderr
+    assert first.exitcode == 0, first.errors
     cells = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
     assert set(cells) == {f"loss={loss},seed={seed}" for loss in ("minimax", "non_saturating") for seed in (0, 1)}
     (tmp_path / "loss=minimax,seed=1/last.ckpt").unlink()
     second = launch(words, home=str(tmp_path))
-    assert second.returncode == 0, second.stderr
-    assert second.stderr.count("nothing to do") == 3
+    assert second.exitcode == 0, second.errors
+    assert second.errors.count("nothing to do") == 3
     again = {path.parent.name: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.ckpt")}
     assert [name for name in cells if cells[name] != again[name]] == ["loss=minimax,seed=1"]
 
@@ -184,24 +180,22 @@ def test_weights_that_become_infinite_are_never_saved(tmp_path, capsys):
     ids=["Ctrl-C", "SIGTERM"],
 )
 def test_interrupted_it_says_how_to_continue(tmp_path, number, ended):
-    words = [sys.executable, "-m", "ganfill", "train", *TINY, f"out={tmp_path}", "kimg=1000", "checkpoint_kimg=0.016"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            while not (tmp_path / "last.ckpt").exists() and process.poll() is None:
-                time.sleep(0.05)
-            process.send_signal(number)
-            errors = process.communicate(timeout=60)[1]
-        finally:
-            process.kill()  # or one that does not listen would go on for ever
-    assert process.returncode == 128 + number
-    assert errors.splitlines()[-1] == f"ganfill: {ended}; the same command again continues"
+    process = Process(["train", *TINY, f"out={tmp_path}", "kimg=1000", "checkpoint_kimg=0.016"])
+    try:
+        while not (tmp_path / "last.ckpt").exists() and process.is_alive():
+            time.sleep(0.05)
+        os.kill(process.pid, number)
+        assert process.wait(60) == 128 + number
+    finally:
+        process.kill()  # or one that does not listen would go on for ever
+    assert process.errors.splitlines()[-1] == f"ganfill: {ended}; the same command again continues"
 
 
 def test_a_resumed_sweep_keeps_its_wandb_runs_apart(tmp_path):
     words = ["train", "-m", *TINY, "kimg=0.05", "logger=wandb", "seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     words += ["hydra.sweep.subdir=seed${seed}", "out=${hydra:runtime.output_dir}"]
-    assert launch(words, home=str(tmp_path), TMPDIR=str(tmp_path)).returncode == 0
+    assert launch(words, home=str(tmp_path), TMPDIR=str(tmp_path)).exitcode == 0
     shutil.rmtree(tmp_path / "sweep/seed1")
     again = launch(words, home=str(tmp_path), TMPDIR=str(tmp_path))
-    assert again.returncode == 0, again.stderr
+    assert again.exitcode == 0, again.errors
     assert [len(list((tmp_path / f"sweep/seed{seed}/wandb").glob("offline-run-*"))) for seed in (0, 1)] == [1, 1]

@@ -1,11 +1,10 @@
-"""Short runs of the forms in ``experiments/reliability``. They start processes of their own, because forms fork."""
+"""Short runs of the forms in ``experiments/reliability``. They run in processes of their own, because forms fork."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = {
@@ -18,21 +17,21 @@ FORMS = {
 
 
 def run(form, *words):
-    command = [sys.executable, "-m", f"experiments.reliability.{form}", *words, "out=null"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    process = Process([*words, "out=null"], f"experiments.reliability.{form}", folder=ROOT)
+    process.wait()
+    return process
 
 
 @pytest.mark.parametrize("words", FORMS.values(), ids=FORMS)
 def test_everything_is_survived(words):
     result = run(*words)
-    if "skipped" in result.stdout:
-        pytest.skip(result.stdout.strip().splitlines()[0])
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.endswith("failed 0\n") and " tried 0," not in result.stdout
+    if "skipped" in result.output:
+        pytest.skip(result.output.strip().splitlines()[0])
+    assert result.exitcode == 0, result.output + result.errors
+    assert result.output.endswith("failed 0\n") and " tried 0," not in result.output
 
 
 def test_hostile_requests_are_survived():
     pytest.importorskip("gradio", reason="the extra app is not installed")
     result = run("hostile_requests", "requests=14", "page=true")
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.exitcode == 0, result.output + result.errors
