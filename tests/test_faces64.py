@@ -28,8 +28,8 @@ def faces64():
 def drawn(faces64):
     """Pictures of the generator's own, and the middle of each missing."""
     with torch.no_grad():
-        images = faces64.generator(faces64.latent.sample(16, seeding.generator(0, "recovery")))
-    return images, masks.draw(masks.center, [str(i) for i in range(16)], 64, 64)
+        images = faces64.generator(faces64.latent.sample(8, seeding.generator(0, "recovery")))
+    return images, masks.draw(masks.center, [str(i) for i in range(8)], 64, 64)
 
 
 def psnr(one, other, holes):

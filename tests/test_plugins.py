@@ -82,13 +82,15 @@ def site(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(site)
     yield site
     sys.modules.pop(NAME, None)
+    plugins._installed.cache_clear()
 
 
-def declare(site):
+def declare(site, entry=ENTRY):
     information = site / f"{NAME}-1.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1\n")
-    (information / "entry_points.txt").write_text(ENTRY)
+    (information / "entry_points.txt").write_text(entry)
+    plugins._installed.cache_clear()
 
 
 @pytest.fixture
@@ -202,6 +204,5 @@ def test_a_generator_that_cannot_be_taken_apart_is_searched_without(site, tmp_pa
 
 
 def test_an_entry_point_may_be_narrower_than_its_package(site, monkeypatch):
-    declare(site)
-    (site / f"{NAME}-1.dist-info/entry_points.txt").write_text(f"[{plugins.GROUP}]\nx = {NAME}.parts:anything\n")
+    declare(site, f"[{plugins.GROUP}]\nx = {NAME}.parts:anything\n")
     assert plugins.is_allowed(f"{NAME}.parts.A") and not plugins.is_allowed(f"{NAME}.A")

@@ -1,18 +1,13 @@
 """Two processes with gloo on the CPU against one; they are started for real, once for most of what is tested."""
 
-import atexit
 import csv
 import importlib
-import os
-import signal
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.adversarial.regularizers import LeCam
@@ -221,29 +216,3 @@ def test_an_infinite_loss_in_one_stops_all(out):
 def test_an_indivisible_batch_is_refused_before_anything_is_written(out):
     assert "batch_size=15" in load(out, 0)["indivisible"]
     assert not [*(out / "indivisible").iterdir()]
-
-
-def fail(device):
-    if distributed.rank() == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    torch.distributed.barrier()
-
-
-def test_the_others_do_not_wait_for_one_that_was_killed(jobs):
-    with pytest.raises(UserError, match=r"process 2 of 2 was ended \(.*SIGKILL.*\) and the others with it"):
-        distributed.start(2, CPU, jobs.fail)
-
-
-def mistake(device):
-    """A mistake that the first process alone finds; it also ends last."""
-    if distributed.rank() == 0:
-        atexit.register(time.sleep, 1)
-        raise UserError("fd_samples=7 is wrong")
-    distributed.broadcast_flag(False)
-
-
-def test_a_mistake_of_one_process_is_reported_and_a_defect_keeps_its_traceback(jobs):
-    with pytest.raises(UserError, match=r"^fd_samples=7 is wrong$"):
-        distributed.start(2, CPU, jobs.mistake)
-    with pytest.raises(ProcessRaisedException, match=r"TypeError: int\(\)"):
-        distributed.start(1, CPU, int)

@@ -1,10 +1,57 @@
-"""Two processes with gloo on the CPU, started by ganfill's script and by torchrun."""
+"""Two processes with gloo on the CPU, started in every way. This file imports little, because the processes import it."""
 
+import atexit
+import importlib
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ganfill import cli
+from ganfill.errors import UserError
+from ganfill.training import distributed
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    """This file under a name that another process can import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        yield importlib.import_module(Path(__file__).stem)
+
+
+def fail(device):
+    if distributed.rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    torch.distributed.barrier()
+
+
+def test_the_others_do_not_wait_for_one_that_was_killed(jobs):
+    with pytest.raises(UserError, match=r"process 2 of 2 was ended \(.*SIGKILL.*\) and the others with it"):
+        distributed.start(2, CPU, jobs.fail)
+
+
+def mistake(device):
+    """A mistake that the first process alone finds; it also ends last."""
+    if distributed.rank() == 0:
+        atexit.register(time.sleep, 1)
+        raise UserError("fd_samples=7 is wrong")
+    distributed.broadcast_flag(False)
+
+
+def test_a_mistake_of_one_process_is_reported_and_a_defect_keeps_its_traceback(jobs):
+    with pytest.raises(UserError, match=r"^fd_samples=7 is wrong$"):
+        distributed.start(2, CPU, jobs.mistake)
+    with pytest.raises(ProcessRaisedException, match=r"TypeError: int\(\)"):
+        distributed.start(1, CPU, int)
 
 
 def words(out, *more):
