@@ -115,7 +115,21 @@ def test_a_mask_is_widened_and_softened(ganfill, work):
     assert not changed["plain"][12:15].any() and changed["grown"][12:15, 15:30].mean() > 0.9
     assert changed["softened"][12:15, 15:30].any() and not changed["softened"][:12].any()
     code, said = ganfill("a.png", "mask=m.png", "mask.grow=-1")
-    assert code == 2 and "ganfill: mask_grow must be a number from 0, got -1" in said
+    assert code == 2 and "ganfill: mask_grow must be a number from 0 or null, got -1" in said
+
+
+def test_paint_that_has_bled_is_completed_too(ganfill, work):
+    hole = mask(work / "m.png", (60, 60), (20, 20, 40, 40))
+    pixels = colours(60, 60) // 4
+    pixels[hole] = (255, 0, 0)
+    Image.fromarray(pixels).save(work / "a.jpg", quality=95)
+    before = np.asarray(Image.open(work / "a.jpg"))
+    changed = []
+    for words in ([], ["mask.grow=0"]):
+        code, said = ganfill("a.jpg", "mask=m.png", "out=out", *words)
+        assert code == 0 and ("pixels around it are completed too; mask.grow=0 keeps them" in said) == (not words)
+        changed.append((np.asarray(Image.open(work / "out/a.png")) != before).any(2))
+    assert (changed[0] & ~hole).sum() > 100 and not (changed[1] & ~hole).any()
 
 
 def test_what_was_found_is_said(ganfill, work):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
 from ganfill.images.alignment import find_alignment
+from ganfill.images.bleeding import BLED, include_bleeding
 from ganfill.images.holes import EMPTY, FULL, HoleSource, to_hole
 from ganfill.images.photo import CheckedBytes, Photo, opened
 from ganfill.model_io import model_file
@@ -34,13 +35,16 @@ class CompletionRequest:
 
     Args:
         photo: the content of its hole is ignored.
-        hole: bool (H, W), True where a pixel is missing.
+        hole: bool (H, W), True where a pixel is missing; pixels into which paint over it has bled are added.
         model: a key of ``Service.models``.
         search: name of a preset.
         answers: number of answers.
         seed: of the search.
         align: where the model looks: ``face``, ``center`` or ``none``.
         frames: number of intermediate results to keep.
+
+    Raises:
+        ValueError: the hole has another size than the photo.
     """
 
     photo: Photo
@@ -51,6 +55,14 @@ class CompletionRequest:
     seed: int = 0
     align: str = "face"
     frames: int = 0
+    bled: int = field(init=False)  # number of pixels that were added
+
+    def __post_init__(self) -> None:
+        if self.hole.shape != self.photo.pixels.shape[:2]:
+            raise ValueError(f"the hole is {self.hole.shape}, the photo {self.photo.pixels.shape[:2]}")
+        wider = include_bleeding(self.photo.pixels, self.hole, self.photo.lossy)
+        object.__setattr__(self, "bled", int((wider ^ self.hole).sum()))
+        object.__setattr__(self, "hole", wider)
 
 
 def _ignore(progress: float, picture: np.ndarray | None) -> None:
@@ -207,13 +219,10 @@ class Service:
         Raises:
             RequestError: an option is out of range, or the request takes too long.
             UserError: an option is unknown, or the search does not support the model.
-            ValueError: the hole has another size than the photo.
         """
         model, pixels, hole = self._find_model(request.model), request.photo.pixels, request.hole
         if not 1 <= request.answers <= self.limits.answers:
             raise RequestError(f"answers must be from 1 to {self.limits.answers}, got {request.answers}")
-        if hole.shape != pixels.shape[:2]:
-            raise ValueError(f"the hole is {hole.shape}, the photo {pixels.shape[:2]}")
         filled = fill(
             model,
             [pixels],
@@ -228,6 +237,7 @@ class Service:
         )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
         remarks += [request.photo.lost] if request.photo.lost else []
+        remarks += [BLED.format(request.bled)] if request.bled else []
         return replace(filled, remarks=[*remarks, *filled.remarks])
 
     def _find_model(self, name: str) -> Model:

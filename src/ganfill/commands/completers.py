@@ -14,7 +14,6 @@ from ganfill.errors import UserError
 from ganfill.images.alignment import Alignment, center, find_alignment
 from ganfill.images.expansion import Expansion
 from ganfill.images.holes import NOTHING, HoleSource
-from ganfill.images.masks import KINDS
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 
@@ -52,7 +51,7 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
             ResultFolder(
                 out / label if len(sources) > 1 else out,
                 _settings(config, models, label, outputs),
-                source.mask in KINDS,
+                source.is_drawn,
                 outputs,
                 config.answers,
                 Shard.parse(str(config.shard)),
@@ -61,7 +60,7 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
             blend,
             alignment,
             expansion,
-            config.mask_grow + config.mask_soften,
+            config.mask_grow,
             config.mask_soften,
             options,
         )

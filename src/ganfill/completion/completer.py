@@ -16,6 +16,7 @@ from ganfill.completion.record import Entry
 from ganfill.completion.result_folder import Job, ResultFolder
 from ganfill.errors import UserError
 from ganfill.images.alignment import Alignment
+from ganfill.images.bleeding import BLED, include_bleeding
 from ganfill.images.blend import Blend
 from ganfill.images.expansion import Expansion
 from ganfill.images.holes import EMPTY, FULL, HoleSource, grow, soften
@@ -59,7 +60,7 @@ class Completer:
         blend: replaces the search's own blend.
         alignment: chooses the region that the model sees.
         expansion: adds missing pixels at the sides.
-        grown: pixels by which holes are widened.
+        grown: pixels by which holes are widened; None: as far as paint over them has bled, see ``include_bleeding``.
         softened: pixels in which a finished picture fades into its photo, at the edge of its hole.
         options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``fill``.
     """
@@ -71,7 +72,7 @@ class Completer:
     blend: Blend | None
     alignment: Alignment
     expansion: Expansion | None = None
-    grown: float = 0
+    grown: float | None = 0
     softened: float = 0
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -112,12 +113,17 @@ class Completer:
         for job in jobs:
             try:
                 photo, hole = job.read(self.source)
+                if self.grown is None and not self.source.is_drawn:
+                    known = ~hole
+                    hole = include_bleeding(photo.pixels, hole, photo.lossy)
+                    if pixels := int((known & hole).sum()):
+                        log.warning("%s: %s; mask.grow=0 keeps them", job.path, BLED.format(pixels))
                 if self.expansion is not None:
                     photo, hole = self.expansion(photo, hole)
             except UserError as error:
                 failed.append(Outcome(job, failure=str(error)))
                 continue
-            hole = grow(hole, self.grown)
+            hole = grow(hole, (self.grown or 0) + self.softened)
             if not hole.any():
                 log.warning("%s: %s", job.path, EMPTY)
             if hole.all():

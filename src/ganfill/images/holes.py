@@ -51,6 +51,11 @@ class HoleSource:
             raise UserError(f"mask={self.mask} is no kind of hole and no file: {hint}")
 
     @property
+    def is_drawn(self) -> bool:
+        """True for synthetic holes."""
+        return self.mask in masks.KINDS
+
+    @property
     def label(self) -> str:
         """The kind, or the name of the file without its suffix."""
         return self.mask if self._is_word else identify(Path(self.mask)).stem
@@ -88,7 +93,7 @@ class HoleSource:
 
     @property
     def _is_word(self) -> bool:
-        return self.mask in masks.KINDS or self.mask in (ALPHA, NOTHING)
+        return self.is_drawn or self.mask in (ALPHA, NOTHING)
 
     def _find(self, photo: Photo, name: str) -> np.ndarray:
         height, width = photo.pixels.shape[:2]

@@ -18,6 +18,7 @@ from ganfill.images.formats import count_frames, explain_refusal, open_picture
 
 GREY = ("1", "L", "LA", "La")
 DEEP_COLOURS = "its 16 bits a colour are reduced to 8"
+LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")  # formats whose compression loses something
 LOST = {mode: f"its {mode} colours are converted to RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")}
 
 
@@ -34,6 +35,7 @@ class Photo:
         deep: the 16-bit grey values, uint16 (H, W), or None for other pictures.
         lost: what the conversion loses, for the user; empty if nothing.
         frames: number of pictures in the file, of which this is the first.
+        lossy: True if the format of the file compresses with loss.
     """
 
     pixels: np.ndarray
@@ -44,6 +46,7 @@ class Photo:
     deep: np.ndarray | None = None
     lost: str = ""
     frames: int = 1
+    lossy: bool = False
 
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
@@ -51,6 +54,7 @@ class Photo:
         lost = LOST.get(picture.mode, "") or (DEEP_COLOURS if _has_deep_colours(picture) else "")
         upright = ImageOps.exif_transpose(picture)
         exif, deep, grey, frames = _exif(upright), None, upright.mode in GREY, count_frames(picture)
+        lossy = picture.format in LOSSY
         if upright.mode == "F":
             raise ValueError("floating-point pixels: save it with 8 or 16 bits")
         if upright.mode.startswith("I"):
@@ -60,9 +64,9 @@ class Photo:
         if profile and ((profile[16:20] == b"GRAY") != grey or picture.mode in LOST):
             profile = None  # it describes other channels
         if not upright.has_transparency_data:
-            return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost, frames)
+            return cls(np.array(upright.convert("RGB")), None, profile, exif, grey, deep, lost, frames, lossy)
         rgba = np.array(upright.convert("RGBA"))
-        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, grey, deep, lost, frames)
+        return cls(rgba[..., :3].copy(), rgba[..., 3].copy(), profile, exif, grey, deep, lost, frames, lossy)
 
     @classmethod
     def read(cls, path: Path) -> "Photo":

@@ -112,7 +112,7 @@ def _complete(
         request = CompletionRequest(photo, hole, model, options.search, options.answers, options.seed, options.align)
         filled = service.complete(request, progress)
         if as_png:
-            return Response(to_png(filled.pictures[0], photo, hole), media_type=PNG)
+            return Response(to_png(filled.pictures[0], photo, request.hole), media_type=PNG)
         completed = Completed.of(request, filled, time.monotonic() - started)
     return Response(to_json(completed), media_type="application/json")
 

@@ -137,11 +137,11 @@ class EventHandlers:
         def work(on_progress: OnProgress) -> result_files.Results:
             with self.service.slot(on_progress) as progress:
                 photo = self._decode_again(state.path)
-                completion_request = CompletionRequest(
+                wanted = CompletionRequest(
                     photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
                 )
-                filled = self.service.complete(completion_request, progress)
-                return result_files.write(photo, hole, filled, state.path.stem, state.shown, self._new_folder())
+                filled = self.service.complete(wanted, progress)
+                return result_files.write(photo, wanted.hole, filled, state.path.stem, state.shown, self._new_folder())
 
         with Image.open(state.shown) as image:
             start = np.asarray(image)
