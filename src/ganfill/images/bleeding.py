@@ -16,7 +16,6 @@ PLAIN = 0.95  # share of such pixels from which a part is painted
 CONTRAST = 32  # levels between the paint and its surroundings at least
 SHARE = 0.05  # of the paint in a ring of pixels from which it has bled there
 PARTS = 64  # a hole of more parts is scattered, not painted
-MOST_ADDED = 0.5  # share of the known pixels; more would leave too little of a picture with scattered holes
 BLED = "paint over the hole has bled, so {} pixels around it are completed too"
 
 
@@ -34,42 +33,46 @@ def include_bleeding(pixels: np.ndarray, hole: np.ndarray, lossy: bool = False) 
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
     if count - 1 > PARTS:
         return hole
-    wider = hole.copy()
+    wider, from_any = hole.copy(), _distance(hole)
     for label, (left, top, width, height, _) in enumerate(boxes[1:], 1):
         window = np.s_[max(0, top - FAR) : top + height + FAR, max(0, left - FAR) : left + width + FAR]
         part = labels[window] == label
-        distance = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        shares = _shares(pixels[window].astype(np.float32), ~hole[window], part, distance)
+        distance = _distance(part)
+        shares = _shares(pixels[window].astype(np.float32), from_any[window], part, distance)
         if shares is not None:
             rings = np.arange(REACH)
             natural = np.polyval(np.polyfit(rings[MOST:], shares[MOST:], 1), rings)
             measured = int(np.argmin([*(shares - natural > SHARE)[:MOST], False]))
             wider[window] |= distance <= max(measured, LOSSY * lossy)
-    added = int((wider ^ hole).sum())
-    return wider if 0 < added <= MOST_ADDED * int((~hole).sum()) else hole
+    return wider if (wider != hole).any() else hole
 
 
-def _shares(pixels: np.ndarray, known: np.ndarray, part: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
+def _shares(pixels: np.ndarray, from_any: np.ndarray, part: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
     """The share of a part's paint in the rings of pixels around it, from 0 to 1; None if it is not painted.
 
     Args:
         pixels: float32 (H, W, 3).
-        known: bool (H, W).
+        from_any: distance of each pixel from the hole, float32 (H, W).
         part: bool (H, W).
         distance: of each pixel from the part, float32 (H, W).
     """
-    depth = cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    depth = _distance(~part)
     inside = pixels[depth > min(2.0, depth.max() - 0.5)]
     paint = np.median(inside, axis=0)
-    clean = (known & (distance > REACH) & (distance <= FAR)).astype(np.float32)
+    clean = ((from_any > REACH) & (distance <= FAR)).astype(np.float32)
     if (np.abs(inside - paint).max(1) <= NEAR).mean() < PLAIN or not clean.any():
         return None
     weight = cv2.GaussianBlur(clean, (0, 0), REACH)
     around = cv2.GaussianBlur(pixels * clean[..., None], (0, 0), REACH) / np.maximum(weight, 1e-6)[..., None]
     contrast = paint - around
-    seen = known & (weight > 1e-3) & (np.abs(contrast).max(-1) >= CONTRAST)
+    seen = (from_any > 0) & (weight > 1e-3) & (np.abs(contrast).max(-1) >= CONTRAST)
     rings = [seen & (distance > radius) & (distance <= radius + 1) for radius in range(REACH)]
     if not all(ring.any() for ring in rings):
         return None
     change = pixels - around
     return np.array([(change[ring] * contrast[ring]).sum() / np.square(contrast[ring]).sum() for ring in rings])
+
+
+def _distance(part: np.ndarray) -> np.ndarray:
+    """Distance of each pixel from a part, bool (H, W); 0 inside."""
+    return cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
