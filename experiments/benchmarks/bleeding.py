@@ -2,10 +2,11 @@
 
     python experiments/benchmarks/bleeding.py pictures=FOLDER [n=30 seed=0 out=FILE]
 
-A blob of one colour is painted over the middle of each FFHQ crop of 256 pixels. The crop is saved as JPEG, and ``search=fast``
-completes it with the blob as mask: with ``hole=mask`` exactly that, with ``hole=widened`` also the pixels of
+A blob of one colour is painted over the middle of each FFHQ crop of 256 pixels. The crop is saved as JPEG, and
+``search=fast`` completes it with the blob as mask: with ``hole=mask`` exactly that, with ``hole=widened`` also the pixels of
 ``include_bleeding``, and with ``hole=unpainted`` the mask on a file that was never painted. ``psnr`` is over the blob,
-against the crop. ``tint`` is the distance of the mean colours there, in levels. A row for each quality and hole goes to ``out``.
+against the crop. ``tint`` is the distance of the mean colours there, in levels. A row for each quality and hole goes to
+``out``.
 """
 
 import sys
