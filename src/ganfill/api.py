@@ -141,7 +141,7 @@ def wrap(
 
     Args:
         generator: maps z (N, d) to pictures (N, 3, resolution, resolution) in [-1, 1]. If it also has the methods
-            ``forward_until`` and ``forward_from``, see ``ganfill.models.dcgan``, searches optimize its features too.
+            ``forward_until`` and ``forward_from``, see ``ganfill.models.layers.Staged``, searches optimize its features too.
         latent: the prior of z, ``Normal(d)`` or ``Uniform(d)`` of ``ganfill.models.latent``; a number d means ``Normal(d)``.
         resolution: side of the pictures.
         discriminator: maps pictures to logits (N,), larger for more real pictures; only ``amos2016`` and ``yeh2017`` need

@@ -8,6 +8,7 @@ from ganfill.models.latent import Normal, Uniform
 from ganfill.search.hmc import PosteriorSampling
 from ganfill.search.initialization import from_prior
 from ganfill.search.latent_search import LatentSearch
+from ganfill.search.presets import posterior
 from ganfill.search.result import SearchOptions
 
 BEGIN = LatentSearch(rounds=((4, 0),), start=from_prior, shell_width=100, precision="fp32")
@@ -46,9 +47,10 @@ def test_a_linear_generator_has_a_normal_posterior(linear, images, holes):
 
 
 @pytest.mark.parametrize(("latent", "variance"), [(Normal(3), 1.0), (Uniform(3), 1 / 3)])
-def test_where_nothing_is_known_the_prior_is_sampled(linear, images, latent, variance):
+def test_where_nothing_is_known_the_prior_is_sampled(linear, images, latent, variance, monkeypatch):
     linear.latent = latent
-    sampling = replace(SAMPLING, burn_in=0, step=0.6)  # of a length that is no whole number of periods
+    monkeypatch.setattr("ganfill.search.hmc.STEP_SIZE", 0.6)  # of a length that is no whole number of periods
+    sampling = replace(SAMPLING, burn_in=0)
     found = sampling(linear, images[:1], torch.ones(1, 1, 4, 4, dtype=torch.bool), SearchOptions(answers=1600))
     z = found.latents[0]
     assert z.mean(0).abs().max() < 0.2 * variance**0.5
@@ -79,3 +81,13 @@ def test_no_more_answers_than_samples(linear, images, holes):
         replace(SAMPLING, chains=2, samples=4)(linear, images, holes, SearchOptions(answers=9))
     with pytest.raises(ValueError, match="answers must be"):
         SAMPLING(linear, images, holes, SearchOptions(answers=0))
+
+
+def test_the_expectation_is_computed_once_and_the_initial_search_is_not_finished(model_with_inpainter):
+    encoded, completed = [], []
+    model_with_inpainter.encoder.register_forward_pre_hook(lambda *_: encoded.append(1))
+    model_with_inpainter.inpainter.register_forward_pre_hook(lambda *_: completed.append(1))
+    holes = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
+    holes[:, :, 8:24, 8:24] = True
+    posterior(burn_in=1, samples=2, leaps=1, steps=1)(model_with_inpainter, torch.zeros(1, 3, 32, 32), holes)
+    assert len(encoded) == 3 and len(completed) == 2  # the start, the picture, its mirror image; two samples

@@ -97,14 +97,12 @@ def guided(networks):
 
 
 def test_without_an_encoder_proposals_come_from_the_pool(networks, target):
-    assert torch.equal(
-        start(EncoderStart(pool=PoolStart(32)), networks, target), start(PoolStart(32), networks, target)
-    )
+    assert torch.equal(start(EncoderStart(), networks, target), start(PoolStart(), networks, target))
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_encoders_guess_comes_first_as_it_is(guided, target, count):
-    z = start(EncoderStart(pool=PoolStart(32)), guided, target, count)
+    z = start(EncoderStart(), guided, target, count)
     assert z.shape == (3, count, 8) and torch.equal(z[:, 0], estimate_z(guided, target))
     assert all(len(candidates.unique(dim=0)) == count for candidates in z)
 
@@ -131,7 +129,7 @@ def test_variations_of_a_normal_prior_stay_as_far_from_the_origin_as_it_does(lin
 
 
 def test_proposals_depend_on_the_picture_and_the_seed_alone(guided, target):
-    how = EncoderStart(pool=PoolStart(32))
+    how = EncoderStart()
     z = start(how, guided, target)
     assert torch.equal(start(how, guided, target.pick(1, 2)), z[1:2])
     reversed_batch = Target(target.image.flip(0), target.known.flip(0), target.keys[::-1])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganfill.search.networks import Networks
-from ganfill.search.presets import preset
+from ganfill.search.presets import posterior, preset
 from ganfill.search.published import amos2016, yeh2017
 from ganfill.search.result import SearchOptions
 from ganfill.search.target import Target
@@ -51,3 +51,12 @@ def test_published_searches_stay_as_published(model_with_inpainter, images, hole
         make(steps=2)(model, images, holes) for model in (model_with_inpainter, without(model_with_inpainter))
     )
     assert torch.equal(one.pictures, other.pictures)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_samples_are_completed_in_batches_of_the_allowed_size(model_with_inpainter, images, holes, n):
+    sizes = []
+    model_with_inpainter.inpainter.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    search = posterior(burn_in=1, samples=5, leaps=1, steps=1, batch=8)
+    search(model_with_inpainter, images[:n], holes[:n])
+    assert max(sizes) <= 8 and sum(sizes) == n * 4 * 5

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from ganfill.models.latent import Normal
-from ganfill.search.initialization import from_prior
+from ganfill.search.initialization import EncoderStart, from_prior
 from ganfill.search.latent_search import LatentSearch
-from ganfill.search.objective import Objective
+from ganfill.search.objective import EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
 from ganfill.search.refinement import FeatureOptimization
 from ganfill.search.result import SearchOptions
@@ -179,6 +179,16 @@ def test_passes_are_the_runs_that_were_made(model, images, holes):
     )
     search = LatentSearch(rounds=((8, 2), (4, 1)), start=from_prior, refit=2, precision="fp32")
     assert search(model, images[:2], holes[:2]).passes == pytest.approx(sum(made) / 2)
+
+
+def test_no_latent_vector_is_generated_twice(model_with_encoder, images, holes):
+    made = []
+    model_with_encoder.generator.register_forward_pre_hook(lambda _, inputs: made.append(len(inputs[0])))
+    search = LatentSearch(rounds=((4, 0), (2, 0)), start=EncoderStart(), encoder_prior=EncoderPrior(), precision="fp32")
+    found = search(model_with_encoder, images[:1], holes[:1], SearchOptions(answers=2))
+    assert made == [4] and found.passes == pytest.approx(4 / 3)
+    of_z = model_with_encoder.generator(found.latents.flatten(0, 1)).unflatten(0, (1, 2))
+    torch.testing.assert_close(found.pictures, of_z)
 
 
 def test_coordinates_of_a_uniform_prior_do_not_stick_at_its_edge(model, holes):

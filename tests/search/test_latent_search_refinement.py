@@ -83,7 +83,7 @@ def test_what_is_trusted_fills_the_hole_and_what_is_known_stays_known(linear):
         shell_width=100,
         refinement=FeatureOptimization(1, 300, 0.1),
     )
-    search = replace(search, precision="fp32", encoder_prior=EncoderPrior(50.0, 1.0))
+    search = replace(search, precision="fp32", encoder_prior=EncoderPrior(500.0))
     deep = torch.zeros(1, 1, 4, 4)
     deep[..., 3] = 1
     trusting, blind = (s(linear, images, holes) for s in (search, replace(search, encoder_prior=None)))

@@ -49,8 +49,8 @@ def test_distances_of_a_king_by_hand():
 
 def test_trust_by_hand():
     known = known_from([[1, 0, 0, 0]])
-    one, two = 1 - math.exp(-1 / 4), 1 - math.exp(-1)  # a pixel and two beyond the edge, over a length of two
-    torch.testing.assert_close(EncoderPrior(9.0, 2.0)(known), known_from([[0, 0, one, two]]) * 9 / (3 * 3))
+    one, two = 1 - math.exp(-1 / 36), 1 - math.exp(-4 / 36)  # a pixel and two beyond the edge, over a length of six
+    torch.testing.assert_close(EncoderPrior(9.0)(known), known_from([[0, 0, one, two]]) * 9 / (3 * 3))
 
 
 def test_trust_where_all_or_nothing_is_known():

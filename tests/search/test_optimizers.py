@@ -8,13 +8,13 @@ def gradient_of(z, target):
     return torch.sign(z - target) + 3 * (z - target) ** 3
 
 
-@pytest.mark.parametrize(("rate", "betas"), [(0.1, (0.9, 0.999)), (0.01, (0.5, 0.9))])
-def test_without_schedule_and_noise_it_is_torchs_adam(rate, betas):
+@pytest.mark.parametrize("rate", [0.1, 0.01])
+def test_without_schedule_and_noise_it_is_torchs_adam(rate):
     generator = torch.Generator().manual_seed(0)
     start, target = torch.randn(4, 6, generator=generator), torch.randn(4, 6, generator=generator)
     theirs = start.clone().requires_grad_()
-    torch_adam = torch.optim.Adam([theirs], lr=rate, betas=betas)
-    run = Adam(rate, betas).begin(start, 20)
+    torch_adam = torch.optim.Adam([theirs], lr=rate)
+    run = Adam(rate).begin(start, 20)
     for _ in range(20):
         theirs.grad = gradient_of(theirs.detach(), target)
         torch_adam.step()

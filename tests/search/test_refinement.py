@@ -14,7 +14,8 @@ from ganfill.search.target import Target
 def refine(refinement, model, images, holes, z):
     """Refined pictures of the answers z."""
     target, objective = Target.of(images, holes), Objective()
-    return refinement(Networks(model, "fp32"), objective, z, target.image, objective.weigh(target.known))
+    weights = objective.weigh(target.known)
+    return refinement(Networks(model, "fp32"), objective, z, target.image, weights, lambda pictures, losses: None)
 
 
 def error(pictures, images, where):

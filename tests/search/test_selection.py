@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.search.selection import Selection, farthest_points, hold_out, lowest, masked_l1
+from ganfill.search.selection import Selection, farthest_points, hold_out, lowest, masked_l1, take
 from ganfill.search.target import Target
 
 
@@ -55,6 +55,12 @@ def test_the_judge_takes_the_mean_of_what_counts():
 def test_best_first_and_ties_as_they_come():
     scores = torch.tensor([[3.0, 1.0, 2.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     assert lowest(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+
+
+def test_take_picks_from_each_row():
+    values = torch.arange(24).view(2, 3, 4)
+    taken = take(values, torch.tensor([[2, 0], [1, 1]]))
+    assert torch.equal(taken, torch.stack([values[0, [2, 0]], values[1, [1, 1]]]))
 
 
 def line(*places):
@@ -125,3 +131,4 @@ def test_answers_are_to_differ_in_the_hole_alone(half):
     assert Selection(spread=0.06).choose(scores, pictures, half, 2).tolist() == [[0, 1]]
     assert Selection().choose(scores, pictures, half, 2).tolist() == [[0, 1]]
     assert Selection(spread=0.2).choose(scores, pictures, half, 1).tolist() == [[0]]
+    assert Selection(spread=0.2).choose(scores, pictures, half, 3).tolist() == [[0, 1, 2]]  # 2 is chosen before 1

@@ -2,7 +2,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
+import ganfill
 from ganfill.errors import UserError
 from ganfill.search.networks import Networks
 from ganfill.search.presets import from_pool
@@ -49,7 +51,11 @@ def test_a_search_with_the_prior_stays_closer_to_the_distribution(styled, holes)
     assert found[1.0] < 0.7 * found[0.0]
 
 
-def test_a_generator_without_a_mapping_network_is_refused(model, images, holes):
+@pytest.mark.parametrize("mapping", [False, True])
+def test_a_generator_without_a_mapping_network_that_can_be_split_off_is_refused(model, images, holes, mapping):
     search = from_pool(0, 1, 8, cut_prior=0.1)
+    if mapping:
+        model = ganfill.wrap(nn.Sequential(model.generator), latent=model.latent, resolution=32)
+        model.generator.mapping = nn.Identity()
     with pytest.raises(UserError, match=r"search.cut_prior=0.1 needs a generator with a mapping network"):
         search(model, images, holes)

@@ -9,6 +9,7 @@ from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.inpainter import Inpainter
 from ganfill.search.presets import fast, standard
+from ganfill.search.result import Completion
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
 from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, rate_at
@@ -93,6 +94,21 @@ def test_an_eighth_of_the_guesses_are_answers_of_the_search(make, model, by_itse
     found = standard(cut_steps=3)(model, real[:2], hole[:2].bool()).pictures[:, 0]
     torch.testing.assert_close(guesses[0][:2], found, atol=1e-4, rtol=0)
     assert torch.equal(guesses[0][2:], drawn[2:]) and (guesses[0][:2] - drawn[:2]).abs().max() > 0.01
+
+
+def test_the_seed_of_the_search_depends_on_the_users_seed_and_the_pictures_seen(make, by_itself, faces):
+    seeds = []
+
+    def search(real, hole, options):
+        seeds.append(options.seed)
+        return Completion(real[:, None], *[torch.zeros(len(real), 1)] * 3)
+
+    for seed in (0, 1, 0):
+        module = by_itself(make(seed))
+        module.search = search
+        module.training_step(faces(8), 0)
+        module.training_step(faces(8), 0)
+    assert len(set(seeds)) == 4 and seeds[:2] == seeds[4:]
 
 
 def test_the_averaged_inpainter_is_kept_and_fixed_networks_are_not(make, tmp_path):

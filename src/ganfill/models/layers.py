@@ -167,6 +167,11 @@ class Staged(nn.Module):
         return self.to_rgb(self.stages[stage:](features))
 
 
+def can_split(generator: nn.Module) -> bool:
+    """Returns True if the generator has the methods ``forward_until`` and ``forward_from``, see ``Staged``."""
+    return hasattr(generator, "forward_until")
+
+
 class StagedDiscriminator(nn.Module):
     """A discriminator of ``stages``, the last of which ends at 4x4, followed by ``to_logit``."""
 

@@ -7,6 +7,7 @@ import torch
 
 from ganfill.search.networks import power_of_two, power_of_two_threads
 from ganfill.search.result import Completion, Progress, SearchOptions
+from ganfill.search.selection import take
 from ganfill.search.target import Target
 
 DETERMINISTIC_BATCH = 16
@@ -46,8 +47,7 @@ class Recorder:
 
 def _leading(pictures: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
     """Of candidates (N, k, 3, R, R), those with the smallest losses (N, k)."""
-    leading = losses.argmin(1)
-    return pictures[torch.arange(len(leading)), leading]
+    return take(pictures, losses.argmin(1, keepdim=True))[:, 0]
 
 
 def in_chunks(

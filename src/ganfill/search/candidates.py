@@ -8,6 +8,7 @@ from ganfill import seeding
 from ganfill.search.networks import Networks
 from ganfill.search.objective import Objective
 from ganfill.search.optimizers import Adam
+from ganfill.search.selection import take
 from ganfill.search.target import Target
 
 OnStep = Callable[[torch.Tensor, torch.Tensor], None]
@@ -19,9 +20,8 @@ class Candidates:
     Args:
         networks: the model.
         target: N pictures.
-        image: wanted picture of each candidate, (N, count, 3, R, R): the known pixels, and the expected ones in the hole.
         objective: the loss.
-        weights: of the pixels, (N, 1, R, R); can be replaced between two calls of ``optimize``.
+        weights: of the pixels, (N, 1, R, R).
         optimizer: moves the latent vectors.
         z: starts (N, count, d).
         steps: total number of steps, for the optimizer's schedule.
@@ -29,6 +29,8 @@ class Candidates:
         shell_width: see ``Normal.project``.
 
     Attributes:
+        image: wanted picture of each candidate, (N, count, 3, R, R), at first that of ``target``. It and ``weights`` can be
+            replaced between two calls of ``optimize``.
         passes: forward and backward passes so far for each picture; a forward pass alone counts a third.
     """
 
@@ -36,7 +38,6 @@ class Candidates:
         self,
         networks: Networks,
         target: Target,
-        image: torch.Tensor,
         objective: Objective,
         weights: torch.Tensor,
         optimizer: Adam,
@@ -46,8 +47,9 @@ class Candidates:
         shell_width: float,
     ) -> None:
         self.networks, self.latent, self.objective = networks, networks.model.latent, objective
-        self.image, self.weights, self.shell_width = image, weights, shell_width
-        self.count, self.passes = z.shape[1], 0.0
+        self.weights, self.shell_width, self.count, self.passes = weights, shell_width, z.shape[1], 0.0
+        self.image = target.image[:, None].expand(-1, self.count, -1, -1, -1)
+        self._pictures: torch.Tensor | None = None
         self.state = optimizer.begin(self.latent.to_unconstrained(z.flatten(0, 1)), steps)
         self.generators = [seeding.generator(seed, "noise", key) for key in target.keys]
 
@@ -58,9 +60,11 @@ class Candidates:
 
     @torch.no_grad()
     def pictures(self) -> torch.Tensor:
-        """Generates the current pictures, (N, count, 3, R, R)."""
-        self.passes += self.count / 3
-        return self.networks.generate(self.z.flatten(0, 1)).unflatten(0, (-1, self.count))
+        """Returns the current pictures, (N, count, 3, R, R), generated once until the next step."""
+        if self._pictures is None:
+            self._pictures = self.networks.generate(self.z.flatten(0, 1)).unflatten(0, (-1, self.count))
+            self.passes += self.count / 3
+        return self._pictures
 
     def optimize(self, steps: int, on_step: OnStep) -> None:
         """Makes ``steps`` steps; ``on_step`` gets the pictures (N, count, 3, R, R) and losses (N, count) before each."""
@@ -68,6 +72,7 @@ class Candidates:
         weights = self.weights.repeat_interleave(self.count, 0)
         self.passes += steps * self.count
         for _ in range(steps):
+            self._pictures = None
             u = self.state.point.detach().requires_grad_()
             pictures = self.networks.generate(self.latent.from_unconstrained(u))
             losses = self.objective(pictures, image, weights)
@@ -80,10 +85,10 @@ class Candidates:
     def keep(self, chosen: torch.Tensor) -> None:
         """Drops all candidates except ``chosen`` (N, m), which take this order."""
         first = torch.arange(len(chosen), device=chosen.device)[:, None] * self.count
-        rows = (first + chosen).flatten()
-        self.state.keep(rows)
-        self.image = self.image.flatten(0, 1)[rows].unflatten(0, chosen.shape)
-        self.count = chosen.shape[1]
+        self.state.keep((first + chosen).flatten())
+        self.image, self.count = take(self.image, chosen), chosen.shape[1]
+        if self._pictures is not None:
+            self._pictures = take(self._pictures, chosen)
 
     def _noise(self) -> torch.Tensor | None:
         deviation = self.state.noise

@@ -14,9 +14,10 @@ from ganfill.search.batching import Recorder, in_chunks
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
 from ganfill.search.result import DEFAULTS, Completion, SearchOptions
-from ganfill.search.selection import Selection, lowest, masked_l1
+from ganfill.search.selection import Selection, masked_l1, take
 from ganfill.search.target import Target
 
+STEP_SIZE = 0.1  # at first, in standard deviations of the prior; the burn-in adapts it
 ACCEPTANCE = 0.7  # target acceptance rate of the step size adaptation
 
 
@@ -29,8 +30,7 @@ class PosteriorSampling:
     in ``correlated`` counts as independent.
 
     Args:
-        initial_search: its answers are the initial states of the chains.
-        step: initial step size, in standard deviations of the prior; the burn-in adapts it.
+        initial_search: finds the initial states of the chains; its refinement is left out.
         selection: chooses the answers among the samples, scored by all known pixels; an ``agreement`` above 0 needs one in
             ``initial_search`` too.
         chains, burn_in, samples, leaps, correlated, blend, precision, batch: see ``ganfill.search.presets.posterior``.
@@ -41,7 +41,6 @@ class PosteriorSampling:
     burn_in: int = 20
     samples: int = 20
     leaps: int = 5
-    step: float = 0.1
     correlated: float = 48.0
     selection: Selection = field(default_factory=Selection)
     blend: Blend = field(default_factory=Poisson)
@@ -51,7 +50,7 @@ class PosteriorSampling:
     @property
     def steps(self) -> int:
         """Number of steps for each picture."""
-        return self.initial_search.steps + self.leaps * (self.burn_in + self.samples)
+        return self.initial_search.z_steps + self.leaps * (self.burn_in + self.samples)
 
     def __call__(
         self, model: Model, images: torch.Tensor, holes: torch.Tensor, options: SearchOptions = DEFAULTS
@@ -75,8 +74,10 @@ class PosteriorSampling:
 
     def search(self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder) -> Completion:
         """Samples for one chunk of pictures."""
-        initial = self.initial_search.search(networks, replace(options, answers=self.chains), target, recorder)
-        chains = Chains(networks, target, initial.latents.to(networks.device), self, options.seed)
+        initial, _, expected = self.initial_search.optimize(
+            networks, replace(options, answers=self.chains), target, recorder
+        )
+        chains = Chains(networks, target, initial.z, self, options.seed)
         for i in range(self.burn_in):
             chains.propose(recorder)
             chains.adapt_step_sizes(2 * i >= self.burn_in)
@@ -88,21 +89,19 @@ class PosteriorSampling:
             samples.append(chains.pictures)
         z, pictures = torch.cat(latents, 1), torch.cat(samples, 1)
 
-        expected = self.initial_search.expect(networks, target)
         scores = self.selection.score(pictures, target, target.known, expected)
         chosen = self.selection.choose(scores, pictures, target, options.answers)
-        chosen = chosen.gather(1, lowest(scores.gather(1, chosen), options.answers))
-        rows = torch.arange(len(chosen), device=chosen.device)[:, None]
-        errors = masked_l1(pictures[rows, chosen], target.image, target.known).cpu()
-        pictures = networks.inpaint(target, pictures)
+        errors = masked_l1(take(pictures, chosen), target.image, target.known)
+        # One sample of each chain at a time, so that a batch is no larger than those of the sampling.
+        completed = torch.cat([networks.inpaint(target, sample) for sample in samples], 1)
         return Completion(
-            pictures[rows, chosen].cpu(),
-            z[rows, chosen].cpu(),
-            scores[rows, chosen].cpu(),
-            errors,
+            take(completed, chosen).cpu(),
+            take(z, chosen).cpu(),
+            take(scores, chosen).cpu(),
+            errors.cpu(),
             recorder.frames,
-            pictures.mean(1).cpu(),
-            chains.interval(pictures),
+            completed.mean(1).cpu(),
+            chains.interval(completed),
             initial.passes + chains.passes,
             inpainted=True,
         )
@@ -132,7 +131,7 @@ class Chains:
         self.latent = networks.model.latent
         self.u = self.latent.to_unconstrained(z)
         self.generators = [seeding.generator(seed, "posterior", key) for key in target.keys]
-        self.step_sizes = torch.full(z.shape[:2], settings.step, device=z.device)
+        self.step_sizes = torch.full(z.shape[:2], STEP_SIZE, device=z.device)
         self.late_step_sizes: list[torch.Tensor] = []
         self.accepted = torch.zeros(z.shape[:2], dtype=torch.bool, device=z.device)
         self.passes = 0.0

@@ -3,7 +3,7 @@
 A start sees only ``target``, where held-out pixels count as missing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
@@ -54,18 +54,16 @@ class EncoderStart:
 
     Args:
         jitter: size of the variations: ``sqrt(1 - jitter^2) estimate + jitter n``, with n from the prior.
-        pool: the start without an encoder.
     """
 
     jitter: float = 0.6
-    pool: PoolStart = field(default_factory=PoolStart)
 
     def __call__(
         self, networks: Networks, target: Target, weights: torch.Tensor, count: int, seed: int
     ) -> torch.Tensor:
         """Returns z (N, count, d), the estimate first."""
         if networks.model.encoder is None:
-            return self.pool(networks, target, weights, count, seed)
+            return PoolStart()(networks, target, weights, count, seed)
         estimate = estimate_z(networks, target)[:, None]
         variations = from_prior(networks, target, weights, count - 1, seed)
         return torch.cat([estimate, (1 - self.jitter**2) ** 0.5 * estimate + self.jitter * variations], 1)

@@ -12,16 +12,17 @@ import torch
 
 from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Paste
+from ganfill.models.layers import can_split
 from ganfill.models.model import Model
 from ganfill.search.batching import Recorder, in_chunks
-from ganfill.search.candidates import Candidates
+from ganfill.search.candidates import Candidates, OnStep
 from ganfill.search.initialization import PoolStart, expected_pictures
 from ganfill.search.networks import Networks
 from ganfill.search.objective import EncoderPrior, Objective
 from ganfill.search.optimizers import Adam
 from ganfill.search.refinement import FeatureOptimization
 from ganfill.search.result import DEFAULTS, Completion, SearchOptions
-from ganfill.search.selection import Selection, hold_out, lowest, masked_l1
+from ganfill.search.selection import Selection, hold_out, lowest, masked_l1, take
 from ganfill.search.target import Target
 
 Start = Callable[[Networks, Target, torch.Tensor, int, int], torch.Tensor]
@@ -36,15 +37,14 @@ class LatentSearch:
             and optimizes them (successive halving, arXiv 1502.07943).
         start: finds the candidates of the first round.
         objective: the loss.
-        encoder_prior: weights in the hole of the pictures that the search starts from; None, or a model without an encoder,
-            uses known pixels only.
+        encoder_prior: ties an answer to its start inside the hole; None, or a model without an encoder, fits known pixels
+            only.
         optimizer: moves z.
         shell_width: width of the shell that z of a normal prior stays in, see ``Normal.project``.
         selection: chooses the answers among the candidates.
         refit: number of final steps that fit the answers to all known pixels, held-out ones included; the ranking stays.
         refinement: optimizes features of the answers after z; None for none. Left out for a generator that cannot be split.
-        num_candidates: minimum number of candidates in the first round if several answers are wanted, so that answers
-            that differ can be chosen.
+        num_candidates: least number of candidates in the first round when several answers are asked for.
         average: also returns a mean answer, which follows the pictures that the encoder expects. Needs an encoder and
             ``encoder_prior``.
         blend: makes finished pictures of the answers.
@@ -72,10 +72,11 @@ class LatentSearch:
     @property
     def steps(self) -> int:
         """Number of steps for each picture, over all rounds and the refinement."""
-        return self._z_steps + self._refinement_steps
+        return self.z_steps + self._refinement_steps
 
     @property
-    def _z_steps(self) -> int:
+    def z_steps(self) -> int:
+        """Number of steps of ``optimize`` for each picture."""
         return sum(steps for _, steps in self.rounds) + self.refit
 
     @property
@@ -93,11 +94,7 @@ class LatentSearch:
         """Searches for every picture, see ``Search``."""
         if model.encoder is None and self.fallback is not None:
             return self.fallback(model, images, holes, options)
-        if (
-            self.refinement is not None
-            and self.refinement.prior is None
-            and not hasattr(model.generator, "forward_until")
-        ):
+        if self.refinement is not None and self.refinement.prior is None and not can_split(model.generator):
             return replace(self, refinement=None)(model, images, holes, options)
         networks = Networks(model, self.precision)
         target = Target.of(images, holes, networks.device)
@@ -105,83 +102,86 @@ class LatentSearch:
         return in_chunks(search, target, options, self.steps, self.counts(options.answers)[0], self.batch)
 
     def search(self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder) -> Completion:
-        """Searches for one chunk of pictures."""
+        """Completes one chunk of pictures."""
+        answers, scores, expected = self.optimize(networks, options, target, recorder)
+        z, pictures, weights, mean = answers.z, answers.pictures(), answers.weights, None
+        if not recorder.steps:
+            recorder(pictures, scores)
+        errors = masked_l1(pictures, target.image, target.known)
+        pictures = self._refine(networks, z, pictures, answers.image, weights, recorder)
+        pictures = networks.inpaint(target, pictures)
+        if self.average and self.encoder_prior is not None and expected is not None:
+            mean = self._mean_answer(networks, target, z[:, :1], expected, weights).cpu()
+        return Completion(
+            pictures.cpu(),
+            z.cpu(),
+            scores.cpu(),
+            errors.cpu(),
+            recorder.frames,
+            mean,
+            passes=answers.passes + (options.answers + (mean is not None)) * self._refinement_steps,
+            inpainted=True,
+        )
+
+    def optimize(
+        self, networks: Networks, options: SearchOptions, target: Target, recorder: Recorder
+    ) -> tuple[Candidates, torch.Tensor, torch.Tensor | None]:
+        """Optimizes z for one chunk of N pictures.
+
+        Returns:
+            The answers, best first; their scores (N, answers); and the pictures (N, 3, R, R) that the encoder expects, or
+            None if they are not needed or the model has no encoder.
+        """
         held_out = hold_out(target, self.selection.held_out, options.seed)
         visible = target.hide(held_out)
-        expected = self.expect(networks, visible)
+        expected = None
+        if networks.model.encoder is not None and (self.average or self.selection.agreement):
+            expected = expected_pictures(networks, visible)
         score = partial(
             self.selection.score,
             target=target,
             weights=torch.where(held_out.sum((1, 2, 3), keepdim=True) > 0, held_out, target.known),
             expected=expected,
         )
-        candidates, weights = self._begin(networks, options, target, visible, held_out)
+        candidates = self._begin(networks, options, target, visible)
+        weights = candidates.weights
+        candidates.weights = weights * (1 - held_out)
         for count, (_, steps) in zip(self.counts(options.answers), self.rounds, strict=True):
             if count < candidates.count:
                 candidates.keep(lowest(score(candidates.pictures()), count))
             candidates.optimize(steps, recorder)
 
-        pictures = candidates.pictures()
-        scores = score(pictures)
-        chosen = self.selection.choose(scores, pictures, target, options.answers)
+        scores = score(candidates.pictures())
+        chosen = self.selection.choose(scores, candidates.pictures(), target, options.answers)
         candidates.keep(chosen)
-        rows = torch.arange(len(chosen), device=chosen.device)[:, None]
-        pictures, scores = pictures[rows, chosen], scores[rows, chosen]
-        if self.refit:
-            candidates.weights = weights
-            candidates.optimize(self.refit, recorder)
-            pictures = candidates.pictures()
-        if not recorder.steps:
-            recorder(pictures, scores)
-        errors = masked_l1(pictures, target.image, target.known)
-        pictures = self._refine(networks, candidates.z, pictures, candidates.image, weights, recorder)
-        pictures = networks.inpaint(target, pictures)
+        candidates.weights = weights
+        candidates.optimize(self.refit, recorder)
+        return candidates, take(scores, chosen), expected
 
-        mean = None
-        if self.average and self.encoder_prior is not None and expected is not None:
-            wanted = torch.where(target.known > 0, target.image, expected)[:, None]
-            mean = self._refine(networks, candidates.z[:, :1], wanted, wanted, weights)
-            # Like the expectation, a mean over the picture and its mirror image.
-            mirrored = networks.inpaint(target.mirror(), mean.flip(4)).flip(4)
-            mean = (networks.inpaint(target, mean) + mirrored)[:, 0].cpu() / 2
-        order = lowest(scores, options.answers)
-        return Completion(
-            pictures[rows, order].cpu(),
-            candidates.z[rows, order].cpu(),
-            scores[rows, order].cpu(),
-            errors[rows, order].cpu(),
-            recorder.frames,
-            mean,
-            passes=candidates.passes + (options.answers + (mean is not None)) * self._refinement_steps,
-            inpainted=True,
-        )
-
-    def expect(self, networks: Networks, visible: Target) -> torch.Tensor | None:
-        """Returns the pictures (N, 3, R, R) that the encoder expects, or None if they are not needed or unavailable."""
-        needed = self.average or self.selection.agreement
-        return expected_pictures(networks, visible) if needed and networks.model.encoder is not None else None
-
-    def _begin(
-        self, networks: Networks, options: SearchOptions, target: Target, visible: Target, held_out: torch.Tensor
-    ) -> tuple[Candidates, torch.Tensor]:
-        """Starts the candidates of the first round; also returns the weights (N, 1, R, R) with held-out pixels included."""
-        count, latent = self.counts(options.answers)[0], networks.model.latent
+    def _begin(self, networks: Networks, options: SearchOptions, target: Target, visible: Target) -> Candidates:
+        """Starts the candidates of the first round, with the weights of all known pixels, held-out ones included."""
         weights = self.objective.weigh(target.known)
-        z = self.start(networks, visible, weights * (1 - held_out), count, options.seed)
-        z = latent.from_unconstrained(latent.to_unconstrained(latent.project(z, self.shell_width)))
-        image, passes = target.image[:, None].expand(-1, count, -1, -1, -1), 0.0
-        if self.encoder_prior is not None and networks.model.encoder is not None:
-            with torch.no_grad():
-                starts = networks.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-            image = torch.where(target.known[:, None] > 0, image, starts)
-            weights = weights + self.encoder_prior(target.known)
-            passes = count / 3
+        count = self.counts(options.answers)[0]
+        z = self.start(networks, visible, weights * visible.known, count, options.seed)
+        z = networks.model.latent.project(z, self.shell_width)
         candidates = Candidates(
-            *(networks, target, image, self.objective, weights * (1 - held_out)),
-            *(self.optimizer, z, self._z_steps, options.seed, self.shell_width),
-        )
-        candidates.passes += passes
-        return candidates, weights
+            networks, target, self.objective, weights, self.optimizer, z,
+            steps=self.z_steps, seed=options.seed, shell_width=self.shell_width,
+        )  # fmt: skip
+        if self.encoder_prior is not None and networks.model.encoder is not None:
+            candidates.image = torch.where(target.known[:, None] > 0, candidates.image, candidates.pictures())
+            candidates.weights = weights + self.encoder_prior(target.known)
+        return candidates
+
+    def _mean_answer(
+        self, networks: Networks, target: Target, z: torch.Tensor, expected: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Returns a mean answer (N, 3, R, R) near z (N, 1, d) that follows the pictures that the encoder expects."""
+        wanted = torch.where(target.known > 0, target.image, expected)[:, None]
+        mean = self._refine(networks, z, wanted, wanted, weights)
+        # Like the expectation, a mean over the picture and its mirror image.
+        mirrored = networks.inpaint(target.mirror(), mean.flip(4)).flip(4)
+        return (networks.inpaint(target, mean) + mirrored)[:, 0] / 2
 
     def _refine(
         self,
@@ -190,19 +190,18 @@ class LatentSearch:
         pictures: torch.Tensor,
         image: torch.Tensor,
         weights: torch.Tensor,
-        recorder: Recorder | None = None,
+        on_step: OnStep = lambda pictures, losses: None,
     ) -> torch.Tensor:
         """Refines answers z (N, k, d) with pictures (N, k, 3, R, R) towards an image (N, k, 3, R, R)."""
         if self.refinement is None:
             return pictures
         shape = z.shape[:2]
 
-        def on_step(pictures: torch.Tensor, losses: torch.Tensor) -> None:
-            if recorder is not None:
-                recorder(pictures.unflatten(0, shape), losses.unflatten(0, shape))
+        def report(pictures: torch.Tensor, losses: torch.Tensor) -> None:
+            on_step(pictures.unflatten(0, shape), losses.unflatten(0, shape))
 
         z, image, weights = z.flatten(0, 1), image.flatten(0, 1), weights.repeat_interleave(shape[1], 0)
-        return self.refinement(networks, self.objective, z, image, weights, on_step).unflatten(0, shape)
+        return self.refinement(networks, self.objective, z, image, weights, report).unflatten(0, shape)
 
 
 def check_settings(steps: int, starts: int = 1, pool: int = 1, window: int = 1) -> None:

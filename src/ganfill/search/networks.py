@@ -3,7 +3,8 @@
 A convolution rounds differently for different batch sizes. On a CPU, every item has the same bits in all batches whose
 size is a power of two, at least two and at least a quarter of the number of threads, if that number is a power of two as
 well. So it was with 1, 2, 4, 8 and 16 threads; with 3, 5, 6 and 12, most sizes gave bits of their own. So batches are
-filled up, and a search leaves surplus threads idle.
+filled up, and a search leaves surplus threads idle. They are filled up on a GPU as well, because ``deterministic=true`` is
+tested there with such sizes alone.
 """
 
 from collections.abc import Callable, Iterator

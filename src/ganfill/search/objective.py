@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import avg_pool2d, max_pool2d
 
+PRIOR_LENGTH = 6.0  # depth in the hole, in pixels, at which the encoder's prior has 63 % of its weight
+
 
 def uniform(known: torch.Tensor) -> torch.Tensor:
     """Gives every known pixel the weight 1."""
@@ -46,16 +48,14 @@ class EncoderPrior:
 
     Args:
         weight: of the mean absolute difference from the encoder's picture, far from known pixels.
-        length: distance in pixels over which the weight rises to 63 %, as 1 - exp(-(distance / length)^2).
     """
 
     weight: float = 1.0
-    length: float = 6.0
 
     def __call__(self, known: torch.Tensor) -> torch.Tensor:
         """Returns weights (N, 1, H, W), zero outside the hole."""
         hole = 1 - known
-        depth = 1 - torch.exp(-(((chebyshev_distance(known) - 1) / self.length) ** 2))
+        depth = 1 - torch.exp(-(((chebyshev_distance(known) - 1) / PRIOR_LENGTH) ** 2))
         return self.weight * hole * depth / (3 * hole.sum((1, 2, 3), keepdim=True)).clamp_min(1)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+BETA1, BETA2 = 0.9, 0.999  # decay of the first and second moments
+
 
 @dataclass(frozen=True)
 class Adam:
@@ -12,7 +14,6 @@ class Adam:
 
     Args:
         rate: step size.
-        betas: decay of the first and second moments.
         warmup: share of the steps in which the rate rises linearly; 0 starts at full rate.
         decay: share of the steps, at the end, in which the rate falls to 0 along a cosine; 0 keeps it constant.
         noise: standard deviation of the normal noise added at the first step. It falls to 0 at three quarters of the
@@ -20,7 +21,6 @@ class Adam:
     """
 
     rate: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.999)
     warmup: float = 0.0
     decay: float = 0.0
     noise: float = 0.0
@@ -58,13 +58,12 @@ class AdamState:
 
     def step(self, gradient: torch.Tensor, noise: torch.Tensor | None = None) -> None:
         """Moves the point against the gradient (M, ...), then adds ``noise`` (M, ...)."""
-        beta1, beta2 = self.settings.betas
         self.done += 1
         rate = self.settings.rate_at((self.done - 0.5) / self.steps)  # above 0 at the first step of a warm-up
-        self.mean.lerp_(gradient, 1 - beta1)
-        self.square.lerp_(gradient.square(), 1 - beta2)
-        mean = self.mean / (1 - beta1**self.done)
-        square = self.square / (1 - beta2**self.done)
+        self.mean.lerp_(gradient, 1 - BETA1)
+        self.square.lerp_(gradient.square(), 1 - BETA2)
+        mean = self.mean / (1 - BETA1**self.done)
+        square = self.square / (1 - BETA2**self.done)
         self.point = self.point - rate * mean / (square.sqrt() + 1e-8)
         if noise is not None:
             self.point = self.point + noise

@@ -79,9 +79,9 @@ def standard(
             f"search: trust={trust} jitter={jitter} cannot be used: give trust from 0, and jitter from 0 to 1"
         )
     fallback = from_pool(
-        *(steps, starts, pool, cut_level, cut_steps, cut_rate),
-        *(0.0, floor, window, blend, precision, batch),
-    )
+        steps, starts, pool, cut_level, cut_steps, cut_rate,
+        floor=floor, window=window, blend=blend, precision=precision, batch=batch,
+    )  # fmt: skip
     return replace(
         fallback,
         objective=Objective(ContextualWeights(window, floor), smooth=SMOOTH),
@@ -220,17 +220,9 @@ def posterior(
         selection=Selection(agreement=agreement),
     )
     return PosteriorSampling(
-        initial_search,
-        chains,
-        burn_in,
-        samples,
-        leaps,
-        correlated=correlated,
-        selection=Selection(0.0, agreement, spread),
-        blend=blend or Poisson(),
-        precision=precision,
-        batch=batch,
-    )
+        initial_search, chains, burn_in, samples, leaps, correlated,
+        selection=Selection(agreement=agreement, spread=spread), blend=blend or Poisson(), precision=precision, batch=batch,
+    )  # fmt: skip
 
 
 PRESETS = {make.__name__: make for make in (fast, standard, best, posterior, auto, from_pool, amos2016, yeh2017)}

@@ -24,7 +24,7 @@ from ganfill.search.networks import Networks
 from ganfill.search.objective import ContextualWeights, uniform
 from ganfill.search.optimizers import Adam
 from ganfill.search.result import DEFAULTS, Completion, SearchOptions
-from ganfill.search.selection import lowest, masked_l1
+from ganfill.search.selection import lowest, masked_l1, take
 from ganfill.search.target import Target
 
 
@@ -136,21 +136,19 @@ class PublishedSearch:
             (gradient,) = torch.autograd.grad(loss.sum(), z)
             recorder(generated.detach().unflatten(0, (-1, k)), loss.detach().unflatten(0, (-1, k)))
             adam.step(gradient)
-            adam.point = latent.clip(
-                adam.point
-            )  # to [-1, 1] for a uniform prior, as published; a normal one has no bounds
+            # Clipped to [-1, 1] for a uniform prior, as published; a normal one has no bounds.
+            adam.point = latent.clip(adam.point)
 
-        z = adam.point
         with torch.no_grad():
-            pictures = networks.generate(z).unflatten(0, (-1, k))
+            pictures = networks.generate(adam.point).unflatten(0, (-1, k))
         scores = masked_l1(pictures, target.image, target.known)
         if not self.steps:
             recorder(pictures, scores)
-        rows, order = torch.arange(len(target), device=z.device)[:, None], lowest(scores, k)
-        scores = scores[rows, order].cpu()
+        order = lowest(scores, k)
+        scores = take(scores, order).cpu()
         return Completion(
-            pictures[rows, order].cpu(),
-            z.unflatten(0, (-1, k))[rows, order].cpu(),
+            take(pictures, order).cpu(),
+            take(adam.point.unflatten(0, (-1, k)), order).cpu(),
             scores,
             errors=scores,
             frames=recorder.frames,

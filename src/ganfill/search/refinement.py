@@ -19,7 +19,7 @@ class FeatureOptimization:
     """Optimizes the features of one stage of the generator (Daras et al. 2021, arXiv 2102.07364).
 
     The generator needs the methods ``forward_until(z, stage)`` and ``forward_from(features, stage)``, see
-    ``ganfill.models.dcgan``. Stage 1 of a StyleGAN2 is W+: one w for each layer, (N, layers, w_dim).
+    ``ganfill.models.layers.Staged``. Stage 1 of a StyleGAN2 is W+: one w for each layer, (N, layers, w_dim).
 
     Args:
         stage: a later stage gives a closer fit and a weaker prior.
@@ -40,7 +40,7 @@ class FeatureOptimization:
         z: torch.Tensor,
         image: torch.Tensor,
         weights: torch.Tensor,
-        on_step: OnStep = lambda pictures, losses: None,
+        on_step: OnStep,
     ) -> torch.Tensor:
         """Refines M answers.
 
@@ -56,15 +56,11 @@ class FeatureOptimization:
             Refined pictures (M, 3, R, R).
 
         Raises:
-            UserError: the generator cannot be split, or has no such stage.
+            UserError: the generator has no such stage, or does not suit the prior.
         """
         generator: Any = networks.model.generator
-        if not hasattr(generator, "forward_until"):
-            raise UserError(
-                "the model's generator cannot be split (it has no method forward_until): give search.cut_steps=0"
-            )
-        generate = partial(generator.forward_from, stage=self.stage)
         penalty = self.prior(networks) if self.prior is not None else None
+        generate = partial(generator.forward_from, stage=self.stage)
         with torch.no_grad():
             try:
                 features = networks.run(partial(generator.forward_until, stage=self.stage), z)

@@ -47,10 +47,11 @@ class Selection:
         return scores
 
     def choose(self, scores: torch.Tensor, pictures: torch.Tensor, target: Target, count: int) -> torch.Tensor:
-        """Returns the indices (N, count) of the answers, the best first."""
+        """Returns the indices (N, count) of the answers in ascending order of their scores."""
         if not self.spread or count == 1:
             return lowest(scores, count)
-        return farthest_points(scores, pictures * (1 - target.known)[:, None], count, self.spread)
+        chosen = farthest_points(scores, pictures * (1 - target.known)[:, None], count, self.spread)
+        return take(chosen, lowest(take(scores, chosen), count))
 
 
 def hold_out(target: Target, share: float, seed: int) -> torch.Tensor:
@@ -91,6 +92,11 @@ def lowest(scores: torch.Tensor, count: int) -> torch.Tensor:
     return scores.argsort(dim=1, stable=True)[:, :count]
 
 
+def take(values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Picks from each row of values (N, k, ...) those at indices (N, m); returns (N, m, ...)."""
+    return values[torch.arange(len(indices), device=indices.device)[:, None], indices]
+
+
 def farthest_points(scores: torch.Tensor, pictures: torch.Tensor, count: int, tolerance: float) -> torch.Tensor:
     """Greedy farthest points (Gonzalez 1985) among the candidates with good scores, the best one first.
 
@@ -109,9 +115,8 @@ def farthest_points(scores: torch.Tensor, pictures: torch.Tensor, count: int, to
     points = pictures.flatten(2)
     chosen = [order[:, 0]]
     distance = torch.where(allowed, torch.inf, -torch.inf)
-    rows = torch.arange(len(scores), device=scores.device)
     while len(chosen) < count:
-        to_last = (points - points[rows, chosen[-1]][:, None]).square().sum(2)
+        to_last = (points - take(points, chosen[-1][:, None])).square().sum(2)
         distance = torch.minimum(distance, to_last).scatter(1, torch.stack(chosen, 1), -torch.inf)
         chosen.append(distance.argmax(1))
     return torch.stack(chosen, 1)

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 from torch.nn.functional import leaky_relu
 
-from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.models.truncation import has_w
+from ganfill.models.truncation import draw_w, has_w
 from ganfill.search.networks import Networks
 
-DRAWS = 10_000  # of z, for the mean and the covariance
 SLOPE = 5.0  # undoes the leaky ReLU with slope 0.2 at the end of the mapping network
 
 _moments: "WeakKeyDictionary[nn.Module, tuple[torch.Tensor, torch.Tensor]]" = WeakKeyDictionary()
@@ -57,10 +54,9 @@ class GaussianPrior:
 @torch.no_grad()
 def moments(networks: Networks) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the mean (w_dim,) and the inverse covariance (w_dim, w_dim) of v; cached as long as the generator lives."""
-    generator: Any = networks.model.generator
+    generator = networks.model.generator
     if generator not in _moments:
-        z = networks.model.latent.sample(DRAWS, seeding.generator(0, "w")).to(networks.device)
-        v = leaky_relu(generator.forward_until(z, 1)[:, 0], SLOPE).double()
+        v = leaky_relu(draw_w(networks.model), SLOPE).double()
         covariance = v.T.cov()
         # Directions without variance would weigh without limit.
         covariance += 1e-4 * covariance.diagonal().mean() * torch.eye(len(covariance)).to(covariance)

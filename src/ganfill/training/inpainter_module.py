@@ -57,7 +57,7 @@ class InpainterTraining(PartModule):
         error_weight: weight of the error in the hole, relative to the adversarial loss.
         ema_half_life_kimg: half-life of the averaged inpainter, which is the one to keep.
         log_kimg: interval at which losses are measured, in thousand pictures.
-        seed: seed of z and holes.
+        seed: seed of z, holes and ``search``.
 
     Raises:
         UserError: ``kimg`` is not above 0, or the model has no encoder.
@@ -113,7 +113,8 @@ class InpainterTraining(PartModule):
         adversarial = seen >= self.regression_kimg * 1000
         guess = self._draw_guesses(real, hole, adversarial)
         if searched := n // 8:
-            found = self.search(real[:searched], hole[:searched].bool(), SearchOptions(seed=seen))
+            options = SearchOptions(seed=seeding.derive_seed(self.seed, "search", seen))
+            found = self.search(real[:searched], hole[:searched].bool(), options)
             guess[:searched] = found.pictures[:, 0].to(guess)
         self._set_rate()
         if adversarial:
