@@ -108,6 +108,16 @@ def test_what_a_face_leaves_uncovered_is_covered_too(found):
     )
 
 
+def test_a_scratch_between_a_face_and_a_larger_stain_joins_no_holes(found):
+    stain, far = rectangle((200, 300), 60, 40, 90, 70), rectangle((200, 300), 120, 200, 180, 260)
+    scratch = rectangle((200, 300), 85, 50, 87, 230) | rectangle((200, 300), 85, 228, 130, 230)
+    found[0].append(Face(Square(60, 70, 80), 0.9))
+    placement = place(stain | far | scratch)
+    assert placement.regions[0] == Square(60, 70, 80) and placement.scores == (0.9,)
+    (box,) = placement.regions[1:]
+    assert np.isfinite(box.distance((200, 300)))[far].all() and not np.isfinite(box.distance((200, 300)))[stain].any()
+
+
 def test_every_hole_without_a_face_is_counted(found):
     found[0].append(Face(Square(40, 40, 40), 0.9))
     holes = [rectangle((80, 400), 30, x, 50, x + 20) for x in (30, 130, 230, 330)]

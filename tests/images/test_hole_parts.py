@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganfill.images.hole_parts import MOST, depth, is_shallow, split
+from ganfill.images.hole_parts import MOST, depth, is_shallow, split, split_by_depth
 
 
 def squares(size, *corners, side=20):
@@ -33,6 +33,19 @@ def test_scattered_pixels_are_one_part_and_no_hole_none():
     hole = np.random.default_rng(0).random((300, 400)) < 0.001
     assert hole.sum() > MOST and len(split(hole)) == 1 and split(hole)[0] is hole
     assert split(np.zeros((30, 40), bool)) == []
+
+
+def test_a_scratch_is_told_apart_from_the_stains_that_it_touches():
+    stains = squares((200, 300), (20, 20), (100, 200), side=40)
+    scratch = np.zeros_like(stains)
+    scratch[40:43] = True
+    deep, shallow = split_by_depth(stains | scratch)
+    assert (deep | shallow == stains | scratch).all() and not (deep & shallow).any()
+    assert (deep & ~scratch == stains & ~scratch).all() and (shallow & scratch).sum() > 0.8 * (scratch & ~stains).sum()
+    assert len(split(deep)) == 2
+    for hole in (scratch, np.zeros_like(scratch)):
+        assert not split_by_depth(hole)[0].any() and (split_by_depth(hole)[1] == hole).all()
+    assert split_by_depth(np.ones((30, 40), bool))[0].all()
 
 
 def test_the_depth_of_a_hole():

@@ -9,7 +9,7 @@ import numpy as np
 from ganfill.errors import UserError
 from ganfill.images.face_yunet import Landmarks
 from ganfill.images.faces import Face, find_faces
-from ganfill.images.hole_parts import extent, is_shallow, split
+from ganfill.images.hole_parts import extent, is_shallow, split, split_by_depth
 from ganfill.images.regions import Box, Region
 from ganfill.images.rotated_square import Square
 
@@ -89,11 +89,15 @@ class Faces:
         for face in faces:
             if _is_whole(face.square, hole.shape):
                 return replace(default, scores=(face.score,))
-        parts, insides = split(hole), [np.isfinite(face.square.distance(hole.shape)) for face in faces]
+        deep, shallow = split_by_depth(hole)
+        parts, insides = (
+            [*split(deep), *split(shallow)],
+            [np.isfinite(face.square.distance(hole.shape)) for face in faces],
+        )
         kept = [i for i in range(len(faces)) if any(_counts(i, insides, part) for part in parts)]
         covered = _union([insides[i] for i in kept], hole.shape)
         squares = [faces[i].square for i in kept]
-        boxes = [_around(part) for part in split(hole & ~covered) if not is_shallow(part)]
+        boxes = [_around(part) for part in split(split_by_depth(hole & ~covered)[0])]
         warning = _warning(squares, boxes, covered, parts)
         return Placement((*squares, *boxes), warning, tuple(faces[i].score for i in kept))
 

@@ -30,6 +30,17 @@ def split(hole: np.ndarray) -> list[np.ndarray]:
     return sorted((hole & (large == label) for label in range(1, count)), key=lambda part: -int(part.sum()))
 
 
+def split_by_depth(hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Splits a hole, bool (H, W), into what is deep and what is shallow, such as scratches that touch a stain."""
+    limit = _shallow_depth(hole)
+    middle = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5) > limit
+    if not middle.any() or hole.all():
+        return hole & middle, hole & ~middle
+    # Half as far again as it is deep, so that corners belong to what is deep.
+    deep = hole & (cv2.distanceTransform((~middle).astype(np.uint8), cv2.DIST_L2, 5) <= 1.5 * limit)
+    return deep, hole & ~deep
+
+
 def extent(hole: np.ndarray) -> list[tuple[int, int]]:
     """Begin and end of the rows, and of the columns, that a hole, bool (H, W), touches."""
     used = [np.nonzero(hole.any(axis))[0] for axis in (1, 0)]
@@ -45,4 +56,8 @@ def depth(hole: np.ndarray) -> float:
 
 def is_shallow(hole: np.ndarray) -> bool:
     """True for thin and small holes, bool (H, W), which neighbouring pixels fill well."""
-    return depth(hole) <= max(3.0, SHALLOW * min(hole.shape))
+    return depth(hole) <= _shallow_depth(hole)
+
+
+def _shallow_depth(hole: np.ndarray) -> float:
+    return max(3.0, SHALLOW * min(hole.shape))
