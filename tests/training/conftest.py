@@ -1,11 +1,14 @@
+import copy
 import csv
 from functools import partial
 
 import pytest
 import torch
 
+from ganfill import seeding
 from ganfill.adversarial.losses import NonSaturating
 from ganfill.data.synthetic import draw_faces
+from ganfill.images.pixels import to_float
 from ganfill.models.dcgan import Discriminator, Generator
 from ganfill.models.latent import Normal
 from ganfill.training.callbacks.distances import Distances
@@ -150,3 +153,18 @@ def faces():
         return torch.from_numpy(draw_faces(n, 32, torch.Generator().manual_seed(seed)))
 
     return faces
+
+
+@pytest.fixture
+def textbook():
+    """Copies of a GAN's networks with optimizers of their own, and the pictures of its first step."""
+
+    def textbook(gan):
+        generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
+        optimizer = gan.generator_optimizer(generator.parameters())
+        discriminator_optimizer = gan.discriminator_optimizer(discriminator.parameters())
+        pixels = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=seeding.generator(0, 0))
+        fake = generator(gan.latent.sample(8, seeding.generator(0, "z", 0)))
+        return generator, discriminator, optimizer, discriminator_optimizer, to_float(pixels), fake
+
+    return textbook

@@ -5,25 +5,17 @@ import torch
 
 from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.images.pixels import to_float
 
 
-def test_one_step_equals_the_textbook(make_gan, steps):
+def test_one_step_equals_the_textbook(make_gan, steps, textbook):
     gan = make_gan()
-    generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
+    generator, discriminator, optimizer, discriminator_optimizer, real, fake = textbook(gan)
     steps(gan, 1)
-
-    optimizers = [
-        gan.discriminator_optimizer(discriminator.parameters()),
-        gan.generator_optimizer(generator.parameters()),
-    ]
-    pixels = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=seeding.generator(0, 0))
-    fake = generator(gan.latent.sample(8, seeding.generator(0, "z", 0)))
-    gan.loss.discriminator(discriminator(to_float(pixels)), discriminator(fake.detach())).backward()
-    optimizers[0].step()
+    gan.loss.discriminator(discriminator(real), discriminator(fake.detach())).backward()
+    discriminator_optimizer.step()
     discriminator.zero_grad()
     gan.loss.generator(discriminator(fake), None).backward()
-    optimizers[1].step()
+    optimizer.step()
     for ours, theirs in ((gan.generator, generator), (gan.discriminator, discriminator)):
         for name, value in ours.state_dict().items():
             torch.testing.assert_close(value, theirs.state_dict()[name], msg=name)

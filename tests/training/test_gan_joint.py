@@ -1,13 +1,9 @@
 """The joint step in a training; micro-batches and other options of either step are tested with the GAN's options."""
 
-import copy
-
 import pytest
 import torch
 
-from ganfill import seeding
 from ganfill.errors import UserError
-from ganfill.images.pixels import to_float
 from ganfill.models.dcgan_plus import Discriminator
 
 
@@ -26,19 +22,13 @@ def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-def test_a_joint_step_is_that_of_two_backward_passes_with_the_networks_before_it(make_joint, steps):
+def test_a_joint_step_is_that_of_two_backward_passes_with_the_networks_before_it(make_joint, steps, textbook):
     gan = make_joint()
-    generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
+    generator, discriminator, *optimizers, real, fake = textbook(gan)
     steps(gan, 1)
-    optimizers = [
-        gan.discriminator_optimizer(discriminator.parameters()),
-        gan.generator_optimizer(generator.parameters()),
-    ]
-    pixels = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=seeding.generator(0, 0))
-    fake = generator(gan.latent.sample(8, seeding.generator(0, "z", 0)))
     gan.loss.generator(discriminator(fake)).backward(retain_graph=True)
     discriminator.zero_grad()
-    gan.loss.discriminator(discriminator(to_float(pixels)), discriminator(fake.detach())).backward()
+    gan.loss.discriminator(discriminator(real), discriminator(fake.detach())).backward()
     for optimizer in optimizers:
         optimizer.step()
     torch.testing.assert_close(weights(gan.generator), weights(generator), rtol=0, atol=1e-6)
