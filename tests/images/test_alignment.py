@@ -109,13 +109,21 @@ def test_what_a_face_leaves_uncovered_is_covered_too(found):
 
 
 def test_a_scratch_between_a_face_and_a_larger_stain_joins_no_holes(found):
-    stain, far = rectangle((200, 300), 60, 40, 90, 70), rectangle((200, 300), 120, 200, 180, 260)
+    stain, far = rectangle((200, 300), 60, 40, 90, 70), rectangle((200, 300), 120, 200, 165, 245)
     scratch = rectangle((200, 300), 85, 50, 87, 230) | rectangle((200, 300), 85, 228, 130, 230)
     found[0].append(Face(Square(60, 70, 80), 0.9))
     placement = place(stain | far | scratch)
     assert placement.regions[0] == Square(60, 70, 80) and placement.scores == (0.9,)
     (box,) = placement.regions[1:]
     assert np.isfinite(box.distance((200, 300)))[far].all() and not np.isfinite(box.distance((200, 300)))[stain].any()
+
+
+def test_no_face_smaller_than_those_found_is_assumed(found):
+    found[0].append(Face(Square(60, 70, 80), 0.9))
+    stain, far = rectangle((200, 300), 60, 40, 90, 70), rectangle((200, 300), 120, 200, 155, 235)
+    placement = place(stain | far)
+    assert placement.regions == (Square(60, 70, 80),) and "neighbouring pixels fill the rest" in placement.warning
+    assert len(place(stain | rectangle((200, 300), 120, 200, 160, 240)).regions) == 2
 
 
 def test_every_hole_without_a_face_is_counted(found):

@@ -9,7 +9,7 @@ import numpy as np
 from ganfill.errors import UserError
 from ganfill.images.face_yunet import Landmarks
 from ganfill.images.faces import Face, find_faces
-from ganfill.images.hole_parts import extent, is_shallow, split, split_by_depth
+from ganfill.images.hole_parts import depth, extent, is_shallow, split, split_by_depth
 from ganfill.images.regions import Box, Region
 from ganfill.images.rotated_square import Square
 
@@ -72,7 +72,7 @@ class Faces:
 
     Photos smaller than twice the model's size, and photos that are a face's square themselves, are treated as by ``center``.
     A part of the hole that no face covers is assumed to be the middle half of a face, unless it is so thin that its
-    neighbours fill it well. A warning says so.
+    neighbours fill it well, or that this face would be smaller than all that were found. A warning says so.
 
     Args:
         find: ``(photo, hole) -> faces``, the most certain first.
@@ -97,7 +97,7 @@ class Faces:
         kept = [i for i in range(len(faces)) if any(_counts(i, insides, part) for part in parts)]
         covered = _union([insides[i] for i in kept], hole.shape)
         squares = [faces[i].square for i in kept]
-        boxes = [_around(part) for part in split(split_by_depth(hole & ~covered)[0])]
+        boxes = _assumed(hole & ~covered, squares, parts)
         warning = _warning(squares, boxes, covered, parts)
         return Placement((*squares, *boxes), warning, tuple(faces[i].score for i in kept))
 
@@ -161,6 +161,22 @@ def _counts(i: int, insides: list[np.ndarray], part: np.ndarray) -> bool:
     if not 0 < covered < SLIGHT:
         return bool(covered)
     return is_shallow(part & ~_union(insides, part.shape))
+
+
+def _assumed(rest: np.ndarray, squares: list[Square], parts: list[np.ndarray]) -> list[Box]:
+    """Squares around the deep parts of what the faces leave; none would be a face smaller than all that were found.
+
+    A part as deep as a quarter of a face hides the middle half of it.
+
+    Args:
+        rest: bool (H, W), missing pixels outside the faces.
+        squares: of the faces.
+        parts: of the hole; of one that a face touches, all is completed.
+    """
+    touched = _union([part for part in parts if _touched(tuple(squares), part).regions], rest.shape)
+    smallest = min((square.side for square in squares), default=0)
+    boxes = [(part, _around(part)) for part in split(split_by_depth(rest)[0])]
+    return [box for part, box in boxes if 4 * depth(part) >= smallest or (part & touched).sum() > part.sum() / 2]
 
 
 def _around(hole: np.ndarray) -> Box:
