@@ -133,6 +133,6 @@ def test_its_run_is_not_for_export_and_info_tells_of_it(words, tmp_path, capsys)
     assert cli.run(words) == 0
     capsys.readouterr()
     assert cli.run(["export", f"run={tmp_path / 'run'}", f"out={tmp_path / 'b.safetensors'}"]) == 2
-    assert "this run trained an encoder" in capsys.readouterr().err
+    assert "this run trained no GAN; its model file is model.safetensors" in capsys.readouterr().err
     assert cli.run(["info", str(tmp_path / "run/model.safetensors")]) == 0
     assert "encoder.Encoder(resolution=32, latent_dim=8, width=4)" in capsys.readouterr().out

@@ -45,7 +45,7 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
         provenance = checkpoint["ganfill"]
         config, state = provenance["config"], checkpoint["state_dict"]
         if "generator" not in config["model"]:
-            raise UserError("this run trained an encoder; its model file is model.safetensors in the same directory")
+            raise UserError("this run trained no GAN; its model file is model.safetensors in the same directory")
         kept = {key: value for key, value in config.items() if key not in PLACES}
         card = {
             **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
