@@ -5,7 +5,6 @@ the gain is folded into the weights before the activation, where it costs nothin
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -22,12 +21,6 @@ def leaky(x: torch.Tensor) -> torch.Tensor:
 def clamped(x: torch.Tensor, limit: float | None) -> torch.Tensor:
     """Clips x to [-limit, limit], as networks do that were trained in float16; returns x itself without a limit."""
     return x if limit is None else x.clamp(-limit, limit)
-
-
-def exact(x: torch.Tensor) -> AbstractContextManager:
-    """Returns a context that switches autocast off on the device of ``x``."""
-    device = x.device.type
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 class Smooth(nn.Module):
