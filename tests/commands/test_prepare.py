@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from ganfill import cli
+from ganfill.commands.prepare import RESOLUTIONS
+from ganfill.models import layers
 
 
 @pytest.fixture
@@ -113,6 +115,10 @@ def test_an_output_may_be_called_by_a_number(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["prepare", f"source={folder}", "out=2026", "resolution=8"]) == 0
     assert (tmp_path / "2026" / "images.npy").exists()
+
+
+def test_resolutions_are_those_of_the_architectures():
+    assert RESOLUTIONS == layers.RESOLUTIONS
 
 
 def test_a_resolution_that_no_network_of_ganfill_takes_is_doubted(folder, tmp_path, caplog):

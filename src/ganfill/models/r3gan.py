@@ -96,7 +96,7 @@ class Generator(Staged):
     Args:
         resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
-        width: channels up to 32x32, a multiple of 8, 16, 32 or 64 for 32, 64, 128 or 256 pixels.
+        width: channels up to 32x32, a multiple of a quarter of the resolution.
         blocks: residual blocks in each stage.
     """
 

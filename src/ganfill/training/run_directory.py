@@ -12,19 +12,21 @@ from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.training import distributed
 
-# Keys that may change when a training is resumed, because no step depends on them; only the learning rate of an encoder
-# depends on kimg.
-FREE_KEYS = (
-    *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg", "fade_kimg"),
-)
+# Keys that decide where a training runs and what it records besides metrics.csv.
+RECORD_KEYS = (
+    "out", "device", "logger", "callbacks", "features", "fd_kimg", "fd_samples", "sample_kimg", "completion_kimg",
+    "checkpoint_kimg",
+)  # fmt: skip
+# Keys that may change when a training is resumed. No step depends on them, except on kimg: the learning rates of encoder
+# and inpainter follow the length that the training has by then.
+FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "fade_kimg", "data.path", "data.store")
 # Keys that older versions did not have, with the values that those versions stood for.
 LATER_KEYS = {"step": "alternating", "gan.step": "alternating"}
 
 CHECKPOINT_KEYS = (
-    *("images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch"),
-    *("global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures"),
-)
+    "images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch",
+    "global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures",
+)  # fmt: skip
 
 
 def check_resumable(out: Path, config: dict[str, Any]) -> None:
