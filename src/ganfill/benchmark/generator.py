@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from ganfill import seeding
+from ganfill.data.subsets import draw
 from ganfill.errors import UserError
-from ganfill.images import pixels
 from ganfill.metrics.distances import frechet, kernel, nearest, precision_recall
-from ganfill.metrics.features import PIXELS, FeatureNetwork, extract
+from ganfill.metrics.feature_names import PIXELS
+from ganfill.metrics.features import FeatureNetwork, extract
 from ganfill.models.model import Model
 
 BATCH = 64
@@ -80,7 +81,8 @@ def evaluate_generator(
                 f"the pictures are {width}x{height}, the model's {model.resolution}x{model.resolution}: "
                 f"prepare the store again with resolution={model.resolution}"
             )
-    samples = _draw(model, n, seed, advance)
+    z = model.latent.sample(n, seeding.generator(seed, "samples")).to(model.device)
+    samples = draw(model.generator, z, advance)
     halves = _two_sets(len(store_pictures), n, seed)
     figures: dict[str, float | str] = {"samples": n, "training_pictures": len(store_pictures)}
     near: list[Near] = []
@@ -122,22 +124,6 @@ def _two_sets(training: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     """Draws rows of two disjoint sets of training pictures."""
     rows = torch.randperm(training, generator=seeding.generator(seed, "real pictures")).numpy()
     return rows[:n], rows[n : 2 * n]
-
-
-def _draw(model: Model, n: int, seed: int, advance: Advance | None) -> np.ndarray:
-    """Generates pictures, uint8 (n, R, R, 3)."""
-    batches = []
-    for z in model.latent.sample(n, seeding.generator(seed, "samples")).split(BATCH):
-        with torch.no_grad():
-            images = model.generator(z.to(model.device))
-        if not images.isfinite().all():
-            raise UserError(
-                "the model generates pictures that are not finite: its training has diverged, use another model"
-            )
-        batches.append(pixels.to_uint8(images).cpu().numpy())
-        if advance is not None:
-            advance(len(z))
-    return np.concatenate(batches)
 
 
 def _compare(

@@ -14,9 +14,7 @@ import torch
 from torch import nn
 
 from ganfill.errors import UserError, first_line
-from ganfill.metrics.feature_names import BUILT_IN, INCEPTION, PIXELS
-
-__all__ = ["INCEPTION", "PIXELS", "FeatureNetwork", "extract", "load_networks"]
+from ganfill.metrics.feature_names import BUILT_IN, INCEPTION
 
 FORM = "NAME=FILE.py:CLASS:WEIGHTS"
 BATCH = 64
