@@ -88,7 +88,7 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(folder, t
         ("crop=0,0,10,20", "is not a square box"),
         ("crop=7", "is not known"),
         ("split=validation", "split=validation is not known"),
-        ("colour=red", "colour is no key of ganfill prepare"),
+        ("colour=red", "colour is not a key of ganfill prepare"),
     ],
 )
 def test_mistakes_end_with_one_line_and_exit_code_2(folder, tmp_path, capsys, word, message):

@@ -80,7 +80,7 @@ def test_half_a_file_is_smaller(words, tmp_path, model_path):
     [
         ("model=nothing", "model=nothing: no such file, and no packaged model of that name"),
         ("model=notes.txt", "notes.txt is not a model file"),
-        ("optimizer.rate=1", "optimizer.rate is no key of ganfill train-encoder"),
+        ("optimizer.rate=1", "optimizer.rate is not a key of ganfill train-encoder"),
         ("batch_size=0", "batch_size must be a whole number from 1, got 0"),
         ("encoder.width=wide", "encoder.width must be a whole number, got wide"),
         ("precision=half", "precision=half is not known"),

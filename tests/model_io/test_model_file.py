@@ -141,7 +141,7 @@ def test_an_upsampler_of_the_wrong_resolution_is_refused(model_with_upsampler, t
     model_with_upsampler.card["upsampler"]["arguments"]["resolution"] = resolution
     model_file.save(tmp_path / "model.safetensors", model_with_upsampler)
     with pytest.raises(
-        UserError, match=f"upsampler is for {resolution} pixels, which is no multiple of the model's 32"
+        UserError, match=f"upsampler is for {resolution} pixels, which is not a multiple of the model's 32"
     ):
         model_file.load(tmp_path / "model.safetensors")
 
