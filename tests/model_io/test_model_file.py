@@ -76,7 +76,7 @@ def rewrite(path, change):
     ("name", "reason"),
     [
         ("os.system", "not a class of ganfill.models"),
-        ("ganfill.models.dcgan.initialise", "not of the right kind"),
+        ("ganfill.models.dcgan.initialize", "not of the right kind"),
         ("ganfill.models.dcgan.Nothing", "not of the right kind"),
         ("ganfill.models.nowhere.Generator", "No module named"),
         ("ganfill.models.latent.Normal", "not of the right kind"),

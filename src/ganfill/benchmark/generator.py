@@ -1,4 +1,4 @@
-"""Evaluates a generator: distances to the training pictures, precision and recall, memorisation."""
+"""Evaluates a generator: distances to the training pictures, precision and recall, memorization."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def evaluate_generator(
     neighbours: int = 12,
     held_out: np.ndarray | None = None,
 ) -> GeneratorReport:
-    """Compares generated pictures with real ones, in each network and, for memorisation, also by 16 x 16 thumbnails.
+    """Compares generated pictures with real ones, in each network and, for memorization, also by 16 x 16 thumbnails.
 
     Figures, for a network called NAME: ``fd_NAME`` and ``kd_NAME`` (``fid`` and ``kid`` for Inception), each with
     ``floor_...`` between two disjoint real sets of the same size; ``precision_NAME``, ``recall_NAME``;
@@ -92,12 +92,12 @@ def evaluate_generator(
         )
         figures |= _compare(network, generated, trained[halves[0]], trained[halves[1]], seed)
         near.append(nearest(generated, trained, NEIGHBOURS))
-        figures |= _memorisation(network.name, near[-1][1][:, 0], new, trained)
+        figures |= _memorization(network.name, near[-1][1][:, 0], new, trained)
     if not networks:
         figures["fd"] = "no feature network was given"
     thumbnails = _thumbnails(store_pictures)
     near.append(nearest(_thumbnails(samples), thumbnails, NEIGHBOURS))
-    figures |= _memorisation(PIXELS, near[-1][1][:, 0], _thumbnails(unseen), thumbnails)
+    figures |= _memorization(PIXELS, near[-1][1][:, 0], _thumbnails(unseen), thumbnails)
     return GeneratorReport(figures, samples[:SHOWN], _show(samples, store_pictures, near[0], neighbours))
 
 
@@ -142,7 +142,7 @@ def _compare(
     }
 
 
-def _memorisation(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
+def _memorization(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
     """Compares distances (n,) of samples to their nearest training pictures with those of M new pictures, perhaps none."""
     figures: dict[str, float | str] = {f"nearest_{name}": float(np.median(distances))}
     if not len(new):

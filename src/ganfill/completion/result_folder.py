@@ -1,4 +1,4 @@
-"""The folder of results: finished pictures, strips and answers; finished results are recognised and not computed again."""
+"""The folder of results: finished pictures, strips and answers; finished results are recognized and not computed again."""
 
 import hashlib
 import json

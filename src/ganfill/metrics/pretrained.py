@@ -50,7 +50,7 @@ def lpips(weights: str | None = None, device: torch.device | str = "cpu") -> Lpi
         return path
     from torchmetrics.functional.image.lpips import _NoTrainLpips  # slow to import
 
-    with torch.random.fork_rng(devices=[]):  # random initialisation
+    with torch.random.fork_rng(devices=[]):  # random initialization
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # prevents a download
     published = torch.load(path, map_location="cpu", weights_only=True)
     # net.slice2.3.weight is features.3.weight in torchvision

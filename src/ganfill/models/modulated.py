@@ -112,7 +112,7 @@ class Convolution(nn.Module):
 
 
 class ModulatedConvolution(nn.Module):
-    """A convolution whose weights are scaled by each picture's style, then normalised (equations 1 and 3).
+    """A convolution whose weights are scaled by each picture's style, then normalized (equations 1 and 3).
 
     Separate weights ``w' = s_i w_ijk`` and ``w'' = w' / sqrt(sum_ik w'^2 + eps)`` for each picture would need a grouped
     convolution. Scaling the input channels by s and the output channels by the root is equivalent and shares the weights.
@@ -172,7 +172,7 @@ class ModulatedConvolution(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to three channels, not normalised; ``limit``: see ``clamped``."""
+    """A modulated 1x1 convolution to three channels, not normalized; ``limit``: see ``clamped``."""
 
     def __init__(self, c_in: int, w_dim: int, limit: float | None = None) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 As in arXiv 2006.06676: two mapping layers, a generator with skip connections to RGB, a residual discriminator. Completion
 needs one picture for each z and a discriminator that treats pictures independently, so noise inputs, style mixing and the
-minibatch standard deviation are left out. There is no path-length regularisation.
+minibatch standard deviation are left out. There is no path-length regularization.
 
 The last arguments of both networks add what the official networks have, for weights that ``ganfill import`` takes over:
 up to config F, noise constants, the mean w, clipped activations and the minibatch standard deviation.
@@ -71,7 +71,7 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in about [-1, 1].
 
-    z is normalised, so only its direction counts. Stage 1 is W+, (N, layers, w_dim): one w for each layer, where a
+    z is normalized, so only its direction counts. Stage 1 is W+, (N, layers, w_dim): one w for each layer, where a
     block's RGB layer and the next block's first convolution share one; layers = 2 log2(resolution) - 2.
 
     Args:

@@ -23,7 +23,7 @@ EDGE = 2  # pixels around each picture of a sample grid
 A_ROW = 8  # pictures of a sample grid
 SMOOTH = 0.05
 EXPLANATIONS = (
-    "FD and KD are Fréchet and kernel distances from training pictures in a feature space: the lowest value during the "
+    "FD and KD are Frechet and kernel distances from training pictures in a feature space: the lowest value during the "
     "training, the kimg where it was reached, and the last value. They depend on the number of pictures.",
     "Losses of different kinds cannot be compared. Times are those of the machines that the runs were trained on.",
 )

@@ -196,8 +196,8 @@ def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
 
 def _is_finished(config: dict[str, Any], summary: dict[str, Any], kimg: float | None) -> bool:
     """Returns whether a training with this summary has the length that its configuration, perhaps raised since, asks for."""
-    length, minutes, summarised = config.get("kimg"), config.get("minutes"), summary.get("config")
+    length, minutes, summarized = config.get("kimg"), config.get("minutes"), summary.get("config")
     if kimg is None or not isinstance(length, int | float) or kimg >= length:
         return True
-    before = summarised.get("minutes") if isinstance(summarised, dict) else None
+    before = summarized.get("minutes") if isinstance(summarized, dict) else None
     return isinstance(minutes, int | float) and (not isinstance(before, int | float) or before >= minutes)

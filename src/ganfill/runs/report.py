@@ -143,7 +143,7 @@ def _explanations(training: Training) -> list[str]:
     names = [name for name in training.run.distances if name.startswith(DISTANCES)]
     if names and len(training.run.distances["kimg"]):
         notes.append(
-            "FD and KD are Fréchet and kernel distances of generated pictures from training pictures in a feature space; "
+            "FD and KD are Frechet and kernel distances of generated pictures from training pictures in a feature space; "
             "the floor is the distance between two sets of real pictures. They depend on the number of pictures."
         )
         notes += [f"{heading(name).label}: {describe(name)}." for name in names]
