@@ -13,7 +13,7 @@ def test_help_lists_every_command(capsys):
     text = capsys.readouterr().out
     assert all(f"\n  {command} " in text for command in commands())
     assert text.count("  ganfill ") >= 2
-    assert "searches start near their end." in " ".join(text.split())  # the sentence has two lines
+    assert "so that a search starts close to its result." in " ".join(text.split())  # the sentence has two lines
 
 
 def test_the_version_is_a_word_or_an_option(capsys):
