@@ -26,6 +26,7 @@ from ganfill.data.store import ImageStore
 from ganfill.images import masks
 from ganfill.images.sheets import damaged, grid, save
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 SETTINGS = {
     "name": "faces64",
@@ -94,7 +95,7 @@ def completion_figure(store: ImageStore, model: ganfill.Model, search: str) -> I
     for kind in KINDS:
         drawn = masks.draw(masks.KINDS[kind], FACES, model.resolution, model.resolution, SEED)
         holes = list(drawn[:, 0].numpy())
-        filled = fill(model, photos, holes, preset(search), seed=SEED)
+        filled = fill(model, photos, holes, preset(search), options=SearchOptions(seed=SEED))
         columns += [
             [damaged(*pair) for pair in zip(photos, holes, strict=True)],
             [result.pictures[0] for result in filled],

@@ -26,6 +26,7 @@ from ganfill.data.store import ImageStore
 from ganfill.images import masks
 from ganfill.images.sheets import damaged, grid, save
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 SETTINGS = {
     "models": "",
@@ -51,7 +52,8 @@ def draw(settings: dict[str, str], out: Path) -> None:
     key: list[dict[str, Any]] = []
     for mask in settings["mask"].split(","):
         holes = list(masks.draw(masks.KINDS[mask], faces.ids, side, side, seed)[:, 0].numpy())
-        answers = [fill(model, photos, holes, preset(settings["search"]), seed=seed) for model in models]
+        options = SearchOptions(seed=seed)
+        answers = [fill(model, photos, holes, preset(settings["search"]), options=options) for model in models]
         for photo, hole, face, *results in zip(photos, holes, faces.ids, *answers, strict=True):
             left = int(first.integers(2))
             pairs.append([damaged(photo, hole), *(results[i].pictures[0] for i in (left, 1 - left))])

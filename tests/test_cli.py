@@ -13,7 +13,7 @@ def test_help_lists_every_command(capsys):
     text = capsys.readouterr().out
     assert all(f"\n  {command} " in text for command in commands())
     assert text.count("  ganfill ") >= 2
-    assert "searches start near their end." in " ".join(text.split())  # the sentence has two lines
+    assert "so that a search starts close to its result." in " ".join(text.split())  # the sentence has two lines
 
 
 def test_the_version_is_a_word_or_an_option(capsys):
@@ -32,33 +32,39 @@ def test_a_commands_help_is_its_own(capsys):
     [
         (["trian"], "there is no command trian: did you mean train?"),
         (["train", "losss=x", "out=o"], "did you mean loss?"),
-        (["export", "--fast", "run=r", "out=o"], "--fast is no option of ganfill export"),
+        (["export", "--fast", "run=r", "out=o"], "--fast is not an option of ganfill export"),
         (["train", "data=synthetic", "out=o", "precision=half"], "precision=half is not known: use auto, 32-true or"),
         (["train", "data=synthetic", "out=o", "batch_size=0"], "batch_size must be a whole number from 1, got 0"),
         (["train", "data=synthetic", "data.n=0", "out=o"], "data.n must be at least 1, got 0"),
         (
             ["train", "data=synthetic", "data.path=p", "out=o"],
-            "data.path is no key of ganfill train: did you mean data.",
+            "data.path is not a key of ganfill train: did you mean data.",
         ),
-        (["train", "-m", "data=synthetic", "nosuch=1", "out=o"], "nosuch is no key of ganfill train"),
-        (["evaluate", "-m", "modell=x", "data.path=d"], "modell is no key of ganfill evaluate: did you mean model?"),
+        (["train", "-m", "data=synthetic", "nosuch=1", "out=o"], "nosuch is not a key of ganfill train"),
+        (["evaluate", "-m", "modell=x", "data.path=d"], "modell is not a key of ganfill evaluate: did you mean model?"),
         (["info", "a", "b"], "a b: ganfill info takes one path"),
         (
             ["export", "-m", "run=r", "out=o"],
-            "-m is no option of ganfill export (train, evaluate, complete sweep with it)",
+            "-m is not an option of ganfill export (train, evaluate, complete sweep with it)",
         ),
         (["export", "run=nowhere", "out=o.safetensors"], "nowhere/last.ckpt does not exist"),
-        (["train", "-m", "-x", "out=o"], "-x is no option of ganfill train: settings are written"),
-        (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is no option of ganfill complete: settings are written"),
+        (["train", "-m", "-x", "out=o"], "-x is not an option of ganfill train: settings are written"),
+        (["complete", "-i", "a.jpg", "-m", "b.png"], "-i is not an option of ganfill complete: settings are written"),
         (["complete", "nowhere.png", "mask=center"], "nowhere.png: no such file or folder"),
         (["prepare", "nowhere/*.jpg", "out=o"], "nowhere/*.jpg: no such file or folder"),
         (["train", "nowhere", "out=o"], "nowhere is not key=value"),
-        (["train", "data=nowhere", "out=o"], "data=nowhere is no folder of pictures, and no option: choose from ffhq"),
+        (
+            ["train", "data=nowhere", "out=o"],
+            "data=nowhere is neither a folder of pictures nor an option: choose from ffhq",
+        ),
         (["train", "data=synthetic", "out=o", "seed=0,1"], "seed=0,1 is not one value: add -m"),
         (["train", "data=synthetic", "out=o", "loss=hinge,minimax"], "loss=hinge,minimax is not one value: add -m"),
         (["train", "data=synthetic", "out=o", "epochs=9"], "kimg=... is the length of a training in thousand images"),
         (["train", "data=synthetic", "out=o", "gpus=2"], "trainer=ddp uses every GPU"),
-        (["complete", "gpu=1", "images=a", "mask=center"], "gpu is no key of ganfill complete: device=cuda uses a GPU"),
+        (
+            ["complete", "gpu=1", "images=a", "mask=center"],
+            "gpu is not a key of ganfill complete: device=cuda uses a GPU",
+        ),
         (["train", "data=synthetic", "out=o", "num_workers=4"], "leave it out; reading pictures needs no setting"),
         (["train", "data=synthetic", "out=o", "resume=true"], "leave it out; the same command again continues"),
         (["train", "data.path=nowhere", "out=o"], "ganfill prepare"),

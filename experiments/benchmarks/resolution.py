@@ -29,6 +29,7 @@ from ganfill.metrics.features import extract, load_networks
 from ganfill.metrics.image import psnr
 from ganfill.model_io import model_file
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 SETTINGS = {
     "store": "data/faces128", "models": "faces64,faces128", "features": "", "pictures": "ffhq128,celeba128", "n": "500",
@@ -87,7 +88,9 @@ def main() -> None:
                     placed = [
                         find_placement(whole, *pair, model.resolution) for pair in zip(photos, missing, strict=True)
                     ]
-                    results = fill(model, photos, missing, preset(search), placements=placed, seed=seed)
+                    results = fill(
+                        model, photos, missing, preset(search), placements=placed, options=SearchOptions(seed=seed)
+                    )
                     finished += [result.pictures[0] for result in results]
                 seconds = (time.perf_counter() - started) / len(pictures)
                 done = np.stack(finished)

@@ -1,24 +1,23 @@
 """The public Python API: load a model or wrap a generator, complete pictures."""
 
-import base64
 import copy
 import html
 from collections.abc import Callable, Iterable
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from ganfill import seeding
 from ganfill.completion.batches import complete_pictures, complete_tensor
 from ganfill.completion.inputs import Picture, as_list
+from ganfill.completion.pipeline import fill
 from ganfill.devices import choose_device
 from ganfill.errors import first_line
-from ganfill.images import pixels
+from ganfill.images import pixels, sheets
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
 from ganfill.model_io import model_file
@@ -26,7 +25,7 @@ from ganfill.models import model
 from ganfill.models.latent import Latent, Normal
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.presets import preset
-from ganfill.search.result import Search
+from ganfill.search.result import Search, SearchOptions
 
 __all__ = ["LatentSearch", "Model", "load", "wrap"]
 
@@ -85,19 +84,19 @@ class Model(model.Model):
         for name, value in {"search": search, "align": align, "blend": blend}.items():
             if not callable(value) and (value is not None or name != "blend"):
                 raise ValueError(f"{name} must be a name or an object that can be called, not {value!r}")
-        options: dict[str, Any] = {"answers": answers, "seed": seed, "deterministic": deterministic}
-        options |= {"advance": advance, "preview": preview}
+        options = SearchOptions(answers, seed, deterministic)
+        filling = partial(fill, self, search=search, blend=blend, options=options, advance=advance, preview=preview)
         if isinstance(images, torch.Tensor):
             single = images.ndim == 3
             batch = images[None] if single else images
             if isinstance(holes, torch.Tensor) and holes.ndim == 3:
                 holes = holes[None]
-            ranks = complete_tensor(self, batch, holes, search, blend, align, options)
+            ranks = complete_tensor(batch, holes, self.resolution, align, seed, filling)
         else:
             batch, single = as_list(images)
             if isinstance(holes, Picture) and not isinstance(holes, str | Path) and getattr(holes, "ndim", 2) < 4:
                 holes = [holes] * len(batch)
-            ranks = complete_pictures(self, batch, holes, search, blend, align, options)
+            ranks = complete_pictures(batch, holes, self.resolution, align, seed, filling)
             if isinstance(images, np.ndarray) and not single:
                 ranks = [np.stack(rank) for rank in ranks]
         ranks = [rank[0] if single else rank for rank in ranks]
@@ -108,10 +107,8 @@ class Model(model.Model):
         z = self.latent.sample(8, seeding.generator(0, "notebook")).to(self.device)
         with torch.no_grad():
             samples = pixels.to_uint8(self.generator(z)).cpu().numpy()
-        file = BytesIO()
-        Image.fromarray(np.hstack(list(samples))).save(file, "PNG")
-        sheet = base64.b64encode(file.getvalue()).decode()
-        return f'<p>{html.escape(repr(self))}</p><img alt="samples" src="data:image/png;base64,{sheet}">'
+        sheet = sheets.data_url(sheets.encode(np.hstack(list(samples)), ".png"))
+        return f'<p>{html.escape(repr(self))}</p><img alt="samples" src="{sheet}">'
 
 
 def load(name: str | Path, device: torch.device | str = "cpu") -> Model:

@@ -7,11 +7,13 @@ from ganfill.images.alignment import Placement
 from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior, standard
-from ganfill.search.result import Completion
+from ganfill.search.result import Completion, SearchOptions
 from ganfill.search.routing import RoutedSearch
 from tests.pictures import QUICK, photo, rectangle
 
 SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smaller": (20, 17), "line": (1, 50)}
+
+DETERMINISTIC, TWO = SearchOptions(deterministic=True), SearchOptions(2, deterministic=True)
 
 
 @pytest.mark.parametrize("blend", [None, Paste(), Feather(), Poisson()])
@@ -19,7 +21,7 @@ SIZES = {"model's": (32, 32), "landscape": (40, 75), "portrait": (90, 33), "smal
 def test_known_pixels_of_any_photo_stay_bit_for_bit(model, blend, size):
     holes = [rectangle(size, 0.3, 0.3, 0.6, 0.6), rectangle(size, 0, 0.8, 0.5, 1), rectangle(size, 0.1, 0, 0.9, 1)]
     photos = [photo(size, seed) for seed in range(3)]
-    for before, hole, filled in zip(photos, holes, fill(model, photos, holes, QUICK, blend, answers=2), strict=True):
+    for before, hole, filled in zip(photos, holes, fill(model, photos, holes, QUICK, blend, options=TWO), strict=True):
         assert len(filled.pictures) == len(filled.answers[0]) == len(filled.scores) == 2
         assert filled.scores == sorted(filled.scores)
         for picture in filled.pictures:
@@ -31,10 +33,10 @@ def test_known_pixels_of_any_photo_stay_bit_for_bit(model, blend, size):
 def test_a_photo_without_a_hole_stays_and_the_others_are_as_alone(model):
     photos, empty = [photo((32, 32), i) for i in range(3)], np.zeros((32, 32), bool)
     hole, reports = rectangle((32, 32), 0.2, 0.2, 0.7, 0.7), []
-    results = fill(model, photos, [hole, empty, hole], QUICK, answers=2, deterministic=True, advance=reports.append)
+    results = fill(model, photos, [hole, empty, hole], QUICK, options=TWO, advance=reports.append)
     assert all(np.array_equal(picture, photos[1]) for picture in results[1].pictures)
     assert len(results[1].pictures) == 2 and not results[1].views and results[1].scores == []
-    alone = fill(model, photos[2:], [hole], QUICK, answers=2, deterministic=True)[0]
+    alone = fill(model, photos[2:], [hole], QUICK, options=TWO)[0]
     assert all(np.array_equal(a, b) for a, b in zip(results[2].pictures, alone.pictures, strict=True))
     assert results[2].scores == alone.scores and sum(reports) == pytest.approx(3)
     assert fill(model, photos[:1], [empty], QUICK)[0].views == []
@@ -45,7 +47,7 @@ def test_a_photo_without_colours_gets_none(model, enliven):
     grey[...] = grey[..., :1]
     hole = rectangle((60, 80), 0.3, 0.3, 0.6, 0.6)
     grey[hole] = photo((60, 80), 1)[hole]  # what the hole holds plays no part
-    filled = fill(enliven(model), [grey], [hole], QUICK, answers=2, frames=2)[0]
+    filled = fill(enliven(model), [grey], [hole], QUICK, options=SearchOptions(2, frames=2))[0]
     for picture in [*filled.pictures, *filled.frames, *filled.answers[0]]:
         assert (picture == picture[..., :1]).all()
 
@@ -57,7 +59,7 @@ def test_a_photo_that_is_all_hole(model):
 
 def test_frames_are_finished_pictures_too(model):
     before, hole = photo((32, 32)), rectangle((32, 32), 0.2, 0.2, 0.7, 0.7)
-    filled = fill(model, [before], [hole], QUICK, frames=3)[0]
+    filled = fill(model, [before], [hole], QUICK, options=SearchOptions(frames=3))[0]
     assert len(filled.frames) == 3
     assert all(np.array_equal(frame[~hole], before[~hole]) for frame in filled.frames)
 
@@ -68,7 +70,7 @@ def test_several_faces_and_a_hole_outside_them(model):
     outside = np.zeros_like(hole)
     outside[60:80, 170:190] = True
     placement, reports = Placement((Square(35, 40, 70, 12), Square(120, 50, 60, -20))), []
-    words = {"placements": [placement], "answers": 2, "frames": 2, "advance": reports.append}
+    words = {"placements": [placement], "options": SearchOptions(2, frames=2), "advance": reports.append}
     filled = fill(model, [before], [hole | outside], QUICK, **words)[0]
     assert [len(answers) for answers in filled.answers] == [2, 2] and len(filled.views) == 2 and sum(reports) == 1
     assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 2
@@ -88,13 +90,13 @@ def test_several_faces_and_a_hole_outside_them(model):
 def test_each_view_gets_the_answer_that_it_gets_alone(model):
     before, one, two = photo((90, 200)), Square(35, 40, 70, 12), Square(120, 50, 60, -20)
     hole = rectangle((90, 200), 0.3, 0.1, 0.5, 0.2) | rectangle((90, 200), 0.4, 0.55, 0.7, 0.65)
-    both = fill(model, [before], [hole], QUICK, placements=[Placement((one, two))], deterministic=True)[0]
+    both = fill(model, [before], [hole], QUICK, placements=[Placement((one, two))], options=DETERMINISTIC)[0]
     for i, square in enumerate((one, two)):
-        alone = fill(model, [before], [hole], QUICK, placements=[Placement((square,))], deterministic=True)[0]
+        alone = fill(model, [before], [hole], QUICK, placements=[Placement((square,))], options=DETERMINISTIC)[0]
         assert np.array_equal(both.answers[i][0], alone.answers[0][0])
     holding = np.random.default_rng(1).integers(0, 256, before.shape, dtype=np.uint8)
     other = np.where(hole[..., None], holding, before)
-    again = fill(model, [other], [hole], QUICK, placements=[Placement((one, two))], deterministic=True)[0]
+    again = fill(model, [other], [hole], QUICK, placements=[Placement((one, two))], options=DETERMINISTIC)[0]
     assert np.array_equal(again.pictures[0], both.pictures[0])
 
 
@@ -102,7 +104,7 @@ def test_a_photo_that_needs_no_model(model):
     before, hole = photo((60, 80)), rectangle((60, 80), 0.3, 0.3, 0.5, 0.5)
     other = photo((60, 80), 1)
     placements = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
-    none, some = fill(model, [before, other], [hole, hole], QUICK, placements=placements, answers=2)
+    none, some = fill(model, [before, other], [hole, hole], QUICK, placements=placements, options=TWO)
     assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks[0] == "take care"
     assert np.array_equal(none.pictures[0][~hole], before[~hole]) and (none.pictures[0] != before).any()
     assert len(some.views) == 1 and "weak fit, score" in some.remarks[0]  # noise is no face

@@ -13,6 +13,7 @@ from ganfill.images.regions import Box, look
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior
 from ganfill.search.published import yeh2017
+from ganfill.search.result import SearchOptions
 from ganfill.search.routing import RoutedSearch
 from tests.pictures import QUICK, photo, rectangle
 
@@ -63,7 +64,7 @@ def test_without_an_upsampler_or_without_more_pixels_an_answer_stays(model_with_
 )
 def test_photos_get_the_details(model_with_upsampler, damaged, search):
     picture, hole = damaged
-    places = {"blend": Paste(), "placements": [Placement((REGION,))], "answers": 2}
+    places = {"blend": Paste(), "placements": [Placement((REGION,))], "options": SearchOptions(2)}
     plain = fill(replace(model_with_upsampler, upsampler=None), [picture], [hole], search, **places)[0]
     filled = fill(model_with_upsampler, [picture], [hole], search, **places)[0]
     assert [answer.shape for answer in filled.answers[0]] == [(64, 64, 3)] * 2 and filled.scores == plain.scores

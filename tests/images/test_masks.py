@@ -16,6 +16,7 @@ SHARES |= {"box": (0.06, 0.37), "freeform": (0.01, 0.6)}
 def test_any_size_gives_a_bool_hole_of_that_size_and_the_same_one_again(kind, height, width, seed):
     holes = masks.draw(masks.KINDS[kind], ["a", "b"], height, width, seed)
     assert holes.shape == (2, 1, height, width) and holes.dtype == torch.bool
+    assert holes.view(torch.uint8).max() <= 1  # the bools of Pillow are 255
     assert torch.equal(holes, masks.draw(masks.KINDS[kind], ["a", "b"], height, width, seed))
 
 

@@ -24,6 +24,7 @@ from ganfill.images.photo import CheckedBytes, Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
+from ganfill.search.result import SearchOptions
 
 MAX_SCANS = 100  # of a progressive JPEG file; each takes a pass over the whole picture, and a usual file has about ten
 METADATA_MEGABYTES = 4  # of colour profile and EXIF data, which every answer repeats
@@ -229,9 +230,7 @@ class Service:
             [hole],
             preset(request.search),
             placements=[find_placement(find_alignment(request.align), pixels, hole, model.resolution)],
-            answers=request.answers,
-            seed=request.seed,
-            frames=request.frames,
+            options=SearchOptions(request.answers, request.seed, frames=request.frames),
             advance=progress.advance,
             preview=progress.set_preview,
         )[0]

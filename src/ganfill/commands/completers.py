@@ -16,6 +16,7 @@ from ganfill.images.expansion import Expansion
 from ganfill.images.holes import NOTHING, HoleSource
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
+from ganfill.search.result import SearchOptions
 
 FRAMES = 40
 AUTO = "auto"  # as model: all packaged ones
@@ -42,13 +43,12 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
         raise UserError(f"mask={','.join(masks)}: two masks share a name, and so would their results; rename one")
     out, search = Path(str(config.out)), build(config.search)
     blend = build(config.blend) if config.blend else None
-    options = {name: config[name] for name in ("answers", "seed", "deterministic")}
-    options["frames"] = FRAMES if config.gif else 0
+    options = SearchOptions(config.answers, config.seed, config.deterministic, FRAMES if config.gif else 0)
     return {
         label: Completer(
-            models,
-            source,
-            ResultFolder(
+            models=models,
+            source=source,
+            folder=ResultFolder(
                 out / label if len(sources) > 1 else out,
                 _settings(config, models, label, outputs),
                 source.is_drawn,
@@ -56,13 +56,13 @@ def build_completers(config: DictConfig) -> dict[str, Completer]:
                 config.answers,
                 Shard.parse(str(config.shard)),
             ),
-            search,
-            blend,
-            alignment,
-            expansion,
-            config.mask_grow,
-            config.mask_soften,
-            options,
+            search=search,
+            blend=blend,
+            alignment=alignment,
+            expansion=expansion,
+            grown=config.mask_grow,
+            softened=config.mask_soften,
+            options=options,
         )
         for label, source in sources.items()
     }

@@ -1,6 +1,7 @@
 """Completes pictures as they are given from Python, and returns them in the same form."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,40 +10,32 @@ import torch
 from PIL import Image
 
 from ganfill.completion.inputs import as_list, to_mask, to_photo
-from ganfill.completion.pipeline import fill, find_placement
+from ganfill.completion.pipeline import Filled, find_placement
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment
-from ganfill.images.blend import Blend
 from ganfill.images.holes import ALPHA, HoleSource, to_hole
 from ganfill.images.photo import Photo, in_mode_of
-from ganfill.models.model import Model
-from ganfill.search.result import Search
 from ganfill.search.target import Target
 
 log = logging.getLogger(__name__)
+
+Fill = Callable[..., list[Filled]]
 
 LARGEST = 1.1  # absolute value of a pixel; resampling and searches lead slightly beyond [-1, 1]
 
 
 def complete_tensor(
-    model: Model,
-    images: torch.Tensor,
-    holes: Any,
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
+    images: torch.Tensor, holes: Any, resolution: int, align: Alignment, seed: int, fill: Fill
 ) -> list[torch.Tensor]:
     """Returns one tensor like ``images`` for each rank of answers.
 
     Args:
-        model: on the device that runs the search.
         images: float (N, 3, H, W) in [-1, 1].
         holes: a kind of hole, or bool (N, 1, H, W), True where a pixel is missing.
-        search: finds the answers.
-        blend: replaces the search's own blend.
+        resolution: of the model.
         align: region that the model completes.
-        options: of ``ganfill.completion.pipeline.fill``; ``seed`` also draws the holes.
+        seed: of drawn holes.
+        fill: completes photos in holes with placements, see ``ganfill.completion.pipeline.fill``.
 
     Raises:
         ValueError: shapes, types or ranges do not fit.
@@ -52,7 +45,7 @@ def complete_tensor(
         raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
     if isinstance(holes, str | Path):
         photos = [Photo(picture) for picture in pixels.to_uint8(images).cpu().numpy()]
-        holes = torch.from_numpy(np.stack(_draw(str(holes), photos, model.resolution, options["seed"])))[:, None]
+        holes = torch.from_numpy(np.stack(_draw(str(holes), photos, resolution, seed)))[:, None]
     if not isinstance(holes, torch.Tensor):
         raise ValueError(f"holes of a tensor must be a tensor or a kind of hole, not {type(holes).__name__}")
     holes = holes.to(images.device)
@@ -62,19 +55,13 @@ def complete_tensor(
             f"images must lie in [-1, 1], got a known value of {largest:g}: divide by 127.5 and subtract 1"
         )
     hidden = list(pixels.to_uint8(known).numpy())
-    ranks = _fill(model, hidden, list(holes[:, 0].cpu().numpy()), search, blend, align, options)
+    ranks = _fill(hidden, list(holes[:, 0].cpu().numpy()), resolution, align, fill)
     finished = [pixels.to_float(torch.from_numpy(np.stack(rank))).to(images) for rank in ranks]
     return [torch.where(holes, pictures, images) for pictures in finished]
 
 
 def complete_pictures(
-    model: Model,
-    images: list[Any],
-    holes: Any,
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
+    images: list[Any], holes: Any, resolution: int, align: Alignment, seed: int, fill: Fill
 ) -> list[list[Any]]:
     """Returns one list of pictures, in the modes of their originals, or of arrays for arrays, for each rank of answers.
 
@@ -85,11 +72,11 @@ def complete_pictures(
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
     photos = [to_photo(image, f"picture {i}") for i, image in enumerate(images, 1)]
     if isinstance(holes, str | Path):
-        missing = _draw(str(holes), photos, model.resolution, options["seed"])
+        missing = _draw(str(holes), photos, resolution, seed)
     else:
         given = [to_mask(mask, f"mask {i}") for i, mask in enumerate(masks, 1)]
         missing = [to_hole(mask, photo.pixels.shape[:2]) for mask, photo in zip(given, photos, strict=True)]
-    ranks = _fill(model, [photo.pixels for photo in photos], missing, search, blend, align, options)
+    ranks = _fill([photo.pixels for photo in photos], missing, resolution, align, fill)
     arrays = [isinstance(image, np.ndarray) for image in images]
     return [
         [
@@ -101,19 +88,11 @@ def complete_pictures(
 
 
 def _fill(
-    model: Model,
-    photos: list[np.ndarray],
-    holes: list[np.ndarray],
-    search: Search,
-    blend: Blend | None,
-    align: Alignment,
-    options: dict[str, Any],
+    photos: list[np.ndarray], holes: list[np.ndarray], resolution: int, align: Alignment, fill: Fill
 ) -> list[tuple[np.ndarray, ...]]:
     """Returns the finished photos for each rank of answers and logs the remarks for the user."""
-    placements = [
-        find_placement(align, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
-    ]
-    results = fill(model, photos, holes, search, blend, placements, **options)
+    placements = [find_placement(align, photo, hole, resolution) for photo, hole in zip(photos, holes, strict=True)]
+    results = fill(photos=photos, holes=holes, placements=placements)
     for i, result in enumerate(results, 1):
         for remark in result.remarks:
             log.warning("picture %d: %s", i, remark)

@@ -6,8 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from ganfill.completion.model_choice import choose_model
 from ganfill.completion.pipeline import Filled, fill, find_placement
@@ -21,7 +20,7 @@ from ganfill.images.blend import Blend
 from ganfill.images.expansion import Expansion
 from ganfill.images.holes import EMPTY, FULL, HoleSource, grow, soften
 from ganfill.models.model import Model
-from ganfill.search.result import Search
+from ganfill.search.result import DEFAULTS, Search, SearchOptions
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
@@ -62,7 +61,7 @@ class Completer:
         expansion: adds missing pixels at the sides.
         grown: pixels by which holes are widened; None: as far as paint over them has bled, see ``include_bleeding``.
         softened: pixels in which a finished picture fades into its photo, at the edge of its hole.
-        options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``fill``.
+        options: of the search.
     """
 
     models: Mapping[str, Model]
@@ -74,7 +73,7 @@ class Completer:
     expansion: Expansion | None = None
     grown: float | None = 0
     softened: float = 0
-    options: dict[str, Any] = field(default_factory=dict)
+    options: SearchOptions = DEFAULTS
 
     def __call__(
         self, jobs: Iterable[Job], begin: Callable[[Job], object], advance: Callable[[float], object] | None = None
@@ -95,7 +94,7 @@ class Completer:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WRITERS)) as pool:
             writing: deque[tuple[Work, Future[Entry]]] = deque()
             try:
-                for group in read_ahead(jobs, lambda jobs: self._read(jobs, failed), self.options.get("answers", 1)):
+                for group in read_ahead(jobs, lambda jobs: self._read(jobs, failed), self.options.answers):
                     filled = self._fill(group, advance)
                     while writing:
                         yield self._outcome(*writing.popleft())
@@ -150,8 +149,8 @@ class Completer:
                 self.search,
                 self.blend,
                 [group[row].placement for row in rows],
-                advance=advance,
-                **self.options,
+                self.options,
+                advance,
             )
             filled |= dict(zip(rows, results, strict=True))
         pairs = [(work, filled[row]) for row, work in enumerate(group)]

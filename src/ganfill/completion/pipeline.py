@@ -1,8 +1,7 @@
 """Completes photos of any size: scales regions to the model's size, searches for answers, blends them back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import fill_from_neighbours
 from ganfill.images.regions import View, assign_to_regions, blend_answer, look
 from ganfill.models.model import Model
-from ganfill.search.result import Completion, Progress, Search, SearchOptions
+from ganfill.search.result import DEFAULTS, Completion, Progress, Search, SearchOptions
 
 # Error of an answer on known pixels, relative to the error of the best plain colour. With the packaged model and a center
 # hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
@@ -72,7 +71,9 @@ def fill(
     search: Search,
     blend: Blend | None = None,
     placements: Sequence[Placement] | None = None,
-    **options: Any,
+    options: SearchOptions = DEFAULTS,
+    advance: Callable[[float], object] | None = None,
+    preview: Callable[[np.ndarray], object] | None = None,
 ) -> list[Filled]:
     """Completes photos of any size.
 
@@ -83,14 +84,14 @@ def fill(
         search: finds the answers.
         blend: replaces the search's own blend.
         placements: from ``find_placement`` for each photo; the middle of each photo by default.
-        options: ``answers``, ``seed``, ``deterministic`` and ``frames`` of ``SearchOptions``; ``advance``, called with the
-            number of photos completed since its last call, a fraction; and ``preview``, called now and then with the
-            current answers of all views side by side, uint8 (R, R', 3).
+        options: of the search; ``advance`` and ``preview`` replace its ``on_progress``.
+        advance: called with the number of photos completed since its last call, a fraction.
+        preview: called now and then with the current answers of all views side by side, uint8 (R, R', 3).
 
     Raises:
         UserError: there are too many answers for the memory.
     """
-    blend, count = blend or search.blend, options.get("answers", 1)
+    blend, count = blend or search.blend, options.answers
     if (values := 3 * count * sum(hole.size for hole in holes)) > MOST_VALUES:
         raise UserError(
             f"answers={count} of these pictures take {values / 1e9:.1f} GB: ask for fewer, or in several calls"
@@ -103,7 +104,7 @@ def fill(
         [look(photo, hole, region, model.resolution) for region in placement.regions]
         for photo, hole, placement in zip(photos, holes, placements, strict=True)
     ]
-    completions = _search(model, views, search, options)
+    completions = _search(model, views, search, options, advance, preview)
     for photo, hole, of_photo, found in zip(photos, holes, views, completions, strict=True):
         for i, (view, completion) in enumerate(zip(of_photo, found, strict=True)):
             if completion.inpainted and completion.scores.isfinite().all():  # scores of unsearched holes are NaN
@@ -114,10 +115,16 @@ def fill(
     ]
 
 
-def _search(model: Model, views: list[list[View]], search: Search, options: dict[str, Any]) -> list[list[Completion]]:
+def _search(
+    model: Model,
+    views: list[list[View]],
+    search: Search,
+    options: SearchOptions,
+    advance: Callable[[float], object] | None,
+    preview: Callable[[np.ndarray], object] | None,
+) -> list[list[Completion]]:
     """Searches all views of all photos at once; returns a completion (1, ...) of each view."""
     flat = [view for of_photo in views for view in of_photo]
-    advance, preview = options.get("advance"), options.get("preview")
     if advance is not None:
         advance(sum(not of_photo for of_photo in views))
     photos_per_view = sum(map(bool, views)) / max(len(flat), 1)
@@ -131,10 +138,9 @@ def _search(model: Model, views: list[list[View]], search: Search, options: dict
     if not flat:
         return [[] for _ in views]
     images, holes = torch.stack([view.image for view in flat]), torch.stack([view.hole for view in flat])
-    search_options = {name: value for name, value in options.items() if name not in ("advance", "preview")}
     if advance is not None or preview is not None:
-        search_options["on_progress"] = on_progress
-    completion = search(model, images, holes, SearchOptions(**search_options))
+        options = replace(options, on_progress=on_progress)
+    completion = search(model, images, holes, options)
     rows = iter(range(len(flat)))
     return [
         [completion.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views

@@ -16,6 +16,7 @@ from ganfill.images.sheets import damaged, fit, grid, save
 from ganfill.metrics.image import l1, psnr
 from ganfill.models.model import Model
 from ganfill.search.presets import from_pool
+from ganfill.search.result import SearchOptions
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan, own_randomness
@@ -106,7 +107,7 @@ def complete(gan: GAN, images: np.ndarray, holes: np.ndarray) -> list[Filled]:
     # A copy of the generator, because the search caches the pool of its pictures for as long as the object lives.
     networks = copy.deepcopy(gan.generator_ema), gan.discriminator
     model = Model(*networks, gan.latent, images.shape[1], float(gan.logit_centre), gan.mean_picture, {})
-    return fill(model, list(images), list(holes), SEARCH, answers=ANSWERS, seed=SEED)
+    return fill(model, list(images), list(holes), SEARCH, options=SearchOptions(ANSWERS, SEED))
 
 
 def _answers(result: Filled) -> list[Image.Image | float]:
