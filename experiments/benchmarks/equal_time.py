@@ -22,10 +22,10 @@ from provenance import append_row
 from ganfill import seeding
 from ganfill.commands.train import build_gan
 from ganfill.config import build, compose
+from ganfill.data.subsets import draw
 from ganfill.devices import choose_device
 from ganfill.metrics.distances import frechet
 from ganfill.metrics.features import extract, load_networks
-from ganfill.training.callbacks.distances import draw
 from ganfill.training.datamodule import Batches
 from ganfill.training.gan import GAN
 from ganfill.training.trainer import choose_precision
@@ -107,7 +107,7 @@ def main() -> None:
 def measure(gan: GAN, weights: dict, networks: list, references: list, samples: int) -> dict[str, float]:
     """Returns the Frechet distance of an averaged generator in each feature network."""
     gan.generator_ema.load_state_dict(weights)
-    drawn = draw(gan, samples)
+    drawn = draw(gan.generator_ema, gan.latent.sample(samples, seeding.generator(gan.seed, "distances"), gan.device))
     pairs = zip(networks, references, strict=True)
     return {f"fd_{network.name}": round(frechet(real, extract(network, drawn, CPU)), 3) for network, real in pairs}
 

@@ -56,5 +56,7 @@ def _prepare(config: DictConfig) -> Path:
     log.warning(
         "%d pictures to train on, %d to test, %d files skipped", figures["train"], figures["test"], len(skipped)
     )
+    if not figures["test"]:
+        log.warning("ganfill evaluate needs pictures to test on: to keep some, prepare with split=hash and another out")
     write_summary(out, "prepare", config, figures, time.perf_counter() - started)
     return out

@@ -174,7 +174,9 @@ def _finish(
     scores = torch.stack(searched).amax(0).tolist() if searched else []
     best = [round(float(found.scores[0, 0]), 5) if found.scores[0].isfinite().all() else None for found in completions]
     squares = describe_regions(placement, best)
-    weakest = max((_weakness(*pair) for pair in zip(views, completions, strict=True)), default=0.0)
+    # Of a face that was found, a weak fit tells nothing.
+    doubtful = list(zip(views, completions, strict=True))[len(placement.scores) :]
+    weakest = max((_weakness(*pair) for pair in doubtful), default=0.0)
     extras = {}
     if means := [found.mean[0] for found in completions if found.mean is not None]:
         extras["mean"] = finished(means, photo, blend)
@@ -234,6 +236,6 @@ def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], wea
         yield f"{outside.sum()} missing pixels lie outside any face and are filled from their neighbours"
     if weakest > WEAK and scores:
         yield (
-            f"a weak fit, score {scores[0]:.3f}: on known pixels the model is off by {weakest:.0%} of what a plain colour "
-            "would be; is it a face, upright and in the right place?"
+            f"a weak fit, score {scores[0]:.3f}: the model's error on known pixels is {weakest:.0%} of that of a plain colour; "
+            "is there a face, upright and in the right place?"
         )

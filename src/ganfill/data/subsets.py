@@ -71,7 +71,10 @@ def choose(store: ImageStore, split: str, prefixes: Sequence[str], n: int, seed:
         chosen = list(rows[order[:n]])
     if not chosen:
         choice = f"pictures={','.join(prefixes)}" if prefixes else f"split={split}"
-        raise UserError(f"{choice}: {store.path} has no such picture in split={split}: see the ids in its index.json")
+        remedy = "see the ids in its index.json"
+        if not len(rows):
+            remedy = f"ganfill prepare source=... out=... split=hash keeps some pictures for split={split}"
+        raise UserError(f"{choice}: {store.path} has no such picture in split={split}: {remedy}")
     return _take(store, np.array(chosen))
 
 
