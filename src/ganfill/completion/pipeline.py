@@ -236,6 +236,6 @@ def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], wea
         yield f"{outside.sum()} missing pixels lie outside any face and are filled from their neighbours"
     if weakest > WEAK and scores:
         yield (
-            f"a weak fit, score {scores[0]:.3f}: the model's error on known pixels is {weakest:.0%} of that of a plain colour; "
+            f"a weak fit, score {scores[0]:.3f}: the model's error on known pixels is {weakest:.0%} of a plain colour's; "
             "is there a face, upright and in the right place?"
         )

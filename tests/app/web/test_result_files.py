@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from ganfill.app.web import html
-from ganfill.app.web.result_files import to_sentence, write
+from ganfill.app.web.result_files import surroundings, to_sentence, write
 from ganfill.completion.pipeline import Filled
 from ganfill.images.alignment import NO_FACE
 from ganfill.images.photo import Photo
@@ -45,6 +45,20 @@ def test_downloads_keep_the_metadata_of_the_photo(photo, tmp_path):
     written = [found.gif, *(path for path, _ in found.extras)]
     written += [path for answer in found.answers for path in (answer.shown, answer.full)]
     assert sorted(written) == sorted((tmp_path / "found").iterdir())
+
+
+def test_a_small_hole_is_shown_with_its_surroundings(photo, tmp_path):
+    hole = np.zeros(photo.pixels.shape[:2], bool)
+    hole[2:6, 10:14] = True
+    found = write(photo, hole, Filled([255 - photo.pixels]), "me", tmp_path / "whole.png", tmp_path)
+    with Image.open(found.before) as before, Image.open(found.answers[0].shown) as after:
+        assert before.size == after.size and before.size[0] == before.size[1]
+        assert (np.asarray(before) == 255 - np.asarray(after)).all()
+        assert tuple(np.asarray(before)[0, 0]) == tuple(photo.pixels[0, 8])
+    with Image.open(found.answers[0].full) as full:
+        assert full.size == photo.pixels.shape[1::-1]
+    hole[15:18, :3] = True
+    assert surroundings(hole) == (slice(None), slice(None)) == surroundings(np.zeros_like(hole))
 
 
 def test_answers_without_scores_and_frames(photo, tmp_path):

@@ -9,6 +9,7 @@ from ganfill.app.web.canvas import scale_to_canvas
 from ganfill.completion.pipeline import Filled
 from ganfill.images import sheets
 from ganfill.images.alignment import WHERE
+from ganfill.images.hole_parts import extent
 from ganfill.images.photo import Photo, to_png
 
 GIF_SIDE = 256
@@ -20,7 +21,7 @@ class Answer:
     """A finished picture.
 
     Attributes:
-        shown: file of the picture at the size of the canvas.
+        shown: file of the picture, or of the surroundings of a small hole, at the size of the canvas.
         full: PNG file at the photo's size, with its transparency, colour profile and EXIF data.
         caption: the score, if there is one.
     """
@@ -62,11 +63,14 @@ def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Pat
         before: file of the photo at the size of the canvas.
         folder: an existing folder for these files only.
     """
+    part = surroundings(hole)
 
     def save_scaled(picture: np.ndarray, stem: str) -> Path:
-        sheets.save(scale_to_canvas(picture), path := folder / f"{stem}.png", compress_level=1)
+        sheets.save(scale_to_canvas(picture[part]), path := folder / f"{stem}.png", compress_level=1)
         return path
 
+    if photo.pixels[part].shape != photo.pixels.shape:
+        before = save_scaled(photo.pixels, "before")
     answers = []
     for rank, picture in enumerate(filled.pictures, 1):
         suffix = f"_{rank}" if len(filled.pictures) > 1 else ""
@@ -80,6 +84,17 @@ def write(photo: Photo, hole: np.ndarray, filled: Filled, name: str, before: Pat
     extras = [(save_scaled(picture, extra), EXTRAS[extra]) for extra, picture in filled.extras.items()]
     remarks = [to_sentence(remark) for remark in filled.remarks]
     return Results(before, answers, gif, extras, remarks, list(map(str, filled.holes)))
+
+
+def surroundings(hole: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of a hole, bool (H, W), and half as much on each side; all of them if that is most of the photo."""
+    if hole.any():
+        spans = extent(hole)
+        margin = max(end - begin for begin, end in spans) // 2
+        rows, columns = (slice(max(0, begin - margin), end + margin) for begin, end in spans)
+        if hole[rows, columns].size < hole.size / 2:
+            return rows, columns
+    return slice(None), slice(None)
 
 
 def to_sentence(remark: str) -> str:
