@@ -11,6 +11,7 @@ import yaml
 from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.runs.config_diff import leaves
+from ganfill.text_files import read_mapping
 from ganfill.training import distributed
 
 # Keys that decide where a training runs and what it records besides metrics.csv.
@@ -39,8 +40,8 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
         try:
-            old, new = (LATER_KEYS | dict(leaves(c)) for c in (yaml.safe_load(path.read_text("utf-8")), config))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            old, new = (LATER_KEYS | dict(leaves(c)) for c in (read_mapping(path), config))
+        except ValueError as error:
             raise UserError(f"{path} cannot be read ({first_line(error)}): choose another out") from None
         free = tuple(f"{key}." for key in FREE_KEYS)
         differing = [
