@@ -95,7 +95,7 @@ def _check(node: Any, level: int = 1) -> None:
     if level > DEEPEST:
         raise RecursionError
     if isinstance(node, int | float) and is_huge(node):
-        raise ValueError(f"holds a number beyond {LARGEST_NUMBER:g}")
+        raise ValueError("holds a number beyond 1e100")
     if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
         raise ValueError("holds a key that is no text")
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
