@@ -40,6 +40,19 @@ def test_other_host_names_are_refused(address):
         "",
         "0.0.0.0",
         "[::2]",
+        "localhost:80@evil.example",
+        "localhost@evil.example",
+        "[localhost]evil.example",
+        "[localhost]",
+        "[::1]evil.example",
+        "[::1",
+        "::1",
+        "localhost:",
+        "localhost:x",
+        "localhost:80:80",
+        "localhost/evil",
+        "localhost, evil.example",
+        "http://localhost",
     ]
     for host in foreign:
         for path in PATHS:
@@ -50,6 +63,12 @@ def test_other_host_names_are_refused(address):
         assert requests.get(f"{address}/healthz", headers={"Host": host}, timeout=20).status_code == 200, host
 
 
+def test_several_hosts_are_refused(address):
+    with connect(address) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+        assert client.recv(100).split()[1] in (b"400", b"421")
+
+
 def test_other_host_names_cannot_send_events(address):
     body, headers = {"fn_index": 0, "session_hash": "x", "data": [None]}, {"Host": "evil.example"}
     got = requests.post(f"{address}/gradio_api/queue/join", json=body, headers=headers, timeout=20)
@@ -57,11 +76,20 @@ def test_other_host_names_cannot_send_events(address):
 
 
 FOREIGN = ["http://evil.example", "null", "", "http://127.0.0.1", "http://127.0.0.1:1", "http://[", "x:y", "file://"]
+FOREIGN += [
+    "http://evil@HOST",
+    "http://HOST@evil.example",
+    "http://HOST/evil",
+    "http://HOST#",
+    "https://HOST:x",
+    "HOST",
+]
 REQUESTS = [("POST", "/v1/complete"), ("POST", "/gradio_api/upload"), ("GET", "/healthz"), ("OPTIONS", "/v1/complete")]
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_other_sites_are_refused(address, origin):
+    origin = origin.replace("HOST", address.removeprefix("http://"))
     for method, path in REQUESTS:
         got = requests.request(method, address + path, headers={"Origin": origin}, timeout=20)
         assert got.status_code == 403 and got.json()["detail"].startswith(f"Origin: {origin} is not 127.0.0.1")
