@@ -201,6 +201,9 @@ def job_logging(**parts):
         {"mine": "/", "hydra": {"sweep": {"dir": "${mine}"}}},
         {"callbacks": {"samples": {"out": "/"}}},
         {"logger": {"_target_": "ganfill.training.loggers.make_tensorboard_logger", "out": "/"}},
+        {"logger": {"_target_": "ganfill.training.loggers.make_tensorboard_logger", "_args_": ["/"]}},
+        {"callbacks": {"a": [{"b": {"_target_": "ganfill.training.loggers.make_tensorboard_logger", "out": "/"}}]}},
+        {"hydra": {"callbacks": {"a": {"_target_": "ganfill.training.loggers.make_tensorboard_logger", "out": "/"}}}},
     ],
 )
 def test_a_configuration_file_writes_nothing_outside_of_its_run(content, tmp_path, monkeypatch, capsys):

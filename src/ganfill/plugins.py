@@ -134,6 +134,10 @@ def refuse_hydra_settings(settings: Any, words: list[str], out: str) -> None:
     for target in _values(settings, "_target_"):
         if target not in HYDRA:
             locate(target)
+            if not is_allowed(target):
+                raise UserError(
+                    f"_target_={target} in the settings of Hydra is refused: it is a part of ganfill, leave it out"
+                )
     for name in ("job_logging", "hydra_logging"):
         if not _is_given(f"hydra.{name}", words):
             _refuse_logging(f"hydra.{name}", settings[name])
@@ -204,13 +208,24 @@ def _select(node: Any, key: str) -> Any:
 
 
 def refuse_other_out(config: Any, words: list[str]) -> None:
-    """Raises ``UserError`` if a configuration file lets a callback or a logger write elsewhere than to ``out``."""
-    expected, callbacks = str(config.get("out")), config.get("callbacks") or {}
-    parts = {f"callbacks.{name}": part for name, part in callbacks.items()}
-    for name, part in [*parts.items(), ("logger", config.get("logger"))]:
-        out = str(part.get("out", expected)) if isinstance(part, dict) else expected
+    """Raises ``UserError`` if a configuration file lets a part of ganfill, such as a logger, write elsewhere than to ``out``."""
+    expected = str(config.get("out"))
+    for name, part in _parts(config):
+        out, target = str(part.get("out", expected)), str(part["_target_"])
+        if not target.startswith("ganfill."):
+            continue
         if out != expected and not _is_given(f"{name}.out", words):
             raise UserError(f"{name}.out: {out} in a configuration file is refused, since out={expected}: leave it out")
+        if "_args_" in part:
+            raise UserError(f"{name}._args_ is refused: give the arguments of {target} by their names")
+
+
+def _parts(node: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the dotted names and the content of nodes with a ``_target_``, at any depth."""
+    if isinstance(node, dict) and "_target_" in node:
+        yield name, node
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _parts(value, f"{name}.{key}".removeprefix("."))
 
 
 def _items(node: Any) -> Iterator[tuple[str, Any]]:
