@@ -32,6 +32,10 @@ def test_yaml_may_have_aliases():
     assert parse_yaml("a: &a {b: 1}\nc: {<<: *a, d: *a}\n") == {"a": {"b": 1}, "c": {"b": 1, "d": {"b": 1}}}
 
 
+def test_dates_are_texts():
+    assert parse_yaml("{a: 2024-01-02, b: 2024-13-45}") == {"a": "2024-01-02", "b": "2024-13-45"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [

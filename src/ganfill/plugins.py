@@ -208,7 +208,7 @@ def _select(node: Any, key: str) -> Any:
 
 
 def refuse_other_out(config: Any, words: list[str]) -> None:
-    """Raises ``UserError`` if a configuration file lets a part of ganfill, such as a logger, write elsewhere than to ``out``."""
+    """Raises ``UserError`` if a configuration file lets a part of ganfill, such as a logger, write beside ``out``."""
     expected = str(config.get("out"))
     for name, part in _parts(config):
         out, target = str(part.get("out", expected)), str(part["_target_"])

@@ -4,7 +4,7 @@ import json
 import stat
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -68,7 +68,15 @@ def is_huge(value: float) -> bool:
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """Refuses documents that are too large with their aliases written out, before it builds anything."""
+    """Refuses documents that are too large with their aliases written out, before it builds anything.
+
+    Dates stay texts, as in OmegaConf.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        letter: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
