@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 
 from ganfill.app import connection, server
 from ganfill.app.http import body_limit
+from ganfill.app.security import HostOriginMiddleware
 from ganfill.app.service import Service
+from ganfill.errors import UserError
 
 pytest.importorskip("ganfill.app.web.layout", reason="the extra app is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
@@ -61,6 +63,14 @@ def test_other_host_names_are_refused(address):
         assert f"Host: {host} is" in got.json()["detail"] and "hosts=" in got.json()["detail"]
     for host in ("photos.example", "PHOTOS.example:80", "photos.example.", "[::1]:7860", "127.0.0.1:1"):
         assert requests.get(f"{address}/healthz", headers={"Host": host}, timeout=20).status_code == 200, host
+
+
+def test_a_configured_name_that_is_none_is_refused():
+    for name in ("", "my host", "münchen.example", "http://a", "a/b", "[::1"):
+        with pytest.raises(UserError, match=r"hosts=.* is no name of a host"):
+            HostOriginMiddleware(None, ["localhost", name])
+    names = HostOriginMiddleware(None, ["Photos.example.", "::1", "[::2]", "fe80::1%eth0", "a:80"]).hosts
+    assert names == {"photos.example", "::1", "::2", "fe80::1", "a"}
 
 
 def test_several_hosts_are_refused(address):

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ganfill.app.http.body_limit import CLOSE, with_deadline
 from ganfill.app.http.problem_details import problem
+from ganfill.errors import UserError
 
 FILES = "/gradio_api/file="  # prefix of the files that the page shows
 SAFE_METHODS = ("GET", "HEAD")
@@ -40,12 +41,13 @@ class HostOriginMiddleware:
     Args:
         app: the application behind it.
         hosts: names and addresses of this server, without ports.
+
+    Raises:
+        UserError: one of ``hosts`` is no name.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        # An address of IPv6 may be given without brackets.
-        given = (f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host for host in hosts)
-        self.app, self.hosts = app, {_parse_host(host)[0] for host in given}
+        self.app, self.hosts = app, {_configured(host) for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on requests that are allowed."""
@@ -81,6 +83,19 @@ def _with_headers(scope: Scope, send: Send) -> Send:
         await send(message)
 
     return send_with_headers
+
+
+def _configured(host: str) -> str:
+    """Returns a name of this server as ``_parse_host`` does, ``::1`` also for ``::1`` without brackets.
+
+    Raises:
+        UserError: it is no name, and would equal every header that is none.
+    """
+    bare = host.partition("%")[0]  # without the zone of an address
+    name = _parse_host(f"[{bare}]" if bare.count(":") > 1 and not bare.startswith("[") else bare)[0]
+    if not name:
+        raise UserError(f"hosts={host} is no name of a host: give names and addresses, such as photos.example or ::1")
+    return name
 
 
 def _parse_host(host: str) -> tuple[str, int | None]:
