@@ -71,7 +71,7 @@ def compose(
             check(command, config, words, choices, directory)
     except UserError:
         raise
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(explain(command, words, error, directory)) from None
     return config
 
@@ -165,6 +165,10 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     text = str(error)
     if isinstance(error, yaml.YAMLError):
         return " ".join(text.split())  # names the file and the line
+    if isinstance(error, RecursionError):
+        return f"ganfill {command}: an interpolation is nested too deeply"
+    if match := re.search(r"Recursive interpolation.*full_key: (\S+)", text, re.S):
+        return f"{match[1]} takes its value from itself: correct its interpolation"
     if match := re.search(r"UserError raised while resolving interpolation: (.*)", text):
         return match[1]
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):

@@ -47,7 +47,7 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     try:
         with _config_path(command) as path, _own_logging(), checked_files(words), _checked_hydra_settings(words):
             hydra.main(version_base="1.3", config_path=path, config_name=command)(run_job)()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
         raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
     except ValueError as error:
         if isinstance(error, UserError) or not _is_of_logging(error):
