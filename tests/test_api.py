@@ -159,6 +159,13 @@ OPTIONS = {
     "search must be a name or an object that can be called, not 3": {"search": 3},
     "align must be a name or an object that can be called, not None": {"align": None},
     "blend must be a name or an object that can be called, not 'paste'": {"blend": "paste"},
+    r"search must take \(model, images, holes, options\), which <built-in function len> does not": {"search": len},
+    "search=<function <lambda> .* has no blend: give one": {"search": lambda model, images, holes, options: None},
+    r"align must take \(photo, hole, resolution\), which <built-in function len> does not": {"align": len},
+    r"blend must take \(filled, image, hole\), which <built-in function len> does not": {"blend": len},
+    "advance must be a name or an object that can be called, not 3": {"advance": 3},
+    "preview must be a name or an object that can be called, not 'x'": {"preview": "x"},
+    "deterministic must be True or False, got 'no'": {"deterministic": "no"},
 }
 
 
@@ -167,6 +174,27 @@ def test_wrong_options(model, message, options):
     size = (500, 500) if options.get("answers") == 9999 else (32, 32)
     with pytest.raises(ValueError, match=message):
         model.complete(Image.new("RGB", size), "center", **{"search": QUICK} | options)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers(model):
+    results = model.complete(PICTURE, "center", search=QUICK, answers=np.int64(2), seed=np.int64(3))
+    expected = model.complete(PICTURE, "center", search=QUICK, answers=2, seed=3)
+    assert [np.array_equal(*pair) for pair in zip(results, expected, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("holes", ["center", HOLE])
+def test_tensors_without_values_are_refused(model, holes):
+    for images in (TENSOR.to("meta"), TENSOR.to_sparse()):
+        with pytest.raises(ValueError, match="images must be dense and on a device with values, not torch"):
+            model.complete(images, holes, search=QUICK)
+    for other in (HOLE.to("meta"), HOLE.to_sparse()):
+        with pytest.raises(ValueError, match="holes must be dense and on a device with values, not torch"):
+            model.complete(TENSOR, other, search=QUICK)
+
+
+def test_arrays_of_other_modes_come_back_in_colours(model):
+    for shape in ((32, 32), (32, 32, 4)):
+        assert model.complete(np.zeros(shape, np.uint8), "center", search=QUICK).shape == (32, 32, 3)
 
 
 def test_an_unknown_option_is_a_type_error_of_complete(model):

@@ -122,10 +122,11 @@ def test_mistakes_are_found_before_a_trial_starts(tmp_path, capsys, more, messag
 
 
 @needs_optuna
-def test_a_file_chooses_optuna_and_its_ranges(tmp_path, capsys):
+def test_a_file_chooses_optuna_and_its_ranges(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     defaults = ["train", {"override data": "synthetic"}, {"override hydra/sweeper": "optuna"}, "_self_"]
     params = {"loss": "hinge,minimax", RATE: "tag(log,interval(1e-4,1e-2))"}
-    hydra = {"mode": "MULTIRUN", "sweep": {"dir": str(tmp_path / "sweep")}, "sweeper": {"params": params}}
+    hydra = {"mode": "MULTIRUN", "sweep": {"dir": "sweep"}, "sweeper": {"params": params}}
     (tmp_path / "search.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hydra": hydra}))
     file = ["train", "-cd", str(tmp_path), "-cn", "search", "--dry-run"]
     assert cli.run([*file, "n_trials=7", "loss=hinge,wasserstein"]) == 0

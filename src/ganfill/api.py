@@ -2,6 +2,7 @@
 
 import copy
 import html
+import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -51,8 +52,9 @@ class Model(model.Model):
 
         Args:
             images: one or several pictures of any size, or a float tensor (N, 3, H, W) or (3, H, W) in [-1, 1]. A picture is
-                a Pillow picture, a path, or a uint8 array (H, W, 3); an array (N, H, W, 3) is several. Pixels inside the
-                hole are ignored.
+                a Pillow picture, a path, or a uint8 array (H, W, 3); an array (N, H, W, 3) is several. An array of grey
+                values (H, W), or with transparency (H, W, 4), becomes one of RGB (H, W, 3). Pixels inside the hole are
+                ignored.
             holes: a kind of hole (``center``, ``half``, ``left``, ``random``, ``pattern``, ``box`` or ``freeform``; the
                 seed and the picture's content determine the drawing), ``alpha``, or the path of a mask or of a folder of
                 masks. For pictures also one mask or a list of them, white where pixels are missing: Pillow pictures or
@@ -81,10 +83,16 @@ class Model(model.Model):
         _check_whole("seed", seed, 0)
         search = preset(search) if isinstance(search, str) else search
         align = find_alignment(align) if isinstance(align, str) else align
-        for name, value in {"search": search, "align": align, "blend": blend}.items():
-            if not callable(value) and (value is not None or name != "blend"):
-                raise ValueError(f"{name} must be a name or an object that can be called, not {value!r}")
-        options = SearchOptions(answers, seed, deterministic)
+        _check_callable("search", search, "(model, images, holes, options)")
+        _check_callable("align", align, "(photo, hole, resolution)")
+        _check_callable("blend", blend, "(filled, image, hole)", optional=True)
+        _check_callable("advance", advance, "(pictures)", optional=True)
+        _check_callable("preview", preview, "(answers)", optional=True)
+        if blend is None and not hasattr(search, "blend"):
+            raise ValueError(f"search={search!r:.80} has no blend: give one")
+        if not isinstance(deterministic, bool | np.bool_):
+            raise ValueError(f"deterministic must be True or False, got {deterministic!r:.80}")
+        options = SearchOptions(int(answers), int(seed), bool(deterministic))
         filling = partial(fill, self, search=search, blend=blend, options=options, advance=advance, preview=preview)
         if isinstance(images, torch.Tensor):
             single = images.ndim == 3
@@ -127,6 +135,18 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
 def _check_whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be a whole number from {least}, got {value!r}")
+
+
+def _check_callable(name: str, value: object, arguments: str, optional: bool = False) -> None:
+    """Raises ``ValueError`` unless a value, or None if it is optional, can be called with ``arguments``."""
+    if value is None and optional:
+        return
+    if not callable(value):
+        raise ValueError(f"{name} must be a name or an object that can be called, not {value!r:.80}")
+    try:
+        inspect.signature(value).bind(*arguments.split(","))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must take {arguments}, which {value!r:.80} does not: {first_line(error)}") from None
 
 
 def wrap(

@@ -11,7 +11,7 @@ from ganfill.commands import load
 from ganfill.config import as_yaml, compose, nearest
 from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
-from ganfill.errors import Incomplete, UserError, explain
+from ganfill.errors import Incomplete, UserError, explain, printable
 from ganfill.overrides import CONFIG_DIR, LISTS, take_config_dir, take_display
 from ganfill.version import __version__
 
@@ -31,8 +31,17 @@ SWEEP_WORDS = ("-m", "--multirun", "-cn", "--config-name", "-cp", "--config-path
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 some inputs failed, 2 a mistake of the user, 130 or 143 interrupted."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     sys.exit(run(sys.argv[1:]))
+
+
+class _Printable(logging.Formatter):
+    """Escapes control characters, since messages name files and quote their texts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def run(words: list[str]) -> int:
@@ -41,7 +50,7 @@ def run(words: list[str]) -> int:
         with interrupts.not_swallowed():
             return _dispatch(words)
     except (UserError, Incomplete) as error:
-        print(f"ganfill: {error}", file=sys.stderr)
+        print(f"ganfill: {printable(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
         message, code = interrupts.explain(interrupt)
@@ -96,7 +105,7 @@ def _dispatch(words: list[str]) -> int:
             return 0
         run_command = load(command)
         interrupts.raise_interrupt()
-        print(run_command(config))
+        print(printable(run_command(config)))
     except UserError as error:
         raise _about_sweeps(command, words, error) from None
     return 0

@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganfill import plugins
 from ganfill.config_files import PACKAGE, default_options, options, read_comments, read_content
+from ganfill.config_source import checked_files
 from ganfill.config_types import annotations, check_values, declared_types, members, nodes
 from ganfill.errors import UserError, first_line
 from ganfill.overrides import advice_on, literal, quote, search_path
@@ -58,18 +59,19 @@ def compose(
             overrides.append(quote(word))
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_module(PACKAGE, version_base="1.3"):
-            config = hydra_compose(command, overrides, return_hydra_config=True)
-        choices = config.hydra.runtime.choices
-        with open_dict(config):
-            del config["hydra"]
-        for key, value in values.items():
-            text = literal(value) if isinstance(value, str) else [literal(part) for part in value]
-            OmegaConf.update(config, key, text)
-        check(command, config, words, choices, directory)
+        with checked_files(words):
+            with initialize_config_module(PACKAGE, version_base="1.3"):
+                config = hydra_compose(command, overrides, return_hydra_config=True)
+            choices = config.hydra.runtime.choices
+            with open_dict(config):
+                del config["hydra"]
+            for key, value in values.items():
+                text = literal(value) if isinstance(value, str) else [literal(part) for part in value]
+                OmegaConf.update(config, key, text)
+            check(command, config, words, choices, directory)
     except UserError:
         raise
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(explain(command, words, error, directory)) from None
     return config
 
@@ -96,6 +98,7 @@ def check(
             raise UserError(f"{key} must be a group of keys, got {value}")
     plain = to_plain(config)
     plugins.refuse_run(plain, words)
+    plugins.refuse_other_out(plain, words)
     expected = defaults(command, [f"{group}={option}" for group, option in choices.items()], directory)
     for key, text in check_values(plain, expected, types_of(command)).items():
         OmegaConf.update(config, key, text)
@@ -162,6 +165,12 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     text = str(error)
     if isinstance(error, yaml.YAMLError):
         return " ".join(text.split())  # names the file and the line
+    if isinstance(error, RecursionError):
+        return f"ganfill {command}: an interpolation is nested too deeply"
+    if match := re.search(r"Recursive interpolation.*full_key: (\S+)", text, re.S):
+        return f"{match[1]} takes its value from itself: correct its interpolation"
+    if match := re.search(r"UserError raised while resolving interpolation: (.*)", text):
+        return match[1]
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
         group, _, option = match[1].rpartition("/")
         what = "neither a folder of pictures nor an option" if group == "data" else "not known"
@@ -191,7 +200,7 @@ def defaults(command: str, words: Iterable[str] = (), directory: str | None = No
 @cache
 def _defaults(command: str, chosen: tuple[str, ...], directory: str | None) -> dict[str, Any]:
     GlobalHydra.instance().clear()
-    with initialize_config_module(PACKAGE, version_base="1.3"):
+    with checked_files(chosen), initialize_config_module(PACKAGE, version_base="1.3"):
         config = hydra_compose(command, search_path(directory) + list(chosen))
     return _unresolved(config)
 

@@ -1,6 +1,7 @@
 """Errors that are not bugs, and the text of errors of other libraries."""
 
 import errno
+import re
 from importlib.util import find_spec
 
 
@@ -34,6 +35,18 @@ def explain(error: OSError) -> str:
 def first_line(error: object) -> str:
     """Returns the first line of an error's message, or the name of its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def printable(text: object, lines: bool = True) -> str:
+    """Returns a text with escapes, as in ``repr``, in place of characters that control a terminal or reverse its letters.
+
+    Args:
+        text: of a file that somebody else may have written.
+        lines: keep line breaks.
+    """
+    unwanted = "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+    kept = re.sub(unwanted, lambda match: match[0].encode("unicode_escape").decode(), str(text))
+    return kept if lines else kept.replace("\n", "\\n")
 
 
 def require(user: str, extra: str, *packages: str) -> None:

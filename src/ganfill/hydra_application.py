@@ -1,8 +1,9 @@
 """Runs sweeps, and commands with a configuration of the user's own, as applications of Hydra."""
 
-import logging
+import logging.config
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 from ganfill import plugins
 from ganfill.config import explain
 from ganfill.config_files import PACKAGE, default_options, options, read_source
-from ganfill.errors import UserError
+from ganfill.config_source import checked_files
+from ganfill.errors import UserError, first_line
 from ganfill.overrides import quote, split_options, take_config_dir
 
 
@@ -43,10 +45,20 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     sys.argv = [f"ganfill {command}", *options_given, *settings, f"hydra.job.name={command}"]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raises errors, to be explained here, instead of printing them
     try:
-        with _config_path(command) as path, _own_logging(), _checked_hydra_settings(words):
+        with _config_path(command) as path, _own_logging(), checked_files(words), _checked_hydra_settings(words):
             hydra.main(version_base="1.3", config_path=path, config_name=command)(run_job)()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
         raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
+    except ValueError as error:
+        if isinstance(error, UserError) or not _is_of_logging(error):
+            raise
+        reasons = ": ".join(first_line(part) for part in (error, error.__cause__) if part)
+        raise UserError(f"hydra.job_logging or hydra.hydra_logging: {reasons}") from None
+
+
+def _is_of_logging(error: ValueError) -> bool:
+    """Returns True if ``logging.config`` has raised an error."""
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)][-1] == logging.config.__file__
 
 
 def show_info(command: str, words: list[str], topic: str) -> None:
@@ -71,7 +83,7 @@ def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
 
     def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
         config = load(self, *args, **kwargs)
-        plugins.refuse_hydra_settings(_resolved(config.hydra), words)
+        plugins.refuse_hydra_settings(_resolved(config.hydra), words, str(_resolved(config).get("out")))
         return config
 
     ConfigLoaderImpl.load_configuration = load_configuration
@@ -84,14 +96,16 @@ def _checked_hydra_settings(words: list[str]) -> Iterator[None]:
 
 
 def _resolved(node: Any) -> Any:
-    """Returns plain containers; interpolations that cannot be resolved yet stay as they are."""
+    """Returns plain containers; interpolations that cannot be resolved yet stay as they are, refused ones raise an error."""
     if not OmegaConf.is_config(node):
         return node
     plain = []
     for key in node if OmegaConf.is_dict(node) else range(len(node)):
         try:
             plain.append((key, _resolved(node[key])))
-        except OmegaConfBaseException:
+        except OmegaConfBaseException as error:
+            if "UserError raised" in str(error):
+                raise
             plain.append((key, str(node._get_node(key)._value())))
     return dict(plain) if OmegaConf.is_dict(node) else [value for _, value in plain]
 

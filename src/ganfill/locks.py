@@ -111,7 +111,7 @@ def _read_holder(file: Path) -> str:
         command = str(holder["command"])
         command = command if len(command) <= LONGEST else f"{command[:LONGEST]}..."
         return f"process {holder['pid']} on {holder['host']} ({command}) since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
 

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from ganfill.errors import UserError, require
+from ganfill.errors import UserError, printable, require
 from ganfill.files import write_atomically
 from ganfill.locks import InUse, hold_directory
 from ganfill.optuna_space import distribution, examples
@@ -166,7 +166,7 @@ class OptunaSweeper(Sweeper):
             outcome = run.state
         else:  # another process has it
             outcome = f"not finished, {run.state}"
-        print(f"ganfill: trial {trial.number}: {outcome}", file=sys.stderr, flush=True)
+        print(printable(f"ganfill: trial {trial.number}: {outcome}"), file=sys.stderr, flush=True)
         self._write_importance(study)
         return run.state.startswith("failed")
 

@@ -9,9 +9,11 @@ of a package is imported to find that out.
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 from ganfill.errors import UserError, first_line
@@ -19,9 +21,10 @@ from ganfill.errors import UserError, first_line
 GROUP = "ganfill.plugins"
 VARIABLE = "GANFILL_PLUGINS"
 # Modules and packages of which configurations may name every class, and beginnings of functions that they may name.
+CALLBACKS = ("collapse", "completions", "distances", "pruning", "samples", "wandb_artifact")  # others write to any path
 CLASSES = (
-    "ganfill.adversarial", "ganfill.images.blend", "ganfill.models", "ganfill.search", "ganfill.training.callbacks",
-    "ganfill.training.datamodule", "ganfill.training.gan", "ganfill.training.trainer",
+    "ganfill.adversarial", "ganfill.images.blend", "ganfill.models", "ganfill.search", "ganfill.training.datamodule",
+    "ganfill.training.gan", "ganfill.training.trainer", *(f"ganfill.training.callbacks.{name}" for name in CALLBACKS),
 )  # fmt: skip
 FUNCTIONS = ("ganfill.search.presets.", "ganfill.search.published.", "ganfill.training.loggers.make_")
 HYDRA = (
@@ -32,9 +35,25 @@ HYDRA = (
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher",
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
 )
-LOGGING = ("logging.StreamHandler", "logging.FileHandler", "ext://sys.stdout", "ext://sys.stderr")
-# Settings whose values are run, so that they may come from the command line only.
-RUN = ("features", "hydra.job.env_set", "hydra.launcher.additional_parameters", "hydra.launcher.setup")
+# Keys of the logging of Hydra that a file may set, and of some of them the only values. Others build objects, or name
+# files to write.
+LOGGING = {
+    "formatters": ("format", "datefmt", "style"),
+    "handlers": ("class", "formatter", "level", "stream", "filename"),
+}
+LOGGING_VALUES = {
+    "class": ("logging.StreamHandler", "logging.FileHandler"),
+    "stream": ("ext://sys.stdout", "ext://sys.stderr"),
+    "filename": ("${hydra.runtime.output_dir}/${hydra.job.name}.log",),
+}
+# Settings whose values are run, or decide what others run, so that they may come from the command line only.
+RUN = (
+    "features", "hydra.job.env_set", "hydra.job.env_copy", "hydra.launcher.additional_parameters",
+    "hydra.launcher.setup",
+)  # fmt: skip
+# Directories and files that Hydra writes, which a file may place in the current directory or in ``out`` only.
+WRITTEN = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.sweeper.storage")
+OUTPUT_SUBDIRS = (None, ".hydra")
 
 
 def is_allowed(target: str) -> bool:
@@ -97,25 +116,69 @@ def refuse_foreign_targets(node: Any) -> None:
         locate(value)
 
 
-def refuse_hydra_settings(settings: Any, words: list[str]) -> None:
-    """Checks settings of Hydra, which builds some objects itself.
+def refuse_hydra_settings(settings: Any, words: list[str], out: str) -> None:
+    """Checks settings of Hydra, which builds some objects and writes some files itself.
 
     Args:
         settings: the node ``hydra`` in plain containers.
-        words: those of the command line, which may set ``RUN``.
+        words: those of the command line, which may set what files may not.
+        out: the key ``out``.
 
     Raises:
-        UserError: a configuration file names code to run.
+        UserError: a configuration file names code to run, or files elsewhere to write.
     """
+    if settings["job"].get("chdir"):
+        raise UserError(
+            "hydra.job.chdir=true is refused, since paths are relative to the current directory: leave it out"
+        )
     for target in _values(settings, "_target_"):
         if target not in HYDRA:
             locate(target)
-    for key, value in _items([settings["job_logging"], settings["hydra_logging"]]):
-        text = str(value)
-        known = text in LOGGING if key == "class" or "://" in text else key == "filename" or "${" not in text
-        if key == "()" or (isinstance(value, str) and not known):
-            raise UserError(f"{key}: {value} in the logging of Hydra is refused: a configuration file runs no code")
+            if not is_allowed(target):
+                raise UserError(
+                    f"_target_={target} in the settings of Hydra is refused: it is a part of ganfill, leave it out"
+                )
+    for name in ("job_logging", "hydra_logging"):
+        if not _is_given(f"hydra.{name}", words):
+            _refuse_logging(f"hydra.{name}", settings[name])
+    for key in WRITTEN:
+        value = _select({"hydra": settings}, key)
+        path = Path(str(value))
+        inside = value is None or not (path.is_absolute() or ".." in path.parts) or path.is_relative_to(out)
+        if not inside and "://" not in str(value) and not _is_given(key, words):
+            raise UserError(
+                f"{key}: {value} in a configuration file is refused, since it is outside of the current directory and of "
+                "out: give it on the command line"
+            )
+    subdir = settings.get("output_subdir")
+    if subdir not in OUTPUT_SUBDIRS and not _is_given("hydra.output_subdir", words):
+        raise UserError(
+            f"hydra.output_subdir: {subdir} in a configuration file is refused, since files there are replaced: leave it "
+            "out, or give it on the command line"
+        )
     refuse_run({"hydra": settings}, words)
+
+
+def _refuse_logging(name: str, logging: Any) -> None:
+    """Raises ``UserError`` if a configuration of logging builds an object or writes to a file of its own."""
+    for section, keys in LOGGING.items():
+        for part in (_select(logging, section) or {}).values():
+            if unknown := [key for key in part or () if key not in keys]:
+                raise UserError(f"{unknown[0]} in {name}.{section} of a configuration file is refused: leave it out")
+    for key, value in _items(logging):
+        known = value in LOGGING_VALUES[key] if key in LOGGING_VALUES else not re.search(r"://|\$\{", str(value))
+        if key == "()" or (isinstance(value, str) and not known):
+            raise UserError(
+                f"{key}: {value} in {name} of a configuration file is refused, since it would run code or write to any "
+                "file: leave it out"
+            )
+
+
+def _is_given(key: str, words: list[str]) -> bool:
+    """Returns True if a word of the command line sets a key, or one below it."""
+    names = [word.lstrip("+").partition("=")[0] for word in words]
+    short = key.removeprefix("hydra.")
+    return any(f"{given}.".startswith((f"{key}.", f"{short}.")) for given in names)
 
 
 def refuse_search_path(paths: Any) -> None:
@@ -132,14 +195,37 @@ def refuse_search_path(paths: Any) -> None:
 def refuse_run(config: Any, words: list[str]) -> None:
     """Raises ``UserError`` if one of ``RUN`` is set in a configuration and not by a word of the command line."""
     for key in RUN:
-        value: Any = config
-        for name in key.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        short = key.removeprefix("hydra.")
-        if value and not any(word.lstrip("+").startswith((key, short)) for word in words):
+        if _select(config, key) and not _is_given(key, words):
             raise UserError(
                 f"{key} in a configuration file is refused, since it runs code: give it on the command line"
             )
+
+
+def _select(node: Any, key: str) -> Any:
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def refuse_other_out(config: Any, words: list[str]) -> None:
+    """Raises ``UserError`` if a configuration file lets a part of ganfill, such as a logger, write beside ``out``."""
+    expected = str(config.get("out"))
+    for name, part in _parts(config):
+        out, target = str(part.get("out", expected)), str(part["_target_"])
+        if not target.startswith("ganfill."):
+            continue
+        if out != expected and not _is_given(f"{name}.out", words):
+            raise UserError(f"{name}.out: {out} in a configuration file is refused, since out={expected}: leave it out")
+        if "_args_" in part:
+            raise UserError(f"{name}._args_ is refused: give the arguments of {target} by their names")
+
+
+def _parts(node: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the dotted names and the content of nodes with a ``_target_``, at any depth."""
+    if isinstance(node, dict) and "_target_" in node:
+        yield name, node
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _parts(value, f"{name}.{key}".removeprefix("."))
 
 
 def _items(node: Any) -> Iterator[tuple[str, Any]]:

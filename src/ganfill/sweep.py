@@ -16,12 +16,12 @@ from typing import Any
 from ganfill import interrupts, launchers, optuna_sweeper
 from ganfill.commands import load
 from ganfill.config import to_plain
-from ganfill.errors import Incomplete, UserError, explain, first_line
+from ganfill.errors import Incomplete, UserError, explain, first_line, printable
 from ganfill.files import write_atomically
 from ganfill.hydra_application import run_as_hydra_application
 from ganfill.locks import hold_directory
 from ganfill.overrides import quote
-from ganfill.runs.reader import PLANNED, PRUNED
+from ganfill.runs.reader import PLANNED, PRUNED, read_lines
 from ganfill.sweep_plan import SweepJob, finished_kimg, finished_of, plan
 from ganfill.training.callbacks.pruning import Pruned
 
@@ -55,7 +55,7 @@ def sweep(command: str, words: list[str]) -> int:
     if failed:
         _print(f"{len(failed)} of {len(jobs)} jobs failed; the same command again continues them")
         for out, reason in failed:
-            print(f"  {out}: {reason}", file=sys.stderr)
+            print(printable(f"  {out}: {reason}"), file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -83,7 +83,7 @@ def _search(command: str, words: list[str], launcher: list[str], example: SweepJ
     if gave_up:
         _print(f"{gave_up}; the same command again continues")
     for path in failed:
-        print(f"  {path.parent}: {path.read_text('utf-8', 'replace').partition(chr(10))[0]}", file=sys.stderr)
+        print(printable(f"  {path.parent}: {read_lines(path)[0]}"), file=sys.stderr)
     return 1 if failed or gave_up else 0
 
 
@@ -153,7 +153,7 @@ def _failure(command: str, job: SweepJob, gave_up: str | None) -> str | None:
     if directory.exists() and not directory.is_dir():
         return "it is not a directory: choose another out"
     if path.exists():
-        return path.read_text().splitlines()[0]
+        return read_lines(path)[0]
     if command == "train":
         return None if finished_of(job) is not None else gave_up or "it did not finish"
     return gave_up
@@ -167,7 +167,7 @@ def _fail(directory: Path, reason: str, details: str = "") -> None:
 
 def _print(text: str) -> None:
     # Not logged, because Hydra changes the logging for each job.
-    print(f"ganfill: {text}", file=sys.stderr, flush=True)
+    print(f"ganfill: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _describe(error: Exception) -> str:

@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 
 from ganfill.app import connection, server
 from ganfill.app.http import body_limit
+from ganfill.app.security import HostOriginMiddleware
 from ganfill.app.service import Service
+from ganfill.errors import UserError
 
 pytest.importorskip("ganfill.app.web.layout", reason="the extra app is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
@@ -40,6 +42,19 @@ def test_other_host_names_are_refused(address):
         "",
         "0.0.0.0",
         "[::2]",
+        "localhost:80@evil.example",
+        "localhost@evil.example",
+        "[localhost]evil.example",
+        "[localhost]",
+        "[::1]evil.example",
+        "[::1",
+        "::1",
+        "localhost:",
+        "localhost:x",
+        "localhost:80:80",
+        "localhost/evil",
+        "localhost, evil.example",
+        "http://localhost",
     ]
     for host in foreign:
         for path in PATHS:
@@ -50,6 +65,20 @@ def test_other_host_names_are_refused(address):
         assert requests.get(f"{address}/healthz", headers={"Host": host}, timeout=20).status_code == 200, host
 
 
+def test_a_configured_name_that_is_none_is_refused():
+    for name in ("", "my host", "münchen.example", "http://a", "a/b", "[::1"):
+        with pytest.raises(UserError, match=r"hosts=.* is no name of a host"):
+            HostOriginMiddleware(None, ["localhost", name])
+    names = HostOriginMiddleware(None, ["Photos.example.", "::1", "[::2]", "fe80::1%eth0", "a:80"]).hosts
+    assert names == {"photos.example", "::1", "::2", "fe80::1", "a"}
+
+
+def test_several_hosts_are_refused(address):
+    with connect(address) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+        assert client.recv(100).split()[1] in (b"400", b"421")
+
+
 def test_other_host_names_cannot_send_events(address):
     body, headers = {"fn_index": 0, "session_hash": "x", "data": [None]}, {"Host": "evil.example"}
     got = requests.post(f"{address}/gradio_api/queue/join", json=body, headers=headers, timeout=20)
@@ -57,11 +86,20 @@ def test_other_host_names_cannot_send_events(address):
 
 
 FOREIGN = ["http://evil.example", "null", "", "http://127.0.0.1", "http://127.0.0.1:1", "http://[", "x:y", "file://"]
+FOREIGN += [
+    "http://evil@HOST",
+    "http://HOST@evil.example",
+    "http://HOST/evil",
+    "http://HOST#",
+    "https://HOST:x",
+    "HOST",
+]
 REQUESTS = [("POST", "/v1/complete"), ("POST", "/gradio_api/upload"), ("GET", "/healthz"), ("OPTIONS", "/v1/complete")]
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_other_sites_are_refused(address, origin):
+    origin = origin.replace("HOST", address.removeprefix("http://"))
     for method, path in REQUESTS:
         got = requests.request(method, address + path, headers={"Origin": origin}, timeout=20)
         assert got.status_code == 403 and got.json()["detail"].startswith(f"Origin: {origin} is not 127.0.0.1")

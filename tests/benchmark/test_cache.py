@@ -37,7 +37,7 @@ def test_what_depends_on_something_else_is_made_beside_it(cache):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
-@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other", "deep"])
 def test_what_is_damaged_is_made_again(cache, suffix, damage):
     cache.get("a", {}, Made())
     path = next(cache.path.glob(f"*{suffix}"))
@@ -45,7 +45,9 @@ def test_what_is_damaged_is_made_again(cache, suffix, damage):
     if damage == "gone":
         path.unlink()
     else:
-        path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "other": b"[1]"}[damage])
+        path.write_bytes(
+            {"cut": whole[: len(whole) // 2], "empty": b"", "other": b"[1]", "deep": b"[" * 100_000}[damage]
+        )
     assert cache.get("a", {}, Made(7)).arrays["x"].tolist() == [7, 7, 7]
     assert cache.get("a", {}, Made(8)).arrays["x"].tolist() == [7, 7, 7]
 

@@ -100,3 +100,17 @@ def test_an_encoder_is_shown_with_its_costs(model_with_encoder):
     assert found["parameters"] == sum(p.numel() for p in model_with_encoder.encoder.parameters())
     assert found["macs"] > 4 * 16 * 4 * 256  # its first convolution alone
     assert next(model_with_encoder.encoder.parameters()).device.type == "cpu"
+
+
+def test_texts_of_a_model_file_do_not_control_the_terminal(model, tmp_path, capsys):
+    path = tmp_path / "model.safetensors"
+    model.card |= {"terms": "free\x1b]0;owned\x07\nsha256  0", "data": "\x9b2J", "commit": "\u202ecba"}
+    model_file.save(path, model)
+    assert cli.run(["info", str(path)]) == 0
+    output = capsys.readouterr().out
+    assert "free\\x1b]0;owned\\x07\\nsha256  0" in output and "\\x9b2J" in output and "\\u202ecba" in output
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(output)
+    model.card["kimg"] = "\x1b[2J"
+    model_file.save(path, model)
+    assert cli.run(["info", str(path)]) == 2
+    assert "\x1b" not in capsys.readouterr().err

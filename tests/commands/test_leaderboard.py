@@ -242,3 +242,19 @@ def test_mistakes_are_one_line(words, message, tmp_path, monkeypatch, capsys):
     assert cli.run(["leaderboard", *words]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_values_that_no_training_writes_stop_neither_the_leaderboard_nor_the_report(sweep):
+    runs = sorted(path for path in sweep.iterdir())
+    (runs[0] / "distances.csv").write_text("kimg,fd_face,diversity\n1,1e308,1\n2,-1e308,1\n3,1e99,1\ninf,2,1\n")
+    (runs[0] / "metrics.csv").write_text("kimg,loss_d,seconds\n1,1e308,1\n2,-1e308,2\n3,1e99,3\n4,-1e99,nan\n")
+    (runs[1] / "summary.json").write_text('{"figures": {"kimg": Infinity, "parameters": NaN}, "config": [1]}')
+    (runs[2] / "config.yaml").write_text(
+        "{kimg: [1], minutes: x, resolution: y, seed: [1], loss: {_target_: [x]}, model: 5}"
+    )
+    (runs[3] / "summary.json").write_text('{"figures": {"kimg": 1' + "0" * 400 + "}}")
+    (sweep / "importance.json").write_text('{"seed": "much"}')
+    assert cli.run(["leaderboard", str(sweep)]) in (0, 1)
+    assert len(_rows(sweep / "leaderboard.csv")) >= 2 and not (sweep / "leaderboard_importance.png").exists()
+    for run in runs:
+        assert cli.run(["report", f"run={run}"]) == 0

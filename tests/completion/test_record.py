@@ -34,7 +34,7 @@ def test_a_torn_line_spoils_no_other(tmp_path):
 
 @pytest.mark.parametrize(
     "line", [b"", b"{", b"[]", b"null", b"\x00", b'["a"]', b'["a", []]', b'["a", {"digest": "0"}]', b'[1, {"files": []}]',
-             b'["a", {"files": ["../a.png"]}]', b'["a", {"files": ["/a.png"]}]', b'{"a": 1, "b": 2}']
+             b'["a", {"files": ["../a.png"]}]', b'["a", {"files": ["/a.png"]}]', b'{"a": 1, "b": 2}', b"[" * 100_000]
 )  # fmt: skip
 def test_damaged_lines_are_passed_over(tmp_path, line):
     (tmp_path / "r.jsonl").write_bytes(line)

@@ -116,7 +116,18 @@ def test_a_strip_begins_with_the_original_only_if_it_is_known(tmp_path, photo, h
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", "\x00", '{"a": []}', '{"a": {"digest": "0"}}', '{"a": {"files": ["../a.png"]}}']
+    "content",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        "[]",
+        "null",
+        "\x00",
+        '{"a": []}',
+        '{"a": {"digest": "0"}}',
+        '{"a": {"files": ["../a.png"]}}',
+    ],
 )
 def test_a_damaged_list_of_results_is_made_anew(tmp_path, content):
     make(tmp_path, "a.png")

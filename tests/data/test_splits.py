@@ -78,7 +78,9 @@ def test_a_file_that_does_not_name_a_source_is_refused(tmp_path):
         choose_rules(str(path), [source("own", "1.png")])
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"own": []}', '{"own": {}}', '{"own": {"test_files": "1.png"}}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[" * 100_000, '{"own": []}', '{"own": {}}', '{"own": {"test_files": "1.png"}}', "\xff"]
+)
 def test_a_file_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "split.json"
     path.write_text(text, encoding="latin-1")

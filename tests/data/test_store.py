@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_an_unfinished_store_is_to_be_continued(tmp_path):
         ({"pictures": None}, "'pictures' is missing"),
         ({"pictures": []}, r"holds uint8 \(3, 8, 8, 3\), index.json says uint8 \(0, 8, 8, 3\)"),
         ({"resolution": 16}, r"index.json says uint8 \(3, 16, 16, 3\)"),
-        ({"resolution": "large"}, "invalid literal"),
+        ({"resolution": "large"}, "not a whole number"),
     ],
 )
 def test_a_foreign_or_damaged_index(path, changes, reason):
@@ -107,3 +108,43 @@ def assert_refused(path, reason):
     ) as caught:
         ImageStore.open(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"pictures": [{"id": "a", "split": "test"}, {"id": "b"}, {"id": "c", "split": "test"}]},
+            "split of picture 1 is None",
+        ),
+        ({"pictures": [{"id": "a", "split": float("nan")}]}, "split of picture 0 is nan, not train or test"),
+        ({"pictures": [{"id": "a", "split": ["test"]}]}, "split of picture 0 is .'test'., not train or test"),
+        ({"pictures": [{"split": "test"}]}, "picture 0 has no id"),
+        ({"pictures": ["a", "b", "c"]}, "picture 0 has no id"),
+        ({"pictures": "abc"}, "its pictures are str, not a list"),
+        ({"pictures": {"a": 1}}, "its pictures are dict, not a list"),
+        ({"resolution": float("inf")}, "its resolution is inf, not a whole number"),
+        ({"resolution": 8.7}, "its resolution is 8.7, not a whole number"),
+        ({"resolution": "8"}, "its resolution is '8', not a whole number"),
+        ({"resolution": True}, "its resolution is True, not a whole number"),
+        ({"format": [1]}, "its format is"),
+    ],
+)
+def test_a_damaged_index_is_one_line(change, reason, path):
+    rewrite(path, **change)
+    with pytest.raises(UserError, match=reason) as caught:
+        ImageStore.open(path)
+    assert "\n" not in str(caught.value) and "prepare it again" in str(caught.value)
+
+
+def test_an_index_that_is_no_index_is_one_line(path):
+    for text in ("[" * 100_000, "[]", "3", '{"resolution": ' + "1" * 5000 + "}"):
+        (path / "index.json").write_text(text)
+        with pytest.raises(UserError, match="not an intact image store") as caught:
+            ImageStore.open(path)
+        assert "\n" not in str(caught.value)
+    for name in ("images.npy", "index.json"):
+        (path / name).unlink()
+        os.mkfifo(path / name)
+        with pytest.raises(UserError, match=r"not an intact image store|holds no prepared pictures"):
+            ImageStore.open(path)

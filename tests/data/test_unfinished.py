@@ -144,7 +144,7 @@ def test_discarding_leaves_only_what_others_put_there(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-@pytest.mark.parametrize("line", [b"\0\0", b"[]", b"{}", b"7"])
+@pytest.mark.parametrize("line", [b"\0\0", b"[]", b"{}", b"7", b"[" * 100_000])
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_damaged_line_says_what_to_delete(tmp_path, line, number):
     fill(tmp_path, 0)

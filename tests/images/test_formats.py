@@ -81,3 +81,22 @@ def test_views_of_an_mpo_are_counted_and_its_previews_and_maps_are_not(kinds, co
         data[first + 16 * number : first + 16 * number + 4] = struct.pack("<L", kind)
     with open_picture(io.BytesIO(data)) as picture:
         assert picture.format == "MPO" and picture.n_frames == len(kinds) and count_frames(picture) == count
+
+
+@pytest.mark.parametrize(
+    ("suffix", "n"), [(".gif", 1), (".gif", 3), (".gif", 9), (".tif", 1), (".tif", 3), (".tif", 9)]
+)
+def test_frames_are_counted_up_to_a_limit_and_the_first_is_read(suffix, n, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganfill.images.formats.MOST_FRAMES", 5)
+    others = [PICTURE.point(lambda value, k=k: value // (k + 2)) for k in range(n - 1)]
+    PICTURE.save(tmp_path / f"a{suffix}", save_all=True, append_images=others)
+    first = Photo.read(tmp_path / f"a{suffix}")
+    assert first.frames == min(n, 5)
+    with Image.open(tmp_path / f"a{suffix}") as picture:
+        assert np.array_equal(first.pixels, np.asarray(picture.convert("RGB")))
+
+
+def test_a_million_frames_are_not_counted():
+    frame = b"!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0"
+    content = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff" + frame * 20_000 + b";"
+    assert count_frames(open_picture(io.BytesIO(content))) == 1000

@@ -3,6 +3,7 @@ import struct
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ganfill.errors import UserError
@@ -192,6 +193,14 @@ def test_an_error_without_a_message_is_reported_by_its_type(path, monkeypatch):
             lambda card: card["generator"]["arguments"].update(resolution=64),
             r"does not fit .*generator\..* by the card",
         ),
+        (
+            lambda card: card["generator"]["arguments"].update(latent_dim="32"),
+            r"generator\.latent_dim='32', which must be a whole number",
+        ),
+        (
+            lambda card: card["discriminator"]["arguments"].update(width=None),
+            r"discriminator\.width=None, which must be a whole number",
+        ),
         (lambda card: card["discriminator"].update(arguments=[]), "does not fit this version"),
         (lambda card: card.update(generator=None), "does not fit this version"),
         (lambda card: card.update(kimg="many"), "kimg='many', which is of the wrong type"),
@@ -220,6 +229,27 @@ def test_nothing_is_allocated_for_a_card_that_claims_too_much(path, monkeypatch)
     with pytest.raises(UserError, match="does not fit"):
         model_file.load(path)
     assert [next(network.parameters()).device.type for network in built] == ["meta"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("generator.to_rgb.0.weight", lambda t: t.to(torch.complex64), "is complex64, by the card float32"),
+        ("generator.to_rgb.0.weight", lambda t: t.to(torch.int32), "is int32, by the card float32"),
+        ("mean_picture", lambda t: t.to(torch.uint8), "mean_picture is uint8, not floating-point"),
+        ("logit_centre", lambda t: t.to(torch.complex64), "logit_centre is complex64, not floating-point"),
+        ("more", lambda t: torch.zeros(3), "more belongs to no network of its card"),
+        ("encoder.more", lambda t: torch.zeros(3), "encoder.more belongs to no network of its card"),
+    ],
+)
+def test_tensors_of_another_type_and_further_ones_are_refused(path, name, change, message):
+    tensors = load_file(path)
+    tensors[name] = change(tensors.get(name))
+    header = json.loads(safe_open(path, "pt").metadata()["ganfill"])
+    header["sha256"] = model_file._digest(header["card"], tensors)
+    save_file(tensors, path, {"ganfill": json.dumps(header)})
+    with pytest.raises(UserError, match=message):
+        model_file.load(path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

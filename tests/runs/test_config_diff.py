@@ -96,3 +96,8 @@ def test_two_trainings_that_differ_in_the_seed_alone():
     assert without_seed(_config(seed=0)) == without_seed(_config(seed=1, out="runs/b"))
     assert without_seed(_config(seed=0)) != without_seed(_config(seed=0, lr=1e-4))
     assert without_seed(_config(kimg=50)) != without_seed(_config())
+
+
+def test_a_target_that_is_no_text_is_a_setting_like_others():
+    runs = [{"loss": {"_target_": target}} for target in (["x"], {"a": 1}, 5, None, "a.Hinge")]
+    assert [settings["loss"] for settings in differences(runs)][2:] == ["5", "none", "Hinge"]

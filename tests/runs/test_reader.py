@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,8 @@ def test_the_last_of_rows_for_the_same_images_counts(tmp_path):
         ("kimg,a\n1,2\n3", [1], "line 3 is cut off"),
         ("kimg,a\n1,2\n3,45", [1], "line 3 is cut off"),  # what stood behind 45 is lost
         ("kimg,a\n1,2\nx,2\n4\n5,6\n", [1, 5], "2 lines, first 3, are cut off"),
-        ("kimg,a\n1,2\n\0\0,3\n", [1], "line 3 is cut off or not numeric"),
+        ("kimg,a\n1,2\n\0\0,3\n", [1], "line 3 is cut off, not numeric or beyond 1e100"),
+        ("kimg,a\n1,1e308\n2,inf\ninf,3\n", [2], "2 lines, first 2, are cut off, not numeric or beyond 1e100"),
         ("a,b\n1,2\n", None, "has no column kimg"),
         ("", None, "has no column kimg"),
         ("kimg,a\n", [], None),
@@ -137,3 +139,37 @@ def test_a_damaged_summary_makes_a_cell_unfinished(tmp_path):
     (_cell(tmp_path / "a") / "summary.json").write_text('{"figures": {"kimg"')
     (cell,) = read_runs(tmp_path)
     assert cell.state == "at 20 of 40 kimg" and len(cell.problems) == 1 and "summary.json" in cell.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", "a: &a [*a]"),
+        ("config.yaml", "a: " + "[" * 60 + "]" * 60),
+        ("summary.json", "[" * 100_000),
+        ("summary.json", '{"figures": {"kimg": 1' + "0" * 400 + "}}"),
+        ("metrics.csv", 'kimg,loss_d\n1,"' + "2" * 200_000 + '"\n'),
+        ("distances.csv", None),
+        ("summary.json", None),
+        ("config.yaml", None),
+    ],
+)
+def test_a_hostile_file_is_left_out_with_one_line(name, content, tmp_path):
+    path = _cell(tmp_path / "a", kimg=40) / name
+    path.unlink(missing_ok=True)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content)
+    _cell(tmp_path / "b", kimg=40)
+    damaged, intact = read_runs(tmp_path)
+    (problem,) = damaged.problems
+    assert problem.startswith(f"a/{name} cannot be read") and "left out" in problem and "\n" not in problem
+    assert intact.finished and not intact.problems
+
+
+def test_texts_of_a_run_are_read_from_regular_files_only(tmp_path):
+    os.mkfifo(_cell(tmp_path / "a") / "failed.txt")
+    os.mkfifo(tmp_path / "cells.txt")
+    (run,) = read_runs(tmp_path)
+    assert run.state == "failed: no reason was given"

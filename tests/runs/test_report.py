@@ -161,9 +161,9 @@ def test_damaged_files_are_named_and_nothing_else_is_lost(training):
     (run / "summary.json").write_bytes(b"\xff{")
     page = _page(run)
     for said in (
-        "metrics.csv: line 42 is cut off or not numeric, and left out",
+        "metrics.csv: line 42 is cut off, not numeric or beyond 1e100, and left out",
         "distances.csv has no column kimg: it is left out",
-        "completions.csv: line 10 is cut off or not numeric",
+        "completions.csv: line 10 is cut off, not numeric or beyond 1e100",
         "samples/kimg000040_ema.png cannot be read as a picture: it is left out",
         "distances_floor.json cannot be read",
         "summary.json cannot be read",

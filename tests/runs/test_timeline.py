@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -47,10 +48,13 @@ def test_damaged_sheets_are_reported_and_left_out(tmp_path):
     for kimg in (0, 10):
         _sheet(tmp_path / f"kimg{kimg:06d}.png")
     (tmp_path / "kimg000020.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    os.mkfifo(tmp_path / "kimg000030.png")
     problems = []
     timeline = _open(tmp_path, problems, {"": "completed"})
-    assert timeline.moments == [0, 10] and "2 of 3 moments" in timeline.note
-    assert problems == [f"{tmp_path.name}/kimg000020.png cannot be read as a picture: it is left out"]
+    assert timeline.moments == [0, 10] and "2 of 4 moments" in timeline.note
+    assert problems == [
+        f"{tmp_path.name}/kimg0000{kimg}.png cannot be read as a picture: it is left out" for kimg in (20, 30)
+    ]
 
 
 def test_there_is_no_timeline_without_sheets(tmp_path):

@@ -1,3 +1,4 @@
+import math
 import shutil
 from pathlib import Path
 
@@ -6,8 +7,9 @@ import torch
 import yaml
 
 from ganfill.errors import UserError
+from ganfill.training.export import from_run
 from ganfill.training.run_directory import (
-    CHECKPOINT_KEYS,
+    CHECKPOINT_FIELDS,
     check_fits,
     check_resumable,
     init_run_dir,
@@ -105,13 +107,50 @@ def checkpoint(tmp_path):
     return tmp_path / "last.ckpt", torch.load(tmp_path / "last.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("name", CHECKPOINT_KEYS)
+@pytest.mark.parametrize("name", CHECKPOINT_FIELDS)
 def test_a_checkpoint_without_one_of_its_keys(checkpoint, name):
     path, content = checkpoint
     (content["ganfill"] if "." in name else content).pop(name.rpartition(".")[2])
     torch.save(content, path)
     with pytest.raises(UserError, match=rf"not a readable checkpoint of ganfill \({name} is missing\)"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("images_seen", value) for value in ("x", math.nan, 10**30, -1, 3.5, True, None)),
+        *(("seconds", value) for value in ("x", math.nan, math.inf, -1.0)),
+        ("epoch", -1),
+        ("global_step", 2.5),
+        ("state_dict", []),
+        ("state_dict", {"a": 1}),
+        ("ganfill", None),
+        ("ganfill.pictures", "many"),
+        ("ganfill.data_digest", 5),
+        ("fade", {"factor": 2}),
+    ],
+)
+def test_a_checkpoint_with_a_field_out_of_range(checkpoint, name, value):
+    path, content = checkpoint
+    (content["ganfill"] if "." in name else content)[name.rpartition(".")[2]] = value
+    torch.save(content, path)
+    with pytest.raises(UserError, match="not a readable checkpoint of ganfill") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="not a readable checkpoint of ganfill"):
+        from_run(path.parent, "last")
+
+
+def test_a_checkpoint_that_is_no_mapping(tmp_path):
+    torch.save([1], tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match=r"not a readable checkpoint of ganfill \(it holds list\)"):
+        read_checkpoint(tmp_path / "last.ckpt")
+
+
+def test_damaged_rows_of_metrics_are_passed_over(tmp_path):
+    (tmp_path / "metrics.csv").write_text("kimg,loss_d,loss_g\nx,1,1\n1,nan,2\n2,3")
+    assert last_metrics(tmp_path / "metrics.csv", 5) == {"kimg": 1.0, "loss_g": 2.0}
 
 
 def test_one_flipped_bit_of_a_checkpoint_is_noticed(checkpoint):

@@ -74,7 +74,7 @@ class ResultCache:
                 return None
             with (self.path / f"{stem}.npz").open("rb") as file, np.load(file) as arrays:
                 return CachedResult(dict(arrays), content["facts"], digest)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile):
             return None
 
     def _write(self, stem: str, result: CachedResult, depends: dict[str, Any]) -> None:

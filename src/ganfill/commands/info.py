@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganfill.commands.summary import write_summary
-from ganfill.errors import UserError
+from ganfill.errors import UserError, printable
 from ganfill.locks import hold_file
 from ganfill.model_io import model_file
 from ganfill.models.model import NETWORKS, OPTIONAL, Model
@@ -36,7 +36,7 @@ def run(config: DictConfig) -> str:
         with hold_file(out / "summary.json"):
             lines["summary"] = str(write_summary(out, "info", config, figures, time.perf_counter() - started))
     width = max(map(len, lines))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
+    return "\n".join(f"{name:<{width}}  {printable(value, lines=False)}" for name, value in lines.items())
 
 
 def cost(model: Model, name: str) -> dict[str, int]:

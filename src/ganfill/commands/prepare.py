@@ -42,7 +42,7 @@ def _prepare(config: DictConfig) -> Path:
         crop=config.crop if isinstance(config.crop, str) else as_list(config.crop),
         split=str(config.split),
     )
-    skipped, converted = store.index["skipped"], store.index["converted"]
+    skipped, converted = store.index.get("skipped", []), store.index.get("converted", [])
     for entry in skipped[:SHOWN]:
         log.warning("skipped %s: %s", entry["file"], entry["reason"])
     if len(skipped) > SHOWN:

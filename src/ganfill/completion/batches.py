@@ -43,6 +43,11 @@ def complete_tensor(
     images = images.detach()
     if images.ndim != 4 or images.shape[1] != 3 or not images.numel() or not images.is_floating_point():
         raise ValueError(f"images must be float (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
+    for name, tensor in {"images": images, "holes": holes}.items():
+        if isinstance(tensor, torch.Tensor) and (tensor.layout != torch.strided or tensor.device.type == "meta"):
+            raise ValueError(
+                f"{name} must be dense and on a device with values, not {tensor.layout} on {tensor.device}"
+            )
     if isinstance(holes, str | Path):
         photos = [Photo(picture) for picture in pixels.to_uint8(images).cpu().numpy()]
         holes = torch.from_numpy(np.stack(_draw(str(holes), photos, resolution, seed)))[:, None]

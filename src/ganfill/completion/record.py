@@ -105,6 +105,6 @@ def _parse(line: bytes) -> tuple[str, Entry] | None:
     """The name and the entry of a line, or None."""
     try:
         name, entry = json.loads(line)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return (name, entry) if isinstance(name, str) and is_valid(entry) else None

@@ -238,6 +238,6 @@ def _read_results(path: Path) -> dict[str, Any]:
     """The content of ``results.json``; none if it is damaged, so that the results are computed again."""
     try:
         entries = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return entries if isinstance(entries, dict) else {}

@@ -92,7 +92,7 @@ def _from_file(path: str, source: Source) -> Rule:
         tests = {str(name) for name in entry["test_files"]}
     except UserError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         form = '{"folder or zip": {"test_files": ["name", ...]}}'
         raise UserError(f"split={path} does not have the form {form}: correct it") from None
     present = set(source.files) | {PurePosixPath(name).name for name in source.files}

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, first_line
+from ganfill.text_files import read_text
 
 FORMAT = "ganfill-images-1"
+SPLITS = ("train", "test")
 IMAGES, INDEX, UNFINISHED = "images.npy", "index.json", ".partial"
 
 
@@ -39,27 +41,33 @@ class ImageStore:
             UserError: there is no store, or it is unfinished, from another program, or damaged.
         """
         try:
-            content = (path / INDEX).read_bytes()
+            text = read_text(path / INDEX)
         except OSError:
             raise UserError(_explain_missing(path)) from None
+        except ValueError as error:
+            raise _damaged(path, error) from None
         try:
-            index = json.loads(content)
+            index = json.loads(text)
             if index["format"] != FORMAT:
                 raise ValueError(f"its format is {index['format']}, not {FORMAT}")
-            size = int(index["resolution"])
+            size = index["resolution"]
+            if type(size) is not int:
+                raise ValueError(f"its resolution is {size!r:.40}, not a whole number")
+            _check_pictures(index["pictures"])
             shape = (len(index["pictures"]), size, size, 3)
+            if not (path / IMAGES).is_file():  # a pipe might be read without end
+                raise FileNotFoundError(f"No such file: {IMAGES}")
             images = np.lib.format.open_memmap(path / IMAGES, mode="r")
             if images.shape != shape or images.dtype != np.uint8:
                 raise ValueError(f"{IMAGES} holds {images.dtype} {images.shape}, {INDEX} says uint8 {shape}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise UserError(f"{path} is not an intact image store ({reason}): delete it and prepare it again") from None
-        return cls(path, images, index, hashlib.sha256(content).hexdigest())
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise _damaged(path, error) from None
+        return cls(path, images, index, hashlib.sha256(text.encode()).hexdigest())
 
     @property
     def resolution(self) -> int:
         """Side of the pictures in pixels."""
-        return int(self.index["resolution"])
+        return self.index["resolution"]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -74,6 +82,24 @@ class ImageStore:
     def rows(self, split: str) -> np.ndarray:
         """Returns the rows of ``images`` in split ``train`` or ``test``; int64 (M,), ascending."""
         return np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
+
+
+def _check_pictures(pictures: Any) -> None:
+    """Raises ``ValueError`` unless each picture has an id and a split."""
+    if not isinstance(pictures, list):
+        raise ValueError(f"its pictures are {type(pictures).__name__}, not a list")
+    for number, picture in enumerate(pictures):
+        if not isinstance(picture, dict) or not isinstance(picture.get("id"), str):
+            raise ValueError(f"picture {number} has no id")
+        if picture.get("split") not in SPLITS:
+            raise ValueError(
+                f"the split of picture {number} is {picture.get('split')!r:.40}, not {' or '.join(SPLITS)}"
+            )
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = f"{error} is missing" if isinstance(error, KeyError) else first_line(error)
+    return UserError(f"{path} is not an intact image store ({reason}): delete it and prepare it again")
 
 
 def _explain_missing(path: Path) -> str:

@@ -103,7 +103,7 @@ class Unfinished:
                     self.progress.extend(later)
             except UserError:
                 raise
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 raise UserError(f"{self._partial / JOURNAL} is damaged: delete {self._partial} to begin anew") from None
             sound += len(line)
         self._journal.seek(sound)

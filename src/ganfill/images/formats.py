@@ -1,12 +1,15 @@
 """The picture formats that ganfill reads: in commands, masks, archives and the app alike."""
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
+
+from ganfill.cancellation import check_cancelled
 
 # Formats of photos by Pillow's names. Some others are left out on purpose: PostScript would be handed to another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "JPEG2000", "GIF", "TIFF", "BMP", "DIB", "PPM", "QOI", "HEIF")
@@ -15,6 +18,7 @@ RAW = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", "
 UNKNOWN = "no picture in a format that ganfill reads"
 MP_ENTRIES = 0xB002  # tag of the index of an MPO
 REDUCED = 1  # a bit of the TIFF tag NewSubfileType
+MOST_FRAMES = 1000  # that are counted
 
 
 @cache
@@ -58,11 +62,31 @@ def explain_refusal(name: str) -> str:
 
 
 def count_frames(picture: Image.Image) -> int:
-    """Returns the number of pictures in an opened file: frames of an animation, pages of a TIFF file, views of an MPO.
+    """Returns the number of pictures in an opened file, at most ``MOST_FRAMES``.
 
-    Phones store previews, depth and gain maps in an MPO beside the photo. Its index says which parts are views of a scene.
+    They are frames of an animation, pages of a TIFF file, views of an MPO. Phones store previews, depth and gain maps in an
+    MPO beside the photo. Its index says which parts are views of a scene.
     """
     if isinstance(picture, MpoImagePlugin.MpoImageFile):
         parts = (picture.mpinfo or {}).get(MP_ENTRIES, ())
         return max(1, sum("Multi-Frame" in part["Attribute"]["MPType"] for part in parts))
-    return getattr(picture, "n_frames", 1)
+    if isinstance(picture, GifImagePlugin.GifImageFile):
+        return _count(picture, lambda frame: picture._seek(frame, False))  # decodes nothing, as n_frames does
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return _count(picture, picture.seek)
+    return min(getattr(picture, "n_frames", 1), MOST_FRAMES)  # of a header
+
+
+def _count(picture: Image.Image, seek: Callable[[int], object]) -> int:
+    """Counts frames one by one: a file of a few megabytes may hold a million of them."""
+    frames = 1
+    try:
+        while frames < MOST_FRAMES:
+            check_cancelled()
+            seek(frames)
+            frames += 1
+    except EOFError:
+        pass
+    finally:
+        picture.seek(0)
+    return frames

@@ -34,7 +34,7 @@ class Photo:
         grey: True if the file has no colours; results have none either.
         deep: the 16-bit grey values, uint16 (H, W), or None for other pictures.
         lost: what the conversion loses, for the user; empty if nothing.
-        frames: number of pictures in the file, of which this is the first.
+        frames: number of pictures in the file, of which this is the first; see ``count_frames``.
         lossy: True if the format of the file compresses with loss.
     """
 

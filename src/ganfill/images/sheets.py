@@ -92,6 +92,8 @@ def fit(picture: np.ndarray, side: int) -> Image.Image:
 def read(path: Path, label: str, problems: list[str]) -> Image.Image | None:
     """The RGB picture of a file; if it cannot be read, None, and ``problems`` gets a line that names ``label``."""
     try:
+        if not path.is_file():
+            raise FileNotFoundError("a pipe might be read without end")
         with open_picture(path) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):

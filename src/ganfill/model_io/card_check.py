@@ -1,11 +1,13 @@
 """Checks of the content of a model file, before anything of the size that its card claims is allocated."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
+from ganfill.config_types import annotations, describe, fits
 from ganfill.errors import UserError
 
 LARGEST = 1 << 16  # resolution, width or dimension
@@ -31,29 +33,44 @@ def check_card(card: dict[str, Any]) -> None:
             raise UserError(f"its card gives {name}={card[name]!r:.80}, which is of the wrong type: export it again")
 
 
-def check_arguments(name: str, arguments: dict[str, Any]) -> None:
-    """Checks the numbers among the arguments of one of ganfill's own networks.
+def check_arguments(name: str, part: dict[str, Any]) -> None:
+    """Checks the arguments of one of ganfill's own networks: their types, and the ranges of numbers.
+
+    Args:
+        name: of the network, such as ``generator``.
+        part: of the card, its class and arguments.
 
     Raises:
-        UserError: a number is out of range.
+        UserError: an argument has another type, or is out of range.
     """
-    for key, value in arguments.items():
+    hints = annotations(part["class"])
+    for key, value in part["arguments"].items():
+        hint = hints.get(key, object)
+        if not fits(value, hint):
+            raise UserError(
+                f"its card gives {name}.{key}={value!r:.80}, which must be {describe(hint)}: export it again"
+            )
         if isinstance(value, int) and not isinstance(value, bool):
             _check_whole(f"{name}.{key}", value, 0, MOST_BLOCKS if key == "blocks" else LARGEST)
         elif isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"its card gives {name}.{key}={value}, which must be finite: export it again")
 
 
-def check_tensors(tensors: dict[str, torch.Tensor], resolution: int) -> None:
-    """Checks what is in the file beside the networks, and that all weights are finite.
+def check_tensors(tensors: dict[str, torch.Tensor], resolution: int, networks: Iterable[str]) -> None:
+    """Checks what is in the file beside the ``networks`` of its card, and that all weights are finite.
 
     Raises:
         KeyError: a tensor is missing.
-        UserError: a tensor has another shape, or holds NaN or infinite values.
+        UserError: a tensor has another shape or type, belongs to no network, or holds NaN or infinite values.
     """
     for name, shape in (("mean_picture", (3, resolution, resolution)), ("logit_centre", ())):
         if tuple(tensors[name].shape) != shape:
             raise UserError(f"{name} has the shape {tuple(tensors[name].shape)}, not {shape}: export it again")
+        if not tensors[name].is_floating_point():
+            raise UserError(f"{name} is {_kind(tensors[name])}, not floating-point: export it again")
+    known = ("mean_picture", "logit_centre", *networks)
+    if others := [name for name in tensors if name.partition(".")[0] not in known]:
+        raise UserError(f"{others[0]} belongs to no network of its card: export it again")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise UserError(
@@ -81,6 +98,12 @@ def check_network(name: str, network: nn.Module, weights: dict[str, torch.Tensor
         if expected.get(key) != found.get(key):
             there, wanted = (sizes.get(key, "missing") for sizes in (found, expected))
             raise ValueError(f"{name}.{key} of {kind} is {there}, by the card {wanted}")
+    for key, value in network.state_dict().items():
+        if (value.is_floating_point(), value.is_complex()) != (
+            weights[key].is_floating_point(),
+            weights[key].is_complex(),
+        ):
+            raise ValueError(f"{name}.{key} of {kind} is {_kind(weights[key])}, by the card {_kind(value)}")
     if getattr(network, "latent_dim", dim) != dim:
         raise ValueError(f"{name} is for {network.latent_dim} latent dimensions, by the card {dim}")
     side = getattr(network, "resolution", resolution)
@@ -94,6 +117,10 @@ def check_network(name: str, network: nn.Module, weights: dict[str, torch.Tensor
             result = network.eval()(*(torch.empty(shape, device="meta") for shape in inputs))
         if tuple(result.shape) != output:
             raise ValueError(f"{name} gives {tuple(result.shape)}, by the card {output}")
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _check_whole(name: str, value: Any, least: int, most: int) -> None:

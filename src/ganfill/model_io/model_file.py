@@ -141,13 +141,13 @@ def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 def _build(card: dict[str, Any], tensors: dict[str, torch.Tensor], digest: str, device: torch.device) -> Model:
     check_card(card)
-    check_tensors(tensors, card["resolution"])
+    check_tensors(tensors, card["resolution"], [name for name in NETWORKS if name in card])
     networks: dict[str, Any] = {"discriminator": None}
     for part in [name for name in NETWORKS if name in card]:
         prefix = f"{part}."
         weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         if card[part]["class"].startswith(BUILT_IN):
-            check_arguments(part, card[part]["arguments"])
+            check_arguments(part, card[part])
             with torch.device("meta"):
                 shapes = build_part(card[part], nn.Module)
             check_network(part, shapes, weights, card["latent"]["arguments"]["dim"], card["resolution"])

@@ -75,7 +75,7 @@ def part_name(key: str, target: str | None) -> str:
 
     The module is "dcgan" for ``model.generator`` and ``ganfill.models.dcgan.Generator``. A part without target is "none".
     """
-    words = (target or NONE).split(".")
+    words = str(target or NONE).split(".")
     repeats = words[-1].lower() == key.rpartition(".")[2]
     return words[-2] if repeats and len(words) > 1 else words[-1]
 
@@ -83,9 +83,9 @@ def part_name(key: str, target: str | None) -> str:
 def _part_names(key: str, targets: Sequence[Any]) -> list[Any]:
     """Returns names of parts; whole targets where names would be ambiguous."""
     names = [part_name(key.removesuffix(TARGET), target) for target in targets]
-    if len({*names}) == len({*targets}):
+    if len({*names}) == len({*map(str, targets)}):
         return names
-    return [target or NONE for target in targets]
+    return [str(target or NONE) for target in targets]
 
 
 def _follows(key: str, columns: Mapping[str, Sequence[Any]]) -> bool:

@@ -157,7 +157,8 @@ def _importance(out: Path, runs: Sequence[RunRecord], problems: list[str]) -> li
     path = out / "leaderboard_importance.png"
     path.unlink(missing_ok=True)
     sweeps = dict.fromkeys(run.directory.parent for run in runs)
-    known = [shares for sweep in sweeps if (shares := read_mapping(sweep / IMPORTANCE, problems))]
+    found = [read_mapping(sweep / IMPORTANCE, problems) or {} for sweep in sweeps]
+    known = [shares for shares in found if shares and all(number(share) is not None for share in shares.values())]
     if not known:
         return []
     png = share_bars(known[0])

@@ -5,7 +5,7 @@ Only small text files are loaded, so neither Lightning nor a checkpoint is neede
 
 import csv
 import io
-import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from ganfill import text_files
+from ganfill.errors import first_line
 from ganfill.files import identify
+from ganfill.report import table_format
 
 PRUNED = "pruned.txt"  # in the run directory of a training that a sweep has ended early
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
@@ -88,7 +90,7 @@ def read_runs(directory: Path) -> list[RunRecord]:
 
 def _planned(sweep: Path, root: Path) -> set[Path]:
     """Returns the planned run directories of a sweep that lie below ``root``."""
-    lines = (sweep / PLANNED).read_text("utf-8", "replace").split("\n")
+    lines = read_lines(sweep / PLANNED)
     paths = (Path(os.path.relpath(sweep / line, root)) for line in lines if line)
     return {root / path for path in paths if ".." not in path.parts}
 
@@ -128,8 +130,12 @@ def read_table(path: Path, problems: list[str], words: Sequence[str] = ()) -> tu
     """
     if not path.exists():
         return [], []
-    text = path.read_bytes().decode("utf-8", "replace")
-    header, *lines = list(csv.reader(io.StringIO(text.replace("\0", "?")))) or [[]]
+    try:
+        text = text_files.read_text(path, errors="replace")
+        header, *lines = list(csv.reader(io.StringIO(text.replace("\0", "?")))) or [[]]
+    except (OSError, ValueError, csv.Error) as error:
+        problems.append(_left_out(path, error))
+        return [], []
     if missing := [name for name in ("kimg", *words) if name not in header]:
         problems.append(f"{path.name} has no column {missing[0]}: it is left out")
         return [], []
@@ -137,19 +143,18 @@ def read_table(path: Path, problems: list[str], words: Sequence[str] = ()) -> tu
     for number, line in enumerate(lines, start=2):
         cut_off = number == len(lines) + 1 and not text.endswith("\n")  # its last number may be incomplete
         try:
-            row = {
-                name: value if name in words else float(value or "nan")
-                for name, value in zip(header, line, strict=True)
+            row: dict[str, Any] = {
+                name: value if name in words else _to_number(value) for name, value in zip(header, line, strict=True)
             }
         except ValueError:
             row = {"kimg": np.nan}
-        if cut_off or np.isnan(row["kimg"]):
+        if cut_off or not math.isfinite(row["kimg"]):
             broken.append(number)
         else:
             rows.append(row)
     if broken:
         lines_are = f"line {broken[0]} is" if len(broken) == 1 else f"{len(broken)} lines, first {broken[0]}, are"
-        problems.append(f"{path.name}: {lines_are} cut off or not numeric, and left out")
+        problems.append(f"{path.name}: {lines_are} cut off, not numeric or beyond 1e100, and left out")
     return header, rows
 
 
@@ -157,30 +162,44 @@ def read_mapping(path: Path, problems: list[str]) -> dict[str, Any] | None:
     """Reads a YAML or JSON file that holds a mapping; returns None if it is missing or damaged."""
     if not path.exists():
         return None
-    load = json.loads if path.suffix == ".json" else yaml.safe_load
     try:
-        content = load(path.read_text("utf-8"))
-        if isinstance(content, dict):
-            return content
-        problems.append(f"{path.name} holds no settings: it is left out")
-    except (ValueError, yaml.YAMLError) as error:
-        problems.append(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}): it is left out")
+        return text_files.read_mapping(path)
+    except (OSError, ValueError) as error:
+        problems.append(_left_out(path, error))
     return None
+
+
+def _left_out(path: Path, error: Exception) -> str:
+    reason = str(error.strerror).lower() if isinstance(error, OSError) else first_line(error)
+    return f"{path.name} cannot be read ({reason[:80]}): it is left out"
+
+
+def _to_number(text: str) -> float:
+    value = float(text or "nan")
+    if text_files.is_huge(value):
+        raise ValueError
+    return value
+
+
+def read_lines(path: Path) -> list[str]:
+    """Returns the lines of a text; none if it cannot be read."""
+    try:
+        return text_files.read_text(path, errors="replace").split("\n")
+    except (OSError, ValueError):
+        return [""]
 
 
 def _kimg_reached(figures: dict[str, Any], metrics: Curve) -> float | None:
     """Thousand images seen according to a summary, or else to the last row of the metrics."""
-    kimg = figures.get("kimg")
-    if isinstance(kimg, int | float):
-        return float(kimg)
+    if (kimg := table_format.number(figures.get("kimg"))) is not None:
+        return kimg
     return float(metrics["kimg"][-1]) if len(metrics.get("kimg", ())) else None
 
 
 def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
     """Describes the progress of an unfinished training."""
     if (reason := directory / "failed.txt").exists():
-        lines = reason.read_text("utf-8", "replace").split("\n")
-        return f"failed: {lines[0].strip() or 'no reason was given'}"
+        return f"failed: {read_lines(reason)[0].strip() or 'no reason was given'}"
     checkpoint, kimg = (directory / "last.ckpt").exists(), _kimg_reached({}, metrics)
     if kimg is None and not checkpoint:
         return "not started"

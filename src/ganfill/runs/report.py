@@ -19,7 +19,7 @@ from ganfill.report.table_format import heading
 from ganfill.runs import charts, summary_text
 from ganfill.runs.config_diff import leaves
 from ganfill.runs.ranking import DISTANCES
-from ganfill.runs.reader import Curve, RunRecord, read_mapping, read_run
+from ganfill.runs.reader import Curve, RunRecord, read_lines, read_mapping, read_run
 from ganfill.runs.timeline import Timeline, open_timeline, pick
 
 TRACES = ("config.yaml", "metrics.csv", "failed.txt", "last.ckpt")  # a run directory holds one of these
@@ -64,8 +64,7 @@ def read(directory: Path) -> Training:
     scores = charts.read_scores(directory / "completions.csv", problems)
     samples = open_timeline("Samples", directory / "samples", SAMPLES, BUDGET, problems)
     completions = open_timeline("Completions", directory / "completions", {"": "completed"}, BUDGET, problems)
-    file = directory / "train.log"
-    log = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()] if file.is_file() else []
+    log = [line.strip() for line in read_lines(directory / "train.log")]
     floor = floor if isinstance(floor, Mapping) else {}
     return Training(run, summary, floor, scores, samples, completions, [line for line in log if line], problems)
 

@@ -14,7 +14,7 @@ from ganfill.images.sheets import data_url, encode, read
 MOMENTS = 16
 LONGEST = 1100  # pixels of the longer side
 QUALITY = 88  # of WebP, out of 100
-NAME = re.compile(r"kimg(\d+)(?:_(\w+))?\.png")
+NAME = re.compile(r"kimg(\d{1,12})(?:_(\w+))?\.png")
 
 
 @dataclass(frozen=True)

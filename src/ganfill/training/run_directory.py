@@ -1,16 +1,20 @@
 """Run directories: configuration, checkpoints and metrics of a training."""
 
-import csv
+import math
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from ganfill.adversarial.fade import Fade
 from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.runs.config_diff import leaves
+from ganfill.runs.reader import read_table
+from ganfill.text_files import read_mapping
 from ganfill.training import distributed
 
 # Keys that decide where a training runs and what it records besides metrics.csv.
@@ -24,10 +28,13 @@ FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "fade_
 # Keys that older versions did not have, with the values that those versions stood for.
 LATER_KEYS = {"step": "alternating", "gan.step": "alternating"}
 
-CHECKPOINT_KEYS = (
-    "images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch",
-    "global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures",
-)  # fmt: skip
+# Content of a checkpoint. A name with a dot is one of the provenance.
+CHECKPOINT_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "images_seen": int, "seconds": (int, float), "state_dict": dict, "optimizer_states": list, "lr_schedulers": list,
+    "loops": dict, "callbacks": dict, "epoch": int, "global_step": int, "pytorch-lightning_version": str, "ganfill": dict,
+    "ganfill.data_digest": str, "ganfill.pictures": int,
+}  # fmt: skip
+MOST = 10**15  # images, steps or seconds
 
 
 def check_resumable(out: Path, config: dict[str, Any]) -> None:
@@ -39,8 +46,8 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
         try:
-            old, new = (LATER_KEYS | dict(leaves(c)) for c in (yaml.safe_load(path.read_text("utf-8")), config))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            old, new = (LATER_KEYS | dict(leaves(c)) for c in (read_mapping(path), config))
+        except ValueError as error:
             raise UserError(f"{path} cannot be read ({first_line(error)}): choose another out") from None
         free = tuple(f"{key}." for key in FREE_KEYS)
         differing = [
@@ -78,10 +85,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} does not exist: give the out directory of a training that has saved a checkpoint")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        for name in CHECKPOINT_KEYS:
-            part = checkpoint["ganfill"] if "." in name else checkpoint
-            if name.removeprefix("ganfill.") not in part:
-                raise ValueError(f"{name} is missing")
+        if not isinstance(checkpoint, dict):
+            raise ValueError(f"it holds {type(checkpoint).__name__}")
+        _check_fields(checkpoint)
         with zipfile.ZipFile(path) as archive:  # torch stores checksums, and does not compare them
             if archive.testzip():
                 raise ValueError("its content has changed since it was written")
@@ -89,6 +95,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = first_line(error)
         raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
     return checkpoint
+
+
+def _check_fields(checkpoint: dict[str, Any]) -> None:
+    """Raises ``ValueError`` for a field that is missing, of another type, or out of range."""
+    for name, kind in CHECKPOINT_FIELDS.items():
+        part = checkpoint["ganfill"] if "." in name else checkpoint
+        key = name.removeprefix("ganfill.")
+        if key not in part:
+            raise ValueError(f"{name} is missing")
+        value = part[key]
+        in_range = not isinstance(value, int | float) or 0 <= value <= MOST  # False for NaN
+        if not isinstance(value, kind) or isinstance(value, bool) or not in_range:
+            raise ValueError(f"{name} is {value!r:.40}")
+    if strange := [name for name, value in checkpoint["state_dict"].items() if not isinstance(value, torch.Tensor)]:
+        raise ValueError(f"{strange[0]} is no tensor")
+    fade = checkpoint.get("fade")  # missing in checkpoints of older versions
+    if fade is not None and not all(isinstance(fade[field.name], int | float) for field in fields(Fade)):
+        raise ValueError(f"fade is {fade!r:.80}")
 
 
 def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None) -> bool:
@@ -107,9 +131,6 @@ def check_fits(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> Non
 
 
 def last_metrics(path: Path, kimg: float) -> dict[str, float]:
-    """Returns the last row of a ``metrics.csv`` up to ``kimg``; nothing if there is none."""
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if float(row["kimg"]) <= kimg]
-    return {name: float(value) for name, value in rows[-1].items()} if rows else {}
+    """Returns the finite numbers in the last row of a ``metrics.csv`` up to ``kimg``; nothing if there is none."""
+    rows = [row for row in read_table(path, [])[1] if row["kimg"] <= kimg]
+    return {name: value for name, value in rows[-1].items() if math.isfinite(value)} if rows else {}

@@ -188,5 +188,5 @@ def _read(path: Path) -> dict[str, Any]:
     """Returns the content of a JSON file; nothing if it is missing or damaged."""
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
