@@ -1,13 +1,15 @@
 """Runs a recipe from training to evaluation: train, export, train-encoder, evaluate.
 
     python experiments/prior.py recipe=cpu rival=student.safetensors [store=data/faces64 out=runs/cpu
-        features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 seeds=0,1,2 encoder_kimg=200 train="kimg=100 device=cuda"]
+        features=NAME=FILE.py:CLASS:WEIGHTS n=500 samples=3000 seeds=0,1,2 encoder_kimg=200 train="kimg=100 device=cuda"
+        terms="..."]
 
-``train`` holds further arguments of ``ganfill train``; ``rival`` is a model to compare with. The same command continues an
-interrupted run. Output: the run directory ``out`` with ``prior.safetensors``; ``encoder/model.safetensors``, the model with
-its encoder; ``generator/MODEL/seedK/``, evaluations of the generator with different z and training pictures for each seed;
-``completions/MODEL/``, the same faces completed by the same search. ``MODEL`` is the name of the recipe or of the rival's
-file. ``python experiments/keep.py runs/cpu cpu`` collects the tables.
+``train`` holds further arguments of ``ganfill train``, ``terms`` the terms of use of the model; ``rival`` is a model to
+compare with. The same command continues an interrupted run. Output: the run directory ``out`` with
+``prior.safetensors``; ``encoder/model.safetensors``, the model with its encoder; ``generator/MODEL/seedK/``,
+evaluations of the generator with different z and training pictures for each seed; ``completions/MODEL/``, the same
+faces completed by the same search. ``MODEL`` is the name of the recipe or of the rival's file. ``python
+experiments/keep.py runs/cpu cpu`` collects the tables.
 """
 
 import sys
@@ -27,6 +29,7 @@ SETTINGS = {
     "seeds": "0,1,2",
     "mask": "center,random,half",
     "encoder_kimg": "200",
+    "terms": "",
     "train": "",
 }
 
@@ -46,7 +49,8 @@ def main() -> None:
     settings = SETTINGS | given
     out = Path(settings["out"] or f"runs/{settings['recipe']}")
     store, prior, encoder = f"data.path={settings['store']}", out / "prior.safetensors", out / "encoder"
-    run(["train", f"experiment={settings['recipe']}", store, f"out={out}", *settings["train"].split()])
+    terms = [f"terms={settings['terms']}"] if settings["terms"] else []
+    run(["train", f"experiment={settings['recipe']}", store, f"out={out}", *terms, *settings["train"].split()])
     run(["export", f"run={out}", f"out={prior}", "half=true"])
     run(["train-encoder", store, f"model={prior}", f"out={encoder}", "half=true", f"kimg={settings['encoder_kimg']}"])
     features = [f"features={settings['features']}"] if settings["features"] else []

@@ -86,7 +86,7 @@ def test_given_values_arrive_as_they_are():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["losss=x"], "losss is no key of ganfill train: did you mean loss?"),
+        (["losss=x"], "losss is not a key of ganfill train: did you mean loss?"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
         (["lr=3"], "optimizer.generator.lr"),
         (["experiment=studnt"], "did you mean student?"),

@@ -37,7 +37,7 @@ def test_ganfills_own_option_comes_first(own):
 def test_mistakes_know_the_options_of_ones_own(own):
     with pytest.raises(UserError, match=r"model=slimm is not known: did you mean slim\?"):
         compose("train", ["out=o", "model=slimm"], directory=own)
-    with pytest.raises(UserError, match=r"widht is no key of ganfill train: did you mean model\.width"):
+    with pytest.raises(UserError, match=r"widht is not a key of ganfill train: did you mean model\.width"):
         compose("train", ["out=o", "model=slim", "model.widht=3"], directory=own)
     assert "slim" in options("model", own) and "slim" not in options("model")
     with pytest.raises(UserError, match=r"broken\.yaml.*line \d") as caught:
@@ -68,5 +68,5 @@ def test_a_single_command_leaves_nothing_of_hydras(own, tmp_path, monkeypatch):
 
 
 def test_a_group_of_another_command_is_no_key():
-    with pytest.raises(UserError, match="loss is no key of ganfill complete"):
+    with pytest.raises(UserError, match="loss is not a key of ganfill complete"):
         compose("complete", ["images=i", "mask=m", "loss=hinge"])

@@ -16,8 +16,8 @@ def test_launchers_become_hydras(monkeypatch):
         ["-m", "seed=0,1"],
         ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=480"],
     )
-    monkeypatch.setattr(launchers, "find_spec", lambda package: None)
-    with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
+    monkeypatch.setattr("ganfill.errors.find_spec", lambda package: None)
+    with pytest.raises(UserError, match=r"launcher=joblib needs joblib: pip install 'ganfill\[sweep\]'"):
         launchers.split(["launcher=joblib"])
     with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
         launchers.split(["launcher=submitit"])
@@ -62,7 +62,7 @@ def test_each_process_has_a_gpu_of_its_own(tmp_path, monkeypatch, any_gpu):
 
 def test_processes_end_with_their_parent(tmp_path):
     child = (
-        "import os, sys, time; from ganfill.launchers import end_with_parent; end_with_parent(0.05);"
+        "import os, sys, time; from ganfill.launchers import end_with_parent; end_with_parent();"
         "print(os.getpid(), flush=True); time.sleep(60)"
     )
     code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE);"

@@ -144,9 +144,9 @@ def test_dry_run_lists_examples_and_leaves_nothing(tmp_path, capsys):
 
 
 def test_without_optuna_the_extra_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(optuna_sweeper, "find_spec", lambda package: None)
+    monkeypatch.setattr("ganfill.errors.find_spec", lambda package: None)
     assert cli.run(words(tmp_path / "sweep")) == 2
-    assert "sweeper=optuna needs more packages: pip install 'ganfill[sweep]'" in capsys.readouterr().err
+    assert "sweeper=optuna needs optuna: pip install 'ganfill[sweep]'" in capsys.readouterr().err
 
 
 def test_short_names_become_hydras():

@@ -48,7 +48,7 @@ def history(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def outline(part: Path) -> dict[str, Any]:
-    """Summarises what a dashboard shows of a part."""
+    """Summarizes what a dashboard shows of a part."""
     found = records(part)
     (run,), rows = _of("run", found), history(found)
     keys: dict[str, list[float]] = {}

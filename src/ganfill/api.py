@@ -1,16 +1,13 @@
 """The public Python API: load a model or wrap a generator, complete pictures."""
 
-import base64
 import copy
 import html
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from ganfill import seeding
@@ -18,7 +15,7 @@ from ganfill.completion.batches import complete_pictures, complete_tensor
 from ganfill.completion.inputs import Picture, as_list
 from ganfill.devices import choose_device
 from ganfill.errors import first_line
-from ganfill.images import pixels
+from ganfill.images import pixels, sheets
 from ganfill.images.alignment import Alignment, find_alignment
 from ganfill.images.blend import Blend
 from ganfill.model_io import model_file
@@ -108,10 +105,8 @@ class Model(model.Model):
         z = self.latent.sample(8, seeding.generator(0, "notebook")).to(self.device)
         with torch.no_grad():
             samples = pixels.to_uint8(self.generator(z)).cpu().numpy()
-        file = BytesIO()
-        Image.fromarray(np.hstack(list(samples))).save(file, "PNG")
-        sheet = base64.b64encode(file.getvalue()).decode()
-        return f'<p>{html.escape(repr(self))}</p><img alt="samples" src="data:image/png;base64,{sheet}">'
+        sheet = sheets.data_url(sheets.encode(np.hstack(list(samples)), ".png"))
+        return f'<p>{html.escape(repr(self))}</p><img alt="samples" src="{sheet}">'
 
 
 def load(name: str | Path, device: torch.device | str = "cpu") -> Model:

@@ -142,12 +142,12 @@ def assign_paths(command: str, words: list[str]) -> tuple[list[str], dict[str, s
 def _unknown_option(command: str, word: str) -> UserError:
     sweeps = f" ({', '.join(SWEEPABLE)} sweep with it)" if word in SWEEP_WORDS else ""
     return UserError(
-        f"{word} is no option of ganfill {command}{sweeps}: settings are written key=value, see ganfill {command} --help"
+        f"{word} is not an option of ganfill {command}{sweeps}: settings are written key=value, see ganfill {command} --help"
     )
 
 
 def _paths(command: str, word: str) -> list[str]:
-    """Returns the paths that a word is, itself or separated by commas; none if it is no path, or the command takes none."""
+    """Returns the paths that a word names, separated by commas; none if the command takes no path without a key."""
     if command not in PATH_KEYS or word.startswith("-"):
         return []
     if Path(word).exists() or (command == "info" and "=" not in word):  # info takes the name of a packaged model too

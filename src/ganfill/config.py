@@ -164,7 +164,7 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
         return " ".join(text.split())  # names the file and the line
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
         group, _, option = match[1].rpartition("/")
-        what = "no folder of pictures, and no option" if group == "data" else "not known"
+        what = "neither a folder of pictures nor an option" if group == "data" else "not known"
         return f"{group}={option} is {what}: {nearest(option, options(group, directory))}"
     if match := re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", text, re.S):
         return f"{match[1]} is missing, which {match[2]} takes its value from"
@@ -175,7 +175,7 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     if match := re.search(unknown, text, re.S):
         key = next(word for word in match.groups() if word)
         known = keys(command, words, directory)
-        return f"{key} is no key of ganfill {command}: {advice_on(key, known) or nearest(key, known)}"
+        return f"{key} is not a key of ganfill {command}: {advice_on(key, known) or nearest(key, known)}"
     return f"ganfill {command} {' '.join(words)}: {first_line(error)}"
 
 

@@ -1,6 +1,7 @@
 """Choice and properties of the device that computes."""
 
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -35,6 +36,12 @@ def has_bfloat16(device: torch.device) -> bool:
         return False
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def without_autocast(tensor: torch.Tensor) -> AbstractContextManager:
+    """Returns a context that switches autocast off on the device of ``tensor``; meta tensors have no autocast."""
+    device = tensor.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def describe(device: torch.device) -> str:

@@ -1,6 +1,7 @@
 """Errors that are not bugs, and the text of errors of other libraries."""
 
 import errno
+from importlib.util import find_spec
 
 
 class UserError(ValueError):
@@ -33,3 +34,9 @@ def explain(error: OSError) -> str:
 def first_line(error: object) -> str:
     """Returns the first line of an error's message, or the name of its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def require(user: str, extra: str, *packages: str) -> None:
+    """Raises ``UserError`` unless the packages that ``user``, such as "engine=ray", needs of an extra are installed."""
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise UserError(f"{user} needs {', '.join(missing)}: pip install 'ganfill[{extra}]'")

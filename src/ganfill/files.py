@@ -1,4 +1,4 @@
-"""Atomic file writing, the content of folders, and the identity of files that are links."""
+"""Atomic file writing, the content of folders, and the identity of files: their hashes, and links."""
 
 import hashlib
 import os
@@ -49,6 +49,12 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = str(path) if error.filename in (None, str(partial_path(path))) else error.filename
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def identify(path: Path) -> Path:

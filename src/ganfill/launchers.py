@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from ganfill.config import nearest
-from ganfill.errors import UserError
+from ganfill.errors import UserError, require
 
 # Names, and the plugins of Hydra behind them.
 LAUNCHERS = {"basic": "basic", "joblib": "joblib", "submitit": "submitit_slurm"}
@@ -40,8 +40,8 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
         else:
             (settings if key.startswith(("hydra/launcher", "hydra.launcher.")) else others).append(word)
     for package in ("joblib", "submitit"):
-        if any(word.startswith(f"hydra/launcher={package}") for word in settings) and not find_spec(package):
-            raise UserError(f"launcher={package} needs more packages: pip install 'ganfill[sweep]'")
+        if any(word.startswith(f"hydra/launcher={package}") for word in settings):
+            require(f"launcher={package}", "sweep", package)
     if "hydra/launcher=submitit_slurm" in settings and not shutil.which("srun"):
         raise UserError("launcher=submitit needs SLURM, but srun is not found: use launcher=joblib or launcher=basic")
     return others, settings
@@ -91,7 +91,7 @@ def _gpus(device: str) -> int:
     return torch.cuda.device_count() if device in ("auto", "cuda") else 0
 
 
-def end_with_parent(every: float = 0.5) -> None:
+def end_with_parent() -> None:
     """Ends this process soon after its parent has ended.
 
     Otherwise the processes of a killed sweep would go on training in the directories of the next attempt.
@@ -100,7 +100,7 @@ def end_with_parent(every: float = 0.5) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(every)
+            time.sleep(0.5)
         os._exit(1)
 
     if not any(thread.name == "end_with_parent" for thread in threading.enumerate()):

@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 LOCK = ".lock"
 PATIENCE = 0.2  # seconds; a holder that has just begun has not named itself yet
 FILES = (
-    *(".ckpt", ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".onnx", ".pdf", ".png", ".pt", ".pth"),
-    *(".safetensors", ".tif", ".tiff", ".txt", ".webp", ".yaml", ".zip"),
-)
+    ".ckpt", ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".onnx", ".pdf", ".png", ".pt", ".pth", ".safetensors",
+    ".tif", ".tiff", ".txt", ".webp", ".yaml", ".zip",
+)  # fmt: skip
 LONGEST = 200  # characters of a command in a message
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # by some network file systems
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from ganfill.errors import UserError
+from ganfill.errors import UserError, require
 from ganfill.files import write_atomically
 from ganfill.locks import InUse, hold_directory
 from ganfill.optuna_space import distribution, examples
@@ -30,9 +29,9 @@ from ganfill.training.callbacks.pruning import STORAGE, column, open_study
 # Hydra builds plugins of the namespace hydra_plugins only, and does not find it in an editable installation.
 NAMESPACE = "hydra_plugins.ganfill"
 KEYS = ("n_trials", "metric", "storage")
-MAX_FAILURES = 3  # trials in a row; what fails so often is no matter of their settings
+MAX_FAILURES = 3  # in a row; the reason is then not in the settings of the trials
 PENALTY = 1e6  # of a collapsed training, above all distances
-MIN_IMPORTANCE = 10  # finished trials without which importance means nothing
+MIN_IMPORTANCE = 10  # finished trials; with fewer, importance is noise
 previewing = ContextVar("previewing", default=False)
 
 
@@ -71,8 +70,7 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: Optuna is not installed, or there are no trials.
         """
-        if not find_spec("optuna"):
-            raise UserError("sweeper=optuna needs more packages: pip install 'ganfill[sweep]'")
+        require("sweeper=optuna", "sweep", "optuna")
         if self.n_trials < 1:
             raise UserError(f"n_trials must be at least 1, got {self.n_trials}")
         share_storage(config.hydra)

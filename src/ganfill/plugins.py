@@ -20,9 +20,9 @@ GROUP = "ganfill.plugins"
 VARIABLE = "GANFILL_PLUGINS"
 # Modules and packages of which configurations may name every class, and beginnings of functions that they may name.
 CLASSES = (
-    *("ganfill.adversarial", "ganfill.images.blend", "ganfill.models", "ganfill.search", "ganfill.training.callbacks"),
-    *("ganfill.training.datamodule", "ganfill.training.gan", "ganfill.training.trainer"),
-)
+    "ganfill.adversarial", "ganfill.images.blend", "ganfill.models", "ganfill.search", "ganfill.training.callbacks",
+    "ganfill.training.datamodule", "ganfill.training.gan", "ganfill.training.trainer",
+)  # fmt: skip
 FUNCTIONS = ("ganfill.search.presets.", "ganfill.search.published.", "ganfill.training.loggers.make_")
 HYDRA = (
     "hydra._internal.core_plugins.basic_launcher.BasicLauncher",

@@ -42,7 +42,7 @@ def draws(model):
     return make
 
 
-def test_a_generator_as_good_as_the_real_is_at_the_floor_and_has_not_memorised(draws):
+def test_a_generator_as_good_as_the_real_is_at_the_floor_and_has_not_memorized(draws):
     figures = evaluate_generator(draws(noise(3000, 1)), noise(600), [COLOURS], n=300, held_out=noise(200, 2)).figures
     assert figures["samples"] == 300 and figures["training_pictures"] == 600
     assert figures["fd_colours"] < 1.5 * figures["floor_fd_colours"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganfill.benchmark.cache import CachedResult
-from ganfill.benchmark.table import compare, compute_metrics, summarise
+from ganfill.benchmark.table import compare, compute_metrics, summarize
 from ganfill.report.table_files import columns, markdown, write_csv
 
 
@@ -51,7 +51,7 @@ def test_estimates_are_judged_if_there_are_any(truth, holes):
 
 
 def test_means_have_intervals_and_the_median_follows_psnr():
-    row = summarise({"psnr": np.array([10.0, 20, 60]), "seam": np.array([np.nan] * 3)})
+    row = summarize({"psnr": np.array([10.0, 20, 60]), "seam": np.array([np.nan] * 3)})
     assert list(row)[:4] == ["psnr", "psnr_low", "psnr_high", "psnr_median"]
     assert row["psnr"] == 30 and row["psnr_median"] == 20 and row["psnr_low"] < 30 < row["psnr_high"]
     assert np.isnan(row["seam"])

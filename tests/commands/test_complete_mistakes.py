@@ -14,8 +14,8 @@ def picture(path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a.png", "mask=centre"], "mask=centre is no kind of hole and no file: did you mean center?"),
-        (["a.png", "mask=nothing.png"], "mask=nothing.png is no kind of hole and no file: use "),
+        (["a.png", "mask=centre"], "mask=centre is neither a kind of hole nor a file: did you mean center?"),
+        (["a.png", "mask=nothing.png"], "mask=nothing.png is neither a kind of hole nor a file: use "),
         (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
         (["b.png", "mask=center"], "b.png: no such file or folder"),
         (["empty", "mask=center"], "images=empty: no pictures there"),
@@ -53,9 +53,9 @@ def test_the_pictures_themselves_are_never_replaced(ganfill, work):
 
 def test_an_engine_that_is_not_installed_is_named(ganfill, work, monkeypatch):
     picture(work / "a.png")
-    monkeypatch.setattr("ganfill.commands.ray_engine.find_spec", lambda package: None)
+    monkeypatch.setattr("ganfill.errors.find_spec", lambda package: None)
     code, said = ganfill("a.png", "mask=center", "engine=ray")
-    assert code == 2 and "engine=ray needs more packages: pip install 'ganfill[ray]'" in said
+    assert code == 2 and "engine=ray needs ray: pip install 'ganfill[ray]'" in said
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,6 @@ def test_an_engine_that_is_not_installed_is_named(ganfill, work, monkeypatch):
 )
 def test_what_cannot_hold_on_a_cluster_is_named(ganfill, work, monkeypatch, word, message):
     picture(work / "a.png")
-    monkeypatch.setattr("ganfill.commands.ray_engine.find_spec", lambda package: package)
+    monkeypatch.setattr("ganfill.errors.find_spec", lambda package: package)
     code, said = ganfill("a.png", "mask=center", "engine=ray", word, quick=[])
     assert code == 2 and f"ganfill: {message}" in said

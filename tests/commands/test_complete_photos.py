@@ -175,7 +175,7 @@ def test_a_grey_photo_stays_grey(ganfill, work, mode):
         (["align=middle"], "align=middle is not known: use face, center, none or box"),
         (["align=box"], "align=box needs box=left,top,right,bottom"),
         (["box=1,2,3,4"], "align=face does not use box=1,2,3,4: give align=box"),
-        (["align=box", "box=12"], "box=12 is no square: give left,top,right,bottom"),
+        (["align=box", "box=12"], "box=12 is not a square: give left,top,right,bottom"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(ganfill, work, words, message):

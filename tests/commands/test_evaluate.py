@@ -150,7 +150,7 @@ def test_a_generator_is_judged(ganfill, work, features):
         (["features=x"], "does not have the form NAME=FILE.py:CLASS:WEIGHTS"),
         (["lpips=nowhere.pth"], "nowhere.pth cannot be read"),
         (["generator=perhaps"], "generator must be true or false, got perhaps"),
-        (["serch=mean"], "serch is no key of ganfill evaluate: did you mean search, answers?"),
+        (["serch=mean"], "serch is not a key of ganfill evaluate: did you mean search, answers?"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(ganfill, words, message):

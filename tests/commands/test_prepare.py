@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from ganfill import cli
+from ganfill.commands.prepare import RESOLUTIONS
+from ganfill.models import layers
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(folder, t
         ("crop=0,0,10,20", "is not a square box"),
         ("crop=7", "is not known"),
         ("split=validation", "split=validation is not known"),
-        ("colour=red", "colour is no key of ganfill prepare"),
+        ("colour=red", "colour is not a key of ganfill prepare"),
     ],
 )
 def test_mistakes_end_with_one_line_and_exit_code_2(folder, tmp_path, capsys, word, message):
@@ -113,6 +115,10 @@ def test_an_output_may_be_called_by_a_number(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["prepare", f"source={folder}", "out=2026", "resolution=8"]) == 0
     assert (tmp_path / "2026" / "images.npy").exists()
+
+
+def test_resolutions_are_those_of_the_architectures():
+    assert RESOLUTIONS == layers.RESOLUTIONS
 
 
 def test_a_resolution_that_no_network_of_ganfill_takes_is_doubted(folder, tmp_path, caplog):

@@ -80,7 +80,7 @@ def test_half_a_file_is_smaller(words, tmp_path, model_path):
     [
         ("model=nothing", "model=nothing: no such file, and no packaged model of that name"),
         ("model=notes.txt", "notes.txt is not a model file"),
-        ("optimizer.rate=1", "optimizer.rate is no key of ganfill train-encoder"),
+        ("optimizer.rate=1", "optimizer.rate is not a key of ganfill train-encoder"),
         ("batch_size=0", "batch_size must be a whole number from 1, got 0"),
         ("encoder.width=wide", "encoder.width must be a whole number, got wide"),
         ("precision=half", "precision=half is not known"),
@@ -133,6 +133,6 @@ def test_its_run_is_not_for_export_and_info_tells_of_it(words, tmp_path, capsys)
     assert cli.run(words) == 0
     capsys.readouterr()
     assert cli.run(["export", f"run={tmp_path / 'run'}", f"out={tmp_path / 'b.safetensors'}"]) == 2
-    assert "this run trained an encoder" in capsys.readouterr().err
+    assert "this run trained no GAN; its model file is model.safetensors" in capsys.readouterr().err
     assert cli.run(["info", str(tmp_path / "run/model.safetensors")]) == 0
     assert "encoder.Encoder(resolution=32, latent_dim=8, width=4)" in capsys.readouterr().out

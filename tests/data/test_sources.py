@@ -203,7 +203,7 @@ def test_devices_and_pipes_are_no_sources(tmp_path):
     for path in ("/dev/zero", tmp_path / "pipe"):
         with pytest.raises(UserError, match="is neither a folder nor a regular file"):
             open_sources([path], tmp_path / "out")
-        with pytest.raises(UserError, match="is no kind of hole and no file"):
+        with pytest.raises(UserError, match="is neither a kind of hole nor a file"):
             HoleSource(str(path), 8)
         with pytest.raises(UserError, match="is not known: use auto"):
             identify(str(path))

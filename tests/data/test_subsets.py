@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
+from ganfill import seeding
 from ganfill.data.store import ImageStore
-from ganfill.data.subsets import choose, generated, reference, training_rows
+from ganfill.data.subsets import choose, draw, generated, reference, training_rows
 from ganfill.errors import UserError
+from ganfill.images.pixels import to_uint8
 
 
 @pytest.fixture
@@ -65,3 +68,12 @@ def test_no_reference_without_training_pictures_of_every_source(store, model):
     store.splits[:] = ["test"] * 30
     chosen = choose(store, "test", [], 5, 0)
     assert reference(store, chosen, 0) is None and not len(training_rows(store, chosen))
+
+
+def test_pictures_are_drawn_in_the_order_of_z(model):
+    z, sizes = model.latent.sample(70, seeding.generator(0, "z")), list[int]()
+    drawn = draw(model.generator, z, sizes.append)
+    assert drawn.shape == (70, 32, 32, 3) and drawn.dtype == np.uint8 and sizes == [64, 6]
+    with torch.no_grad():
+        whole = to_uint8(model.generator(z)).numpy()
+    assert np.abs(whole.astype(int) - drawn).max() <= 1

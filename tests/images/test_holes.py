@@ -115,7 +115,7 @@ def test_wrong_proportions(hole, size, tmp_path):
     ],
 )
 def test_an_unknown_word_gets_a_hint(word, hint):
-    with pytest.raises(UserError, match=rf"mask={word} is no kind of hole and no file: {hint}"):
+    with pytest.raises(UserError, match=rf"mask={word} is neither a kind of hole nor a file: {hint}"):
         HoleSource(word, 8)
 
 

@@ -76,7 +76,7 @@ def rewrite(path, change):
     ("name", "reason"),
     [
         ("os.system", "not a class of ganfill.models"),
-        ("ganfill.models.dcgan.initialise", "not of the right kind"),
+        ("ganfill.models.dcgan.initialize", "not of the right kind"),
         ("ganfill.models.dcgan.Nothing", "not of the right kind"),
         ("ganfill.models.nowhere.Generator", "No module named"),
         ("ganfill.models.latent.Normal", "not of the right kind"),
@@ -141,7 +141,7 @@ def test_an_upsampler_of_the_wrong_resolution_is_refused(model_with_upsampler, t
     model_with_upsampler.card["upsampler"]["arguments"]["resolution"] = resolution
     model_file.save(tmp_path / "model.safetensors", model_with_upsampler)
     with pytest.raises(
-        UserError, match=f"upsampler is for {resolution} pixels, which is no multiple of the model's 32"
+        UserError, match=f"upsampler is for {resolution} pixels, which is not a multiple of the model's 32"
     ):
         model_file.load(tmp_path / "model.safetensors")
 

@@ -36,7 +36,7 @@ def test_shapes_range_and_gradients(resolution):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in generator.parameters())
 
 
-def test_initialised_as_in_the_paper():
+def test_initialized_as_in_the_paper():
     torch.manual_seed(0)
     generator = Generator()
     convolution, norm = generator.stages[1][0].requires_grad_(False), generator.stages[0][1].requires_grad_(False)

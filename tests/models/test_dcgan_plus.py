@@ -35,7 +35,7 @@ def test_plain_weights_of_a_seed_are_frozen():
     assert sums == pytest.approx([61.895400, 203.030509, 567.145970, 25.124826], rel=1e-5)
 
 
-def test_initialised_to_keep_the_variance(spectral):
+def test_initialized_to_keep_the_variance(spectral):
     for discriminator in (Discriminator(32, 8), spectral):
         for layer in discriminator.modules():
             if isinstance(layer, nn.Conv2d):

@@ -32,7 +32,7 @@ def test_modulation_is_that_of_the_paper(up):
         torch.testing.assert_close(found[i : i + 1], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_rgb_is_modulated_but_not_normalised():
+def test_rgb_is_modulated_but_not_normalized():
     layer, x, w = ToRGB(5, 4), torch.randn(3, 5, 6, 6), torch.randn(3, 4)
     styles = w @ layer.affine.weight.T / 2 + 1
     expected = torch.einsum("oi,ni,nihw->nohw", layer.weight[:, :, 0, 0], styles, x) / 5**0.5

@@ -27,7 +27,8 @@ def test_cells_are_found_at_any_depth_in_the_order_of_their_names(tmp_path):
         _cell(tmp_path / name)
     _cell(tmp_path / "c/.hydra")
     _cell(tmp_path / "c/wandb/run/files")
-    _cell(tmp_path / "encoder", {"encoder": {"width": 4}})
+    for part in ("encoder", "inpainter"):
+        _cell(tmp_path / part, {part: {"width": 4}})
     (tmp_path / "empty").mkdir()
     assert [cell.name for cell in read_runs(tmp_path)] == ["a/deep/down", "b", "c"]
     assert [cell.name for cell in read_runs(tmp_path / "b")] == ["b"]

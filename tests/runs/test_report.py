@@ -205,11 +205,13 @@ def test_a_long_training_keeps_its_page_small(training):
         ("nowhere", r"run=\S+nowhere is not a directory: give the out directory of a ganfill train"),
         ("empty", r"run=\S+empty holds no training: give .*ganfill leaderboard compares"),
         ("encoder", r"run=\S+encoder holds the training of an encoder"),
+        ("inpainter", r"run=\S+inpainter holds the training of an inpainter"),
     ],
 )
 def test_what_is_no_training_is_refused(name, message, tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "encoder").mkdir()
-    (tmp_path / "encoder/config.yaml").write_text("encoder: {width: 4}\n")
+    for part in ("encoder", "inpainter"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.yaml").write_text(f"{part}: {{width: 4}}\n")
     with pytest.raises(UserError, match=message):
         report.read(tmp_path / name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganfill.runs.timeline import LONGEST, encode, open_timeline, pick
+from ganfill.runs.timeline import LONGEST, fit_budget, open_timeline, pick
 
 KINDS = {"ema": "averaged", "raw": "raw"}
 
@@ -69,8 +69,8 @@ def test_large_sheets_are_made_smaller_and_it_is_said(tmp_path):
 def test_what_is_encoded_fits_the_budget():
     noise = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
     sheets = [Image.fromarray(picture) for picture in noise]
-    whole = sum(len(file) for file, _ in encode(sheets, 10**6))
-    small = encode(sheets, whole // 3)
+    whole = sum(len(file) for file, _ in fit_budget(sheets, 10**6))
+    small = fit_budget(sheets, whole // 3)
     assert sum(len(file) for file, _ in small) <= whole // 3
     assert len({size for _, size in small}) == 1 and small[0][1] < (96, 96)
-    assert [size for _, size in encode(sheets, 0)] == [(1, 1)] * 3
+    assert [size for _, size in fit_budget(sheets, 0)] == [(1, 1)] * 3

@@ -12,7 +12,7 @@ from ganfill.errors import UserError
 from ganfill.models.dcgan_plus import Discriminator
 
 
-class Unnormalised(nn.Module):
+class Unnormalized(nn.Module):
     """A generator whose pictures do not depend on one another."""
 
     resolution, latent_dim = 32, 16
@@ -59,7 +59,7 @@ def plain(make_gan):
     def make(**options):
         gan = make_gan()
         torch.manual_seed(0)
-        networks = Unnormalised(), Discriminator(32, 8)
+        networks = Unnormalized(), Discriminator(32, 8)
         return type(gan)(
             *networks,
             gan.latent,

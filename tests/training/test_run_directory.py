@@ -19,10 +19,20 @@ CONFIG = {"kimg": 1, "loss": {"_target_": "a"}, "data": {"path": "x", "mirror": 
 
 
 def test_free_keys_may_change_and_the_new_ones_are_kept(tmp_path):
-    init_run_dir(tmp_path / "run", CONFIG)
-    init_run_dir(tmp_path / "run", CONFIG | {"kimg": 2, "device": "cpu", "data": {"path": "y", "mirror": False}})
-    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["kimg"] == 2
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+    run, new = tmp_path / "run", {"kimg": 2, "device": "cpu", "data": {"path": "y", "mirror": False}}
+    new |= {"sample_kimg": 5, "checkpoint_kimg": 5, "callbacks": {"samples": {"every_kimg": 5}}}
+    init_run_dir(run, CONFIG)
+    (run / "last.ckpt").touch()
+    init_run_dir(run, CONFIG | new)
+    assert yaml.safe_load((run / "config.yaml").read_text()) == CONFIG | new
+    assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "last.ckpt"]
+
+
+def test_the_interval_of_metrics_may_not_change(tmp_path):
+    init_run_dir(tmp_path, CONFIG | {"log_kimg": 1})
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(UserError, match=r"log_kimg \(there 1, now 2\)"):
+        init_run_dir(tmp_path, CONFIG | {"log_kimg": 2})
 
 
 def test_other_keys_may_not_appear_or_vanish_either(tmp_path):

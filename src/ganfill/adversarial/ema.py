@@ -21,9 +21,8 @@ def decay(batch_size: int, half_life_kimg: float, images_seen: int, rampup: floa
 
 
 @torch.no_grad()
-def update(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Moves the parameters of ``average`` towards those of ``module``; copies the buffers (batch-norm statistics)."""
-    for mean, current in zip(average.parameters(), module.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
+def update(average: nn.Module, module: nn.Module, kept: float) -> None:
+    """Averages the parameters of ``module`` into ``average``, which keeps a share of ``kept``, and copies the buffers."""
+    torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - kept)  # pyright: ignore[reportPrivateImportUsage]
     for mean, current in zip(average.buffers(), module.buffers(), strict=True):
         mean.copy_(current)

@@ -34,12 +34,16 @@ import torch
 from torch import Tensor, nn
 
 from ganfill.adversarial.losses import Loss
+from ganfill.devices import without_autocast
 
+Generator = Callable[[Tensor], Tensor]
 Augmentation = Callable[[Tensor], Tensor]
 Penalty = Callable[[Tensor, Tensor], Tensor]
 Backward = Callable[[Tensor], Any]
 
-SMALLEST_SLOPE = 2.0**-40  # of a mean over logits; far below the rounding of float32, far above its smallest number
+SMALLEST_SLOPE = (
+    2.0**-40
+)  # of a mean logit: far below its rounding error in float32, far above float32's smallest number
 
 
 def identity(images: Tensor) -> Tensor:
@@ -59,7 +63,7 @@ class DiscriminatorStep:
 
 
 def discriminator_step(
-    generator: nn.Module,
+    generator: Generator,
     discriminator: nn.Module,
     loss: Loss,
     real: Tensor,
@@ -92,14 +96,14 @@ def discriminator_step(
     with torch.set_grad_enabled(keep_graph):
         fake = generator(z)
     real_logits, fake_logits = (_logits(discriminator, augment(images)) for images in (real, fake.detach()))
-    value = loss.discriminator(real_logits, fake_logits)
+    loss_d = loss.discriminator(real_logits, fake_logits)
     amount, weighted = _penalize(penalty, penalty_weight, real, fake)
-    backward(weight * (value + weighted))
-    return DiscriminatorStep(value.detach(), real_logits.detach(), fake_logits.detach(), fake, amount)
+    backward(weight * (loss_d + weighted))
+    return DiscriminatorStep(loss_d.detach(), real_logits.detach(), fake_logits.detach(), fake, amount)
 
 
 def generator_step(
-    generator: nn.Module,
+    generator: Generator,
     discriminator: nn.Module,
     loss: Loss,
     real: Tensor,
@@ -110,6 +114,8 @@ def generator_step(
     backward: Backward = Tensor.backward,
 ) -> tuple[Tensor, Tensor]:
     """Accumulates the gradients of the generator; those of the discriminator stay as they are.
+
+    It switches off ``requires_grad`` of the discriminator's parameters, and the next step switches it on again.
 
     Arguments are those of ``discriminator_step``; ``previous`` is its result for the same ``real`` and ``z``. Its fakes are
     reused if their graph was kept. Its logits of real pictures are reused unless the loss is relativistic, which compares
@@ -124,13 +130,13 @@ def generator_step(
     if loss.relativistic:
         with torch.no_grad():
             real_logits = _logits(discriminator, augment(real))
-    value = loss.generator(fake_logits, real_logits)
-    backward(weight * value)
-    return value.detach(), fake_logits.detach()
+    loss_g = loss.generator(fake_logits, real_logits)
+    backward(weight * loss_g)
+    return loss_g.detach(), fake_logits.detach()
 
 
 def joint_step(
-    generator: nn.Module,
+    generator: Generator,
     discriminator: nn.Module,
     loss: Loss,
     real: Tensor,
@@ -165,17 +171,17 @@ def joint_step(
     fake = generator(z)
     real_logits, fake_logits = (_logits(discriminator, augment(images)) for images in (real, fake))
     real_s, fake_s = (logits.detach().requires_grad_() for logits in (real_logits, fake_logits))
-    value, value_g = loss.discriminator(real_s, fake_s), loss.generator(fake_s, real_s)
-    real_slope, slope = torch.autograd.grad(value, (real_s, fake_s))
-    (slope_g,) = torch.autograd.grad(value_g, fake_s)
+    loss_d, loss_g = loss.discriminator(real_s, fake_s), loss.generator(fake_s, real_s)
+    d_slope_real, d_slope_fake = torch.autograd.grad(loss_d, (real_s, fake_s))
+    (g_slope_fake,) = torch.autograd.grad(loss_g, fake_s)
     smallest = SMALLEST_SLOPE / len(z)
-    slope = slope.where(slope.abs() >= smallest, smallest)
-    ratio = (slope_g / slope)[:, None, None, None]
+    d_slope_fake = d_slope_fake.where(d_slope_fake.abs() >= smallest, smallest)
+    ratio = (g_slope_fake / d_slope_fake)[:, None, None, None]
     fake.register_hook(lambda gradient: (gradient * ratio).to(gradient.dtype))
     amount, weighted = _penalize(penalty, penalty_weight, real, fake)
-    backward(weight * ((real_slope * real_logits).sum() + (slope * fake_logits).sum() + weighted))
-    step = DiscriminatorStep(value.detach(), real_logits.detach(), fake_logits.detach(), fake.detach(), amount)
-    return step, value_g.detach()
+    backward(weight * ((d_slope_real * real_logits).sum() + (d_slope_fake * fake_logits).sum() + weighted))
+    step = DiscriminatorStep(loss_d.detach(), real_logits.detach(), fake_logits.detach(), fake.detach(), amount)
+    return step, loss_g.detach()
 
 
 def _logits(discriminator: nn.Module, images: Tensor) -> Tensor:
@@ -189,6 +195,6 @@ def _penalize(
     """Returns the penalty, detached, and its term of the discriminator's loss."""
     if penalty is None:
         return None, 0.0
-    with torch.autocast(real.device.type, enabled=False):
+    with without_autocast(real):
         amount = penalty(real, fake.detach().float())
     return amount.detach(), amount * weight

@@ -4,9 +4,8 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-IDLE_SECONDS = (
-    10.0  # from the start of the connection or the end of a response until the next request's headers are complete
-)
+# From the start of the connection, or the end of a response, until the headers of the next request are complete.
+IDLE_SECONDS = 10.0
 CONNECTIONS = 500  # at once; one more is answered with 503. A page holds up to six
 
 

@@ -11,7 +11,7 @@ from ganfill.benchmark.cache import CachedResult, ResultCache
 from ganfill.benchmark.eval_case import EvalCase, run_search
 from ganfill.benchmark.feature_distances import ORIGINAL, FeatureDistances
 from ganfill.benchmark.search_entry import SearchEntry
-from ganfill.benchmark.table import Figures, compare, compute_metrics, summarise
+from ganfill.benchmark.table import Figures, compare, compute_metrics, summarize
 from ganfill.data.subsets import sha256
 from ganfill.errors import UserError
 from ganfill.metrics.pretrained import Lpips
@@ -117,7 +117,7 @@ def _figures(case: EvalCase, word: str, result: CachedResult, cache: ResultCache
 
 def _row(case: EvalCase, word: str, result: CachedResult, figures: Figures, measures: Measures) -> Row:
     """Returns the row of a result."""
-    row = {"search": word, "mask": case.mask, "n": len(case.pictures)} | summarise(figures)
+    row = {"search": word, "mask": case.mask, "n": len(case.pictures)} | summarize(figures)
     if measures.distances is not None:
         row |= measures.distances.from_set(result.arrays["finished"][:, 0], f"{case.mask}-{word}", result.digest)
     times = {key: result.facts[key] for key in ("seconds", "seconds_single", "passes")}

@@ -1,4 +1,4 @@
-"""Evaluates a generator: distances to the training pictures, precision and recall, memorisation."""
+"""Evaluates a generator: distances to the training pictures, precision and recall, memorization."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from ganfill import seeding
+from ganfill.data.subsets import draw
 from ganfill.errors import UserError
-from ganfill.images import pixels
 from ganfill.metrics.distances import frechet, kernel, nearest, precision_recall
-from ganfill.metrics.features import PIXELS, FeatureNetwork, extract
+from ganfill.metrics.feature_names import PIXELS
+from ganfill.metrics.features import FeatureNetwork, extract
 from ganfill.models.model import Model
 
 BATCH = 64
@@ -49,7 +50,7 @@ def evaluate_generator(
     neighbours: int = 12,
     held_out: np.ndarray | None = None,
 ) -> GeneratorReport:
-    """Compares generated pictures with real ones, in each network and, for memorisation, also by 16 x 16 thumbnails.
+    """Compares generated pictures with real ones, in each network and, for memorization, also by 16 x 16 thumbnails.
 
     Figures, for a network called NAME: ``fd_NAME`` and ``kd_NAME`` (``fid`` and ``kid`` for Inception), each with
     ``floor_...`` between two disjoint real sets of the same size; ``precision_NAME``, ``recall_NAME``;
@@ -80,7 +81,8 @@ def evaluate_generator(
                 f"the pictures are {width}x{height}, the model's {model.resolution}x{model.resolution}: "
                 f"prepare the store again with resolution={model.resolution}"
             )
-    samples = _draw(model, n, seed, advance)
+    z = model.latent.sample(n, seeding.generator(seed, "samples")).to(model.device)
+    samples = draw(model.generator, z, advance)
     halves = _two_sets(len(store_pictures), n, seed)
     figures: dict[str, float | str] = {"samples": n, "training_pictures": len(store_pictures)}
     near: list[Near] = []
@@ -90,12 +92,12 @@ def evaluate_generator(
         )
         figures |= _compare(network, generated, trained[halves[0]], trained[halves[1]], seed)
         near.append(nearest(generated, trained, NEIGHBOURS))
-        figures |= _memorisation(network.name, near[-1][1][:, 0], new, trained)
+        figures |= _memorization(network.name, near[-1][1][:, 0], new, trained)
     if not networks:
         figures["fd"] = "no feature network was given"
     thumbnails = _thumbnails(store_pictures)
     near.append(nearest(_thumbnails(samples), thumbnails, NEIGHBOURS))
-    figures |= _memorisation(PIXELS, near[-1][1][:, 0], _thumbnails(unseen), thumbnails)
+    figures |= _memorization(PIXELS, near[-1][1][:, 0], _thumbnails(unseen), thumbnails)
     return GeneratorReport(figures, samples[:SHOWN], _show(samples, store_pictures, near[0], neighbours))
 
 
@@ -124,22 +126,6 @@ def _two_sets(training: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     return rows[:n], rows[n : 2 * n]
 
 
-def _draw(model: Model, n: int, seed: int, advance: Advance | None) -> np.ndarray:
-    """Generates pictures, uint8 (n, R, R, 3)."""
-    batches = []
-    for z in model.latent.sample(n, seeding.generator(seed, "samples")).split(BATCH):
-        with torch.no_grad():
-            images = model.generator(z.to(model.device))
-        if not images.isfinite().all():
-            raise UserError(
-                "the model generates pictures that are not finite: its training has diverged, use another model"
-            )
-        batches.append(pixels.to_uint8(images).cpu().numpy())
-        if advance is not None:
-            advance(len(z))
-    return np.concatenate(batches)
-
-
 def _compare(
     network: FeatureNetwork, generated: np.ndarray, real: np.ndarray, others: np.ndarray, seed: int
 ) -> dict[str, float]:
@@ -156,7 +142,7 @@ def _compare(
     }
 
 
-def _memorisation(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
+def _memorization(name: str, distances: np.ndarray, new: np.ndarray, trained: np.ndarray) -> dict[str, float | str]:
     """Compares distances (n,) of samples to their nearest training pictures with those of M new pictures, perhaps none."""
     figures: dict[str, float | str] = {f"nearest_{name}": float(np.median(distances))}
     if not len(new):

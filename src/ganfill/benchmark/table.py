@@ -51,7 +51,7 @@ def compute_metrics(result: CachedResult, truth: np.ndarray, holes: np.ndarray) 
     return figures
 
 
-def summarise(figures: Figures) -> Row:
+def summarize(figures: Figures) -> Row:
     """Returns means with intervals (``psnr psnr_low psnr_high`` ...) and ``psnr_median``; NaN if no picture has a value."""
     row: Row = {}
     for name, values in figures.items():

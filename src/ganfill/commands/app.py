@@ -1,14 +1,13 @@
 """The command ``ganfill app``: serves the page and the API."""
 
 from contextlib import ExitStack, closing
-from importlib.util import find_spec
 
 from omegaconf import DictConfig
 
 from ganfill import interrupts
 from ganfill.config import as_words
 from ganfill.devices import choose_device
-from ganfill.errors import UserError
+from ganfill.errors import require
 
 NEEDED = ("fastapi", "multipart", "uvicorn")  # modules of the extra ``app``
 NEEDED_BY_PAGE = ("gradio",)
@@ -20,9 +19,7 @@ def run(config: DictConfig) -> str:
     Raises:
         UserError: the extra ``app`` is not installed, the address is in use, or a model or a limit is invalid.
     """
-    needed = NEEDED + NEEDED_BY_PAGE * config.page
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise UserError(f"ganfill app needs {', '.join(missing)}: pip install 'ganfill[app]'")
+    require("ganfill app", "app", *NEEDED, *NEEDED_BY_PAGE * config.page)
     from ganfill.app import server, upload_folder
     from ganfill.app.limits import Limits
     from ganfill.app.service import Service

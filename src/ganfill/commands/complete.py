@@ -112,7 +112,7 @@ def _outcomes(
 
 
 def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:
-    """The files and folders of masks, which are no pictures; of a folder that holds both, only the masks."""
+    """The files and folders of masks, to be left out of the pictures; of a folder that holds both, only the masks."""
     places = {Path(place).resolve() for place in images}
     for mask in (Path(mask) for mask in masks if mask not in (*KINDS, ALPHA, NOTHING)):
         if mask.resolve() in places and mask.is_dir():

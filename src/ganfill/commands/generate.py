@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 32  # pictures of 256 x 256 pixels
 SHEET, COLUMNS = 64, 8
-PLACES, FRAMES = 6, 20  # pictures that a walk visits, and frames from one to the next
+STOPS, FRAMES = 6, 20  # pictures that a walk visits, and frames from one to the next
 MILLISECONDS = 60  # of a frame
 
 
@@ -57,7 +57,7 @@ def run(config: DictConfig) -> Path:
     rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]
     sheets.save(sheets.grid(rows), out / "sheet.png")
     if config.walk:
-        walk(model, z[:PLACES], config.truncation, out)
+        walk(model, z[:STOPS], config.truncation, out)
     figures = {"model": model.digest, "pictures": config.n}
     write_summary(out, "generate", config, figures, time.perf_counter() - started)
     return out

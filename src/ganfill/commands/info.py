@@ -20,7 +20,7 @@ def run(config: DictConfig) -> str:
     """Returns the text about ``config.file``; writes the whole card to summary.json in ``config.out`` if that is given.
 
     Raises:
-        UserError: it is no model file, or its card lacks what ganfill writes into it.
+        UserError: it is not a model file, or its card lacks what ganfill writes into it.
     """
     started = time.perf_counter()
     path = model_file.locate(config.file)
@@ -46,7 +46,7 @@ def cost(model: Model, name: str) -> dict[str, int]:
     """
     network: nn.Module = getattr(model, name)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    size = getattr(network, "resolution", model.resolution)  # a upsampler has its own
+    size = getattr(network, "resolution", model.resolution)  # an upsampler has its own
     shapes = {
         "generator": [(model.latent.dim,)],
         "discriminator": [(3, size, size)],

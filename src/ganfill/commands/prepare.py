@@ -15,7 +15,7 @@ from ganfill.locks import hold_directory
 log = logging.getLogger(__name__)
 
 SHOWN = 10
-RESOLUTIONS = (32, 64, 128, 256)  # of the networks of ganfill
+RESOLUTIONS = (32, 64, 128, 256, 512, 1024)  # as in ``models.layers``, which would load torch
 
 
 def run(config: DictConfig) -> Path:
@@ -29,7 +29,7 @@ def _prepare(config: DictConfig) -> Path:
     if config.resolution not in RESOLUTIONS:
         near = min(RESOLUTIONS, key=lambda size: abs(size - config.resolution))
         log.warning(
-            "resolution=%s suits only networks of your own; those of ganfill train at 32, 64, 128 or 256 pixels, such as "
+            "resolution=%s suits only networks of your own; those of ganfill take powers of two from 32 to 1024, such as "
             "resolution=%s",
             config.resolution,
             near,

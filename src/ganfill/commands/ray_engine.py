@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec
 from logging.handlers import QueueHandler
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,7 +23,7 @@ from ganfill.completion.completer import Completer, Outcome
 from ganfill.completion.read_ahead import PICTURES_AT_ONCE
 from ganfill.completion.result_folder import Job
 from ganfill.config import to_plain
-from ganfill.errors import UserError
+from ganfill.errors import UserError, require
 from ganfill.interrupts import Terminated
 
 CONNECT_SECONDS = 10
@@ -40,8 +39,7 @@ ENVIRONMENT = {
 
 def check_ray(config: DictConfig) -> None:
     """Raises ``UserError`` if Ray is not installed, or if a setting cannot hold on a cluster."""
-    if find_spec("ray") is None:
-        raise UserError("engine=ray needs more packages: pip install 'ganfill[ray]'")
+    require("engine=ray", "ray", "ray")
     if str(config.device).startswith("cuda:"):
         raise UserError(
             f"device={config.device} is a GPU of one machine: use device=auto or device=cuda with engine=ray"

@@ -17,7 +17,7 @@ class SearchedSquare:
 
     Attributes:
         left, top, right, bottom: in pixels of the photo, before the rotation.
-        angle: of the rotation about the center, in degrees, counter-clockwise.
+        angle: of the rotation about the centre, in degrees, counter-clockwise.
         face: probability of the face that was found there, 0 to 1; None if the region was given or assumed.
         score: of the best answer, smaller is better; None if no search was needed.
     """

@@ -1,4 +1,4 @@
-"""The folder of results: finished pictures, strips and answers; finished results are recognised and not computed again."""
+"""The folder of results: finished pictures, strips and answers; finished results are recognized and not computed again."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from ganfill.completion.pipeline import Filled
 from ganfill.completion.record import Entry, Record, write_record
 from ganfill.completion.shard import ALL, Shard
 from ganfill.errors import UserError
-from ganfill.files import write_atomically
+from ganfill.files import sha256_of, write_atomically
 from ganfill.images import sheets
 from ganfill.images.holes import MASK_END, HoleSource
 from ganfill.images.photo import Photo, in_mode_of
@@ -109,7 +109,7 @@ class ResultFolder:
             raise UserError(f"{path} has no mask beside it: add {path.with_name(path.stem + MASK_END)}.png")
         for file in (path, mask):
             try:
-                digest.update(_sha256(file) if file else hashlib.sha256().digest())
+                digest.update(bytes.fromhex(sha256_of(file)) if file else hashlib.sha256().digest())
             except OSError as error:
                 raise UserError(f"{file} cannot be read ({error.strerror}): replace it or leave it out") from None
         return Job(path, name, digest.hexdigest())
@@ -232,11 +232,6 @@ def _files(name: str) -> list[str]:
 
 def _time(path: Path) -> int:
     return path.stat().st_mtime_ns
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _read_results(path: Path) -> dict[str, Any]:

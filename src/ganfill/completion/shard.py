@@ -34,7 +34,7 @@ class Shard:
         """Reads ``3/64``.
 
         Raises:
-            UserError: it is no shard.
+            UserError: it is not a shard.
         """
         if match := re.fullmatch(r"(\d+)/([1-9]\d*)", text):
             return cls(int(match[1]), int(match[2]))

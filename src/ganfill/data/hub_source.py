@@ -2,11 +2,10 @@
 
 import zipfile
 from collections.abc import Collection, Iterator
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from ganfill.data.archives import PARQUET, ZIP, list_zip
-from ganfill.errors import UserError
+from ganfill.errors import UserError, require
 from ganfill.images.formats import suffixes
 from ganfill.model_io import hub
 
@@ -35,8 +34,7 @@ def _choose(name: str, paths: Collection[str]) -> list[str]:
     """The files to fetch: all parquet files, or if there are none, all pictures and zip files."""
     ends = {path: PurePosixPath(path).suffix.lower() for path in paths if not f"/{path}".count("/.")}
     if tables := [path for path, suffix in ends.items() if suffix == PARQUET]:
-        if find_spec("pyarrow") is None:  # checked before gigabytes are fetched in vain
-            raise UserError(f"source={name} needs pyarrow: pip install 'ganfill[hub]'")
+        require(f"source={name}", "hub", "pyarrow")  # before gigabytes are fetched in vain
         return tables
     known = {*suffixes(), ZIP}
     if pictures := [path for path, suffix in ends.items() if suffix in known]:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from ganfill import seeding
 from ganfill.data.store import ImageStore
@@ -16,6 +17,7 @@ from ganfill.models.model import Model
 
 GENERATOR = "generator"
 REFERENCE = 5000
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,33 @@ def choose(store: ImageStore, split: str, prefixes: Sequence[str], n: int, seed:
     return _take(store, np.array(chosen))
 
 
+@torch.no_grad()
+def draw(generator: nn.Module, z: torch.Tensor, advance: Callable[[int], object] | None = None) -> np.ndarray:
+    """Draws a picture for each z (N, d), uint8 (N, R, R, 3), in batches.
+
+    Args:
+        generator: maps z to pictures in [-1, 1].
+        z: on the generator's device.
+        advance: called with the size of each batch.
+
+    Raises:
+        UserError: the pictures are not finite.
+    """
+    batches = []
+    for part in z.split(BATCH):
+        images = generator(part)
+        if not images.isfinite().all():
+            raise UserError("the generator draws pictures that are not finite: train it anew with lower learning rates")
+        batches.append(pixels.to_uint8(images).cpu().numpy())
+        if advance is not None:
+            advance(len(part))
+    return np.concatenate(batches)
+
+
 def generated(model: Model, n: int, seed: int) -> Pictures:
     """Draws pictures from the model itself; a perfect search fills their holes exactly."""
     z = model.latent.sample(n, seeding.generator(seed, "recovery")).to(model.device)
-    with torch.no_grad():
-        parts = [pixels.to_uint8(model.generator(part)).cpu().numpy() for part in z.split(64)]
-    return Pictures([f"generated/{i}" for i in range(n)], np.concatenate(parts), np.zeros(0, np.int64))
+    return Pictures([f"generated/{i}" for i in range(n)], draw(model.generator, z), np.zeros(0, np.int64))
 
 
 def training_rows(store: ImageStore, without: Pictures) -> np.ndarray:

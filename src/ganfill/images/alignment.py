@@ -144,7 +144,7 @@ def _parse_box(text: str) -> Square:
     try:
         left, top, right, bottom = map(float, text.strip("[] ").split(","))
     except ValueError:
-        raise UserError(f"box={text} is no square: give left,top,right,bottom in pixels") from None
+        raise UserError(f"box={text} is not a square: give left,top,right,bottom in pixels") from None
     side = right - left
     if not (side >= 1 and abs(bottom - top - side) <= 1):
         raise UserError(f"box={text} is {side:g}x{bottom - top:g} pixels: give a square")

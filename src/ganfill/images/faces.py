@@ -41,7 +41,7 @@ class Face:
 
 
 def find_faces(photo: np.ndarray, hole: np.ndarray) -> list[Face]:
-    """Finds the faces of a photo, the one that most views agree on first.
+    """Finds the faces of a photo, those with the largest sum of scores in all views first.
 
     The network looks at the whole photo and, at several sizes and mirrored, at the surroundings of each part of the hole.
     The hole is painted grey, and filled by Telea's method. A second network corrects the squares of faces behind the hole.

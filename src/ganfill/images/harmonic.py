@@ -15,16 +15,12 @@ from scipy.sparse.linalg import splu
 
 from ganfill.cancellation import check_cancelled
 
-DIRECT = (
-    50_000  # missing pixels, which a direct solution takes a fifth of a second for; more take more than linearly longer
-)
+# Missing pixels that a direct solution takes a fifth of a second for; more take more than linearly longer.
+DIRECT = 50_000
 COARSEST = 1000  # missing pixels of the level that multigrid solves directly
 CYCLES = 2  # on every level; they leave an error of at most about one grey level
-WEIGHTS = (
-    2.2473,
-    0.8571,
-    0.5296,
-)  # of Jacobi sweeps: a Chebyshev polynomial that damps the upper half of all frequencies
+# Of Jacobi sweeps: a Chebyshev polynomial that damps the upper half of all frequencies.
+WEIGHTS = (2.2473, 0.8571, 0.5296)
 NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 
 

@@ -48,7 +48,7 @@ class HoleSource:
         if self.mask not in (*kinds, NOTHING) and not (Path(self.mask).is_file() or Path(self.mask).is_dir()):
             near = difflib.get_close_matches(self.mask, kinds, n=1)
             hint = f"did you mean {near[0]}?" if near else f"use {', '.join(kinds)}, a mask file or a folder of masks"
-            raise UserError(f"mask={self.mask} is no kind of hole and no file: {hint}")
+            raise UserError(f"mask={self.mask} is neither a kind of hole nor a file: {hint}")
 
     @property
     def is_drawn(self) -> bool:
@@ -152,7 +152,7 @@ def soften(picture: np.ndarray, photo: np.ndarray, hole: np.ndarray, pixels: flo
     if pixels <= 0 or hole.all():
         return picture
     inside = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Every pixel of the hole that was widened is farther than that from the outside, so that none of its content returns.
+    # The edge was known before the hole was widened.
     edge = hole & (inside < pixels)
     share = (inside[edge] / pixels)[:, None]
     softened = picture.copy()

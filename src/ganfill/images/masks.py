@@ -7,6 +7,7 @@ is missing. ``draw`` derives the hole of a picture from its name, never from its
 import math
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch.nn.functional import interpolate
@@ -76,7 +77,7 @@ def freeform(height: int, width: int, generator: torch.Generator) -> torch.Tenso
             for end_x, end_y in ((x, y), ahead):
                 pen.ellipse([end_x - brush / 2, end_y - brush / 2, end_x + brush / 2, end_y + brush / 2], fill=1)
             x, y = min(max(ahead[0], 0), width), min(max(ahead[1], 0), height)
-    return torch.tensor(list(canvas.tobytes("raw", "L")), dtype=torch.uint8).view(1, height, width) > 0
+    return torch.from_numpy(np.array(canvas.convert("L")) > 0)[None]  # an array of mode 1 has bools of 255
 
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (center, half, left, random, pattern, box, freeform)}

@@ -158,13 +158,13 @@ def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
 
 
 def enlarge(hole: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes a hole; each pixel takes the value of the pixel that its center falls into."""
+    """Resizes a hole; each pixel takes the value of the pixel that its centre falls into."""
     rows, columns = (bins(length, small) for length, small in zip((height, width), hole.shape, strict=True))
     return hole[rows[:, None], columns[None, :]]
 
 
 def bins(length: int, resolution: int) -> np.ndarray:
-    """For each of ``length`` pixels, the index of the one of ``resolution`` pixels that its center falls into."""
+    """For each of ``length`` pixels, the index of the one of ``resolution`` pixels that its centre falls into."""
     return ((2 * np.arange(length) + 1) * resolution) // (2 * length)
 
 

@@ -105,7 +105,7 @@ def look(photo: np.ndarray, hole: np.ndarray, region: Region, resolution: int) -
 
 
 def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Assigns every missing pixel to the region whose center is nearest, relative to the region's size.
+    """Assigns every missing pixel to the region whose centre is nearest, relative to the region's size.
 
     Args:
         hole: bool (H, W).

@@ -20,7 +20,7 @@ class Square:
     """A square region that may be rotated and may reach beyond the photo, where nothing is known.
 
     Attributes:
-        x, y: center, in pixels from the photo's left and upper edges.
+        x, y: centre, in pixels from the photo's left and upper edges.
         side: in pixels of the photo.
         angle: in degrees, counter-clockwise.
     """
@@ -88,7 +88,7 @@ class Square:
         return top, left, bottom, right
 
     def distance(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Distances of the pixels of a photo (H, W) from the center: 0 to 1 inside, infinite outside; float32 (H, W)."""
+        """Distances of the pixels of a photo (H, W) from the centre: 0 to 1 inside, infinite outside; float32 (H, W)."""
         top, left, bottom, right = self.bounds(shape)
         row, column = self._from_photo(np.arange(top, bottom)[:, None], np.arange(left, right)[None])
         distance = 2 * np.maximum(abs(row), abs(column))
@@ -103,7 +103,7 @@ class Square:
         return (across * sin + down * cos) / self.side, (across * cos - down * sin) / self.side
 
     def _to_photo(self, n: int, top: int, left: int) -> np.ndarray:
-        """The affine map (2, 3) from pixel centers of the square, n x n pixels, to those of a part of the photo."""
+        """The affine map (2, 3) from pixel centres of the square, n x n pixels, to those of a part of the photo."""
         step = self.side / n
         cos, sin = step * math.cos(math.radians(self.angle)), step * math.sin(math.radians(self.angle))
         rotation = np.array([[cos, sin], [-sin, cos]])

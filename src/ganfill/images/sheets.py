@@ -1,5 +1,6 @@
 """Contact sheets and picture files. Pictures are uint8 (H, W, 3) arrays; sheets are Pillow images."""
 
+import base64
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -123,6 +124,11 @@ def encode(picture: np.ndarray | Image.Image, suffix: str, **options: object) ->
     file.name = f"picture{suffix}"  # selects the format
     image.save(file, **options)  # pyright: ignore[reportArgumentType]
     return file.getvalue()
+
+
+def data_url(content: bytes, kind: str = "png") -> str:
+    """The data URL of a picture file of a kind, such as ``webp``."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def save_gif(

@@ -39,8 +39,8 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def kernel(a: np.ndarray, b: np.ndarray, seed: int = 0) -> float:
     """Squared maximum mean discrepancy under the kernel (x.y / F + 1)^3, unbiased (Binkowski et al. 2018, KID).
 
-    Mean over 100 subsets of 1,000, as is common; sets of up to 1,000 are used whole. Close to 0, with either sign, for
-    equal distributions.
+    Mean over 100 pairs of subsets of 1,000, as is common, or of the size of the smaller set; two sets of equal size up to
+    1,000 are used whole. Close to 0, with either sign, for equal distributions.
 
     Args:
         a: (N, F), N at least 2.

@@ -14,9 +14,7 @@ import torch
 from torch import nn
 
 from ganfill.errors import UserError, first_line
-from ganfill.metrics.feature_names import BUILT_IN, INCEPTION, PIXELS
-
-__all__ = ["INCEPTION", "PIXELS", "FeatureNetwork", "extract", "load_networks"]
+from ganfill.metrics.feature_names import BUILT_IN, INCEPTION
 
 FORM = "NAME=FILE.py:CLASS:WEIGHTS"
 BATCH = 64
@@ -123,7 +121,7 @@ def _load(word: str) -> FeatureNetwork:
         raise UserError(f"feature network {word!r}: the name {name} is reserved, use another")
     code = _read(file, name, "code")
     digest = hashlib.sha256(hashlib.sha256(code).digest() + hashlib.sha256(_read(weights, name, "weights")).digest())
-    # Random initialisation before the weights are read must not change the global random state.
+    # Random initialization before the weights are read must not change the global random state.
     with torch.random.fork_rng(devices=[]):
         constructor: Any = getattr(_run(code, file, name), kind, None)
         if not callable(constructor):

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from ganfill.errors import UserError
-from ganfill.metrics.features import INCEPTION, FeatureNetwork
+from ganfill.files import sha256_of
+from ganfill.metrics.feature_names import INCEPTION
+from ganfill.metrics.features import FeatureNetwork
 
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"  # of torchvision
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # of torch-fidelity; that of pytorch-fid is equal
@@ -48,7 +50,7 @@ def lpips(weights: str | None = None, device: torch.device | str = "cpu") -> Lpi
         return path
     from torchmetrics.functional.image.lpips import _NoTrainLpips  # slow to import
 
-    with torch.random.fork_rng(devices=[]):  # random initialisation
+    with torch.random.fork_rng(devices=[]):  # random initialization
         network = _NoTrainLpips(net="alex", pnet_rand=True)  # prevents a download
     published = torch.load(path, map_location="cpu", weights_only=True)
     # net.slice2.3.weight is features.3.weight in torchvision
@@ -91,7 +93,7 @@ def inception(weights: str | None = None) -> FeatureNetwork | Skipped:
 
     with torch.random.fork_rng(devices=[]):
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path))
-    digest = hashlib.sha256(f"{_sha256(path)} torchmetrics {version('torchmetrics')}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{sha256_of(path)} torchmetrics {version('torchmetrics')}".encode()).hexdigest()
     return FeatureNetwork(INCEPTION, network, digest)
 
 
@@ -102,7 +104,7 @@ def _find(weights: str | None, published: str) -> Path | Skipped:
     label = f"{published} in the cache of torch's hub" if cached else weights
     digits = Path(published).stem.rpartition("-")[2]
     try:
-        if _sha256(path).startswith(digits):
+        if sha256_of(path).startswith(digits):
             return path
         reason = f"{label} is not the published {published} (its SHA-256 does not begin with {digits})"
     except OSError as error:
@@ -110,11 +112,6 @@ def _find(weights: str | None, published: str) -> Path | Skipped:
     if cached:
         return Skipped(f"{reason}; put it there or give its path, nothing is downloaded")
     raise UserError(f"{reason}: give the path of {published}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _to_unit(pictures: np.ndarray, device: torch.device | str) -> torch.Tensor:

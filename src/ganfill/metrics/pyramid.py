@@ -14,7 +14,7 @@ def pyramid(pictures: torch.Tensor) -> torch.Tensor:
     The first 192 are the picture itself at 8 x 8 pixels, in [-1, 1]. They cannot tell a blurred picture from a sharp one.
     So each band of a Laplacian pyramid (Burt and Adelson 1983), down to 8 pixels, adds 48: half the log2 of its root mean
     square in each of 4 x 4 cells and 3 channels, with one level added to keep flat cells finite. Half, so that all bands
-    together vary about as much as the thumbnails. They measure sharpness, noise and grid artefacts, but know nothing of
+    together vary about as much as the thumbnails. They measure sharpness, noise and grid artifacts, but know nothing of
     faces: features of a network trained on pictures are better.
 
     Returns:

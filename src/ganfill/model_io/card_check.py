@@ -12,15 +12,9 @@ LARGEST = 1 << 16  # resolution, width or dimension
 MOST_BLOCKS = 64
 # Facts about a model that messages and pages show; a card may lack them.
 FACTS: dict[str, tuple[type, ...]] = {
-    **{
-        "kimg": (int, float),
-        "pictures": (int,),
-        "data": (str,),
-        "terms": (str, type(None)),
-        "commit": (str, type(None)),
-    },
-    **{"config": (dict,), "versions": (dict,), "metrics": (dict,)},
-}
+    "kimg": (int, float), "pictures": (int,), "data": (str,), "terms": (str, type(None)), "commit": (str, type(None)),
+    "config": (dict,), "versions": (dict,), "metrics": (dict,),
+}  # fmt: skip
 
 
 def check_card(card: dict[str, Any]) -> None:
@@ -91,7 +85,7 @@ def check_network(name: str, network: nn.Module, weights: dict[str, torch.Tensor
         raise ValueError(f"{name} is for {network.latent_dim} latent dimensions, by the card {dim}")
     side = getattr(network, "resolution", resolution)
     if name == "upsampler" and not (side > resolution and side % resolution == 0):
-        raise ValueError(f"upsampler is for {side} pixels, which is no multiple of the model's {resolution}")
+        raise ValueError(f"upsampler is for {side} pixels, which is not a multiple of the model's {resolution}")
     picture, mask, z = (1, 3, resolution, resolution), (1, 1, resolution, resolution), (1, dim)
     shapes = {"generator": ([z], picture), "discriminator": ([picture], (1,)), "encoder": ([picture, mask], z)}
     if name in shapes:

@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganfill.errors import UserError, first_line
+from ganfill.errors import UserError, first_line, require
 from ganfill.version import __version__
 
 if TYPE_CHECKING:
@@ -176,10 +176,9 @@ def _user_errors(name: str, *, before: str = "", more: str = "") -> Iterator[Non
         before: comes before the reason if the hub cannot be reached.
         more: ends the message.
     """
-    try:
-        from huggingface_hub import utils
-    except ImportError:
-        raise UserError(f"{name} needs huggingface_hub: pip install 'ganfill[hub]'") from None
+    require(name, "hub", "huggingface_hub")
+    from huggingface_hub import utils
+
     log = utils.logging.get_logger()
     handlers, log.handlers = log.handlers, []  # its warnings then appear once, in our log
     try:

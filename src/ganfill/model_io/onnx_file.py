@@ -1,6 +1,5 @@
 """Exports generators to ONNX files, for programs without torch."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 
 from ganfill import seeding
-from ganfill.errors import UserError
+from ganfill.errors import require
 from ganfill.files import write_atomically
 from ganfill.models.model import Model
 
@@ -26,9 +25,7 @@ def save_onnx(path: Path, model: Model) -> float:
         UserError: packages of the extra ``onnx`` are missing.
         RuntimeError: onnxruntime and torch differ by more; no file is written.
     """
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
-    if missing:
-        raise UserError(f"format=onnx needs {', '.join(missing)}: pip install 'ganfill[onnx]'")
+    require("format=onnx", "onnx", "onnx", "onnxscript", "onnxruntime")
     import onnxruntime
 
     z = model.latent.sample(4, seeding.generator(0, "onnx"))

@@ -73,7 +73,7 @@ def _read(path: Path) -> Any:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is no safetensors file or is truncated ({error}): download it again") from None
+        raise UserError(f"{path} is truncated or not a safetensors file ({error}): download it again") from None
 
 
 def _flatten(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:

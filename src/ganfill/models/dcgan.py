@@ -21,7 +21,7 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     return [min(width << (stages - 1 - i), max(width, MAX_WIDTH)) for i in range(stages)]
 
 
-def initialise(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """Draws convolution weights from N(0, 0.02) and batch norm scales from N(1, 0.02); shifts are 0 (section 4)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
@@ -47,7 +47,7 @@ class Generator(Staged):
         stages += [self._stage(c, c_next, stride=2, padding=1) for c, c_next in pairwise(widths)]
         self.stages = nn.Sequential(*stages)
         self.to_rgb = nn.Sequential(nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1, bias=False), nn.Tanh())
-        self.apply(initialise)
+        self.apply(initialize)
 
     @staticmethod
     def _stage(c_in: int, c_out: int, stride: int, padding: int) -> nn.Sequential:
@@ -78,7 +78,7 @@ class Discriminator(StagedDiscriminator):
         stages += [self._stage(c, c_next) for c, c_next in pairwise(widths)]
         self.stages = nn.Sequential(*stages)
         self.to_logit = nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False)
-        self.apply(initialise)
+        self.apply(initialize)
 
     @staticmethod
     def _stage(c_in: int, c_out: int) -> nn.Sequential:

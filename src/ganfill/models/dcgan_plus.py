@@ -34,6 +34,6 @@ class Discriminator(StagedDiscriminator):
         self.to_logit = convolution(widths[-1], 1, 4)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                # Nothing normalises the activations, so initialisation must keep their variance (He et al. 2015).
+                # Nothing normalizes the activations, so initialization must keep their variance (He et al. 2015).
                 nn.init.kaiming_normal_(module.weight, 0.2)
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]

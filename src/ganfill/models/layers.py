@@ -9,6 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ganfill.devices import without_autocast
+
+RESOLUTIONS = (32, 64, 128, 256, 512, 1024)  # of all architectures
+
 
 def widening(gain: float) -> torch.Tensor:
     """Returns the matrix (16, 9) that convolves a 3x3 kernel with a 2x2 box of sum ``gain``, into a 4x4 kernel."""
@@ -34,8 +38,7 @@ def divide_by_norm(weight: torch.Tensor, u: torch.Tensor, training: bool) -> tor
         u: (out,) of length 1, the current estimate of the first left singular vector.
         training: updates ``u``.
     """
-    # Autocast would run these products in bfloat16 on CUDA. Meta tensors have no autocast.
-    with torch.autocast("cuda" if weight.is_cuda else "cpu", enabled=False):
+    with without_autocast(weight):  # which would run these products in bfloat16 on CUDA
         # The order of columns does not change singular values; this one needs no copy in channels-last memory.
         matrix = weight.movedim(1, -1).flatten(1)
         with torch.no_grad():
@@ -62,8 +65,8 @@ class SpectralConv2d(nn.Conv2d):
 
     u: torch.Tensor
 
-    def __init__(self, c_in: int, c_out: int, size: int, stride: int = 1, padding: int = 0, bias: bool = True) -> None:
-        super().__init__(c_in, c_out, size, stride, padding, bias=bias)
+    def __init__(self, c_in: int, c_out: int, size: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__(c_in, c_out, size, stride, padding)
         self.register_buffer("u", first_vector(c_out))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -189,6 +192,6 @@ class StagedDiscriminator(nn.Module):
 
 def log2_of(resolution: int) -> int:
     """Returns 5 to 10; raises ``ValueError`` if the resolution is not a power of two from 32 to 1024."""
-    if resolution not in (32, 64, 128, 256, 512, 1024):
+    if resolution not in RESOLUTIONS:
         raise ValueError(f"resolution must be a power of two from 32 to 1024, got {resolution}")
     return resolution.bit_length() - 1

@@ -5,7 +5,6 @@ the gain is folded into the weights before the activation, where it costs nothin
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -22,12 +21,6 @@ def leaky(x: torch.Tensor) -> torch.Tensor:
 def clamped(x: torch.Tensor, limit: float | None) -> torch.Tensor:
     """Clips x to [-limit, limit], as networks do that were trained in float16; returns x itself without a limit."""
     return x if limit is None else x.clamp(-limit, limit)
-
-
-def exact(x: torch.Tensor) -> AbstractContextManager:
-    """Returns a context that switches autocast off on the device of ``x``."""
-    device = x.device.type
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 class Smooth(nn.Module):
@@ -119,7 +112,7 @@ class Convolution(nn.Module):
 
 
 class ModulatedConvolution(nn.Module):
-    """A convolution whose weights are scaled by each picture's style, then normalised (equations 1 and 3).
+    """A convolution whose weights are scaled by each picture's style, then normalized (equations 1 and 3).
 
     Separate weights ``w' = s_i w_ijk`` and ``w'' = w' / sqrt(sum_ik w'^2 + eps)`` for each picture would need a grouped
     convolution. Scaling the input channels by s and the output channels by the root is equivalent and shares the weights.
@@ -179,7 +172,7 @@ class ModulatedConvolution(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to three channels, not normalised; ``limit``: see ``clamped``."""
+    """A modulated 1x1 convolution to three channels, not normalized; ``limit``: see ``clamped``."""
 
     def __init__(self, c_in: int, w_dim: int, limit: float | None = None) -> None:
         super().__init__()

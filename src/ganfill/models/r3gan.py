@@ -1,4 +1,4 @@
-"""R3GAN (Huang et al. 2024, arXiv 2501.05441, section 4): grouped residual blocks without normalisation, noise or style.
+"""R3GAN (Huang et al. 2024, arXiv 2501.05441, section 4): grouped residual blocks without normalization, noise or style.
 
 With 64 pixels, latent dimension 64 and width 768, these are the paper's FFHQ-64 networks (22.4 million parameters
 each). The paper trains them with the loss ``relativistic`` and ``r1_r2`` in every step.
@@ -96,7 +96,7 @@ class Generator(Staged):
     Args:
         resolution: a power of two from 32 to 1024.
         latent_dim: dimension of z.
-        width: channels up to 32x32, a multiple of 8, 16, 32 or 64 for 32, 64, 128 or 256 pixels.
+        width: channels up to 32x32, a multiple of a quarter of the resolution.
         blocks: residual blocks in each stage.
     """
 

@@ -28,7 +28,7 @@ def stage_widths(resolution: int, width: int) -> list[int]:
     return [min((width // 16) << (stages - 1 - i), width) for i in range(stages)]
 
 
-def initialise(layers: Iterable[nn.Module], gain: float = 1.0) -> None:
+def initialize(layers: Iterable[nn.Module], gain: float = 1.0) -> None:
     """Draws weights as in Glorot and Bengio 2010, equation 16, times ``gain``; biases are 0."""
     for layer in layers:
         assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
@@ -58,8 +58,8 @@ class Up(nn.Module):
             *(nn.BatchNorm2d(c_out), nn.ReLU(inplace=True), nn.Conv2d(c_out, c_out, 3, 1, 1)),
         )
         self.shortcut = nn.Conv2d(c_in, c_out, 1)
-        initialise([self.residual[2], self.residual[5]], math.sqrt(2))
-        initialise([self.shortcut])
+        initialize([self.residual[2], self.residual[5]], math.sqrt(2))
+        initialize([self.shortcut])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Returns features of twice the size."""
@@ -83,8 +83,8 @@ class Down(nn.Module):
         self.into = SpectralConv2d(c_in, c_hidden, 3, padding=1)
         self.out = SpectralDownConv2d(c_hidden, c_out) if halve else SpectralConv2d(c_hidden, c_out, 3, padding=1)
         self.shortcut = SpectralConv2d(c_in, c_out, 1)
-        initialise([self.into, self.out], math.sqrt(2))
-        initialise([self.shortcut])
+        initialize([self.into, self.out], math.sqrt(2))
+        initialize([self.shortcut])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Returns features of half the size, or of the same size."""
@@ -108,7 +108,7 @@ class Generator(Staged):
         self.stages = nn.Sequential(Start(latent_dim, widths[0]), *(Up(c, c_next) for c, c_next in pairwise(widths)))
         last = nn.Conv2d(widths[-1], 3, 3, 1, 1)
         self.to_rgb = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), last, nn.Tanh())
-        initialise([self.stages[0], last])
+        initialize([self.stages[0], last])
 
 
 class Discriminator(nn.Module):
@@ -129,7 +129,7 @@ class Discriminator(nn.Module):
             Down(widths[-2], widths[-1], halve=False),
         )
         self.to_logit = SpectralLogit(widths[-1])
-        initialise([self.to_logit])
+        initialize([self.to_logit])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Returns logits (N,)."""

@@ -2,7 +2,7 @@
 
 As in arXiv 2006.06676: two mapping layers, a generator with skip connections to RGB, a residual discriminator. Completion
 needs one picture for each z and a discriminator that treats pictures independently, so noise inputs, style mixing and the
-minibatch standard deviation are left out. There is no path-length regularisation.
+minibatch standard deviation are left out. There is no path-length regularization.
 
 The last arguments of both networks add what the official networks have, for weights that ``ganfill import`` takes over:
 up to config F, noise constants, the mean w, clipped activations and the minibatch standard deviation.
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganfill.devices import without_autocast
 from ganfill.models.layers import log2_of
 from ganfill.models.modulated import (
     GAIN,
@@ -25,7 +26,6 @@ from ganfill.models.modulated import (
     Smooth,
     ToRGB,
     clamped,
-    exact,
     leaky,
 )
 
@@ -71,7 +71,7 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Maps z of shape (N, latent_dim) to pictures (N, 3, resolution, resolution) in about [-1, 1].
 
-    z is normalised, so only its direction counts. Stage 1 is W+, (N, layers, w_dim): one w for each layer, where a
+    z is normalized, so only its direction counts. Stage 1 is W+, (N, layers, w_dim): one w for each layer, where a
     block's RGB layer and the next block's first convolution share one; layers = 2 log2(resolution) - 2.
 
     Args:
@@ -127,7 +127,7 @@ class Generator(nn.Module):
         _check_stage(stage)
         if stage == 0:
             return z
-        with exact(z):
+        with without_autocast(z):
             z = z.to(self.constant.dtype)
             w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
             for layer in self.mapping:
@@ -139,12 +139,12 @@ class Generator(nn.Module):
         _check_stage(stage)
         ws = (features if stage else self.forward_until(features, 1)).to(self.constant.dtype).unbind(1)
         blocks: list[Any] = list(self.blocks)
-        with exact(features):  # styles are cheap, and each scales a whole channel
+        with without_autocast(features):  # styles are cheap, and each scales a whole channel
             styles = [block.styles(ws[max(2 * i - 1, 0) :]) for i, block in enumerate(blocks)]
         x, image = blocks[0](self.constant.expand(len(features), -1, -1, -1), styles[0])
         for block, style in zip(blocks[1:], styles[1:], strict=True):
             x, rgb = block(x, style)
-            with exact(rgb):  # rounding of the sum would be visible in the picture
+            with without_autocast(rgb):  # rounding of the sum would be visible in the picture
                 image = self.smooth.upsample(image) + rgb
         return image
 
@@ -201,7 +201,7 @@ class Discriminator(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Returns logits (N,)."""
         x = leaky(self.dense(self.features(images))).flatten(1)
-        with exact(x):
+        with without_autocast(x):
             return self.to_logit(x.to(self.to_logit.weight.dtype))[:, 0]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -225,7 +225,7 @@ def append_deviation(x: torch.Tensor, group: int) -> torch.Tensor:
     """
     n, _, h, w = x.shape
     size = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
-    with exact(x):
+    with without_autocast(x):
         groups = x.float().unflatten(0, (size, -1))
         deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
     return torch.cat([x, deviation.repeat(size)[:, None, None, None].expand(n, 1, h, w).to(x.dtype)], 1)

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ganfill.images.sheets import data_url
 from ganfill.report.table_format import Heading, TableCell, format_column, heading, main_columns, number
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -83,7 +84,7 @@ class Figure:
     @property
     def address(self) -> str:
         """The file as a data URI."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+        return data_url(self.png)
 
     @property
     def size(self) -> tuple[int, int]:

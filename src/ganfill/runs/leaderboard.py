@@ -23,7 +23,7 @@ EDGE = 2  # pixels around each picture of a sample grid
 A_ROW = 8  # pictures of a sample grid
 SMOOTH = 0.05
 EXPLANATIONS = (
-    "FD and KD are Fréchet and kernel distances from training pictures in a feature space: the lowest value during the "
+    "FD and KD are Frechet and kernel distances from training pictures in a feature space: the lowest value during the "
     "training, the kimg where it was reached, and the last value. They depend on the number of pictures.",
     "Losses of different kinds cannot be compared. Times are those of the machines that the runs were trained on.",
 )
@@ -59,11 +59,8 @@ def write(out: Path, name: str, runs: Sequence[RunRecord], entries: Sequence[Ent
     problems = [problem for run in runs for problem in run.problems]
     figures = [*_curves(out, entries), *_importance(out, runs, problems), _samples(out, entries, by, problems)]
 
-    tables, grouped = (
-        [_table("Ranked" if by else "By name", entries, by)],
-        any(len(entry.runs) > 1 for entry in entries),
-    )
-    if grouped:
+    tables = [_table("Ranked" if by else "By name", entries, by)]
+    if grouped := any(len(entry.runs) > 1 for entry in entries):
         tables.append(_table("Every run", rank(runs, by, seeds_together=False)[0], by))
     finished = f"{sum(run.finished for run in runs)} of {len(runs)} runs are finished"
     if pruned := sum(run.pruned for run in runs):

@@ -27,7 +27,7 @@ class Entry:
     Args:
         label: its settings in one line, such as "model=dcgan, loss=Hinge"; the run's name if there are none.
         settings: by short name.
-        runs: summarised by the row, several if they differ in the seed alone.
+        runs: summarized by the row, several if they differ in the seed alone.
         labels: one for each run.
         row: rank, settings, n, figures (with ``X_sd`` beside the mean ``X``), times, state and names of runs.
         collapsed: whether a run's diversity is too low for its distances to mean anything, see ``is_collapsed``.

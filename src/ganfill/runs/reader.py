@@ -19,6 +19,7 @@ from ganfill.files import identify
 
 PRUNED = "pruned.txt"  # in the run directory of a training that a sweep has ended early
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
+PARTS = ("encoder", "inpainter")  # networks with a command of their own, which trains them for a finished GAN
 Curve = dict[str, np.ndarray]  # columns of a CSV, float64 (rows,) each, sorted by ``kimg``
 
 
@@ -58,6 +59,11 @@ class RunRecord:
         return self.state.startswith("pruned")
 
     @property
+    def part(self) -> str | None:
+        """Name of the network that was trained for a finished GAN; None: the run trained a GAN."""
+        return next((name for name in PARTS if name in (self.config or {})), None)
+
+    @property
     def kimg(self) -> float | None:
         """Thousand images seen; None if unknown."""
         return _kimg_reached(self.figures if self.finished else {}, self.metrics)
@@ -67,7 +73,7 @@ def read_runs(directory: Path) -> list[RunRecord]:
     """Reads the trainings below ``directory`` at any depth, sorted by name.
 
     A run directory holds a ``config.yaml`` or a ``failed.txt``, or is listed in the plan of a sweep (``cells.txt``) and
-    need not exist yet. Hidden directories, those of wandb, and trainings of encoders are ignored.
+    need not exist yet. Hidden directories, those of wandb, and trainings of encoders and inpainters are ignored.
     """
     run_dirs = set[Path]()
     for path, subdirectories, files in os.walk(directory):
@@ -77,7 +83,7 @@ def read_runs(directory: Path) -> list[RunRecord]:
         if PLANNED in files:
             run_dirs |= _planned(Path(path), directory)
     runs = [read_run(path, directory) for path in run_dirs]
-    return sorted((run for run in runs if "encoder" not in (run.config or {})), key=lambda run: run.name)
+    return sorted((run for run in runs if not run.part), key=lambda run: run.name)
 
 
 def _planned(sweep: Path, root: Path) -> set[Path]:
@@ -190,8 +196,8 @@ def _state(directory: Path, config: dict[str, Any], metrics: Curve) -> str:
 
 def _is_finished(config: dict[str, Any], summary: dict[str, Any], kimg: float | None) -> bool:
     """Returns whether a training with this summary has the length that its configuration, perhaps raised since, asks for."""
-    length, minutes, summarised = config.get("kimg"), config.get("minutes"), summary.get("config")
+    length, minutes, summarized = config.get("kimg"), config.get("minutes"), summary.get("config")
     if kimg is None or not isinstance(length, int | float) or kimg >= length:
         return True
-    before = summarised.get("minutes") if isinstance(summarised, dict) else None
+    before = summarized.get("minutes") if isinstance(summarized, dict) else None
     return isinstance(minutes, int | float) and (not isinstance(before, int | float) or before >= minutes)

@@ -56,8 +56,8 @@ def read(directory: Path) -> Training:
     if not any((directory / name).exists() for name in TRACES):
         raise UserError(f"run={directory} holds no training: {remedy} (ganfill leaderboard compares those of a sweep)")
     run = read_run(directory, directory)
-    if "encoder" in (run.config or {}):
-        raise UserError(f"run={directory} holds the training of an encoder: {remedy}")
+    if run.part:
+        raise UserError(f"run={directory} holds the training of an {run.part}: {remedy}")
     problems = [problem.removeprefix(f"{run.name}/") for problem in run.problems]
     summary = read_mapping(directory / "summary.json", []) or {}  # ``run`` has reported damage
     floor = (read_mapping(directory / "distances_floor.json", problems) or {}).get("floor")
@@ -143,7 +143,7 @@ def _explanations(training: Training) -> list[str]:
     names = [name for name in training.run.distances if name.startswith(DISTANCES)]
     if names and len(training.run.distances["kimg"]):
         notes.append(
-            "FD and KD are Fréchet and kernel distances of generated pictures from training pictures in a feature space; "
+            "FD and KD are Frechet and kernel distances of generated pictures from training pictures in a feature space; "
             "the floor is the distance between two sets of real pictures. They depend on the number of pictures."
         )
         notes += [f"{heading(name).label}: {describe(name)}." for name in names]

@@ -16,7 +16,7 @@ UNKNOWN = "not recorded"
 
 
 def lead(run: RunRecord, summary: Mapping[str, Any], scores: Scores) -> str:
-    """Summarises what was trained, how long, and how good it is, in a few sentences."""
+    """Summarizes what was trained, how long, and how good it is, in a few sentences."""
     config = run.config or {}
     generator, discriminator, loss = (_part(config, key) for key in ("model.generator", "model.discriminator", "loss"))
     parts = [f"Generator {generator}" if generator else "A generator"]

@@ -1,7 +1,5 @@
 """Sheets of pictures from the course of a training: a selection, re-encoded to fit into a page."""
 
-import base64
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganfill.images.sheets import read
+from ganfill.images.sheets import data_url, encode, read
 
 MOMENTS = 16
 LONGEST = 1100  # pixels of the longer side
@@ -31,7 +29,7 @@ class Frame:
     @property
     def address(self) -> str:
         """The file as a data URI."""
-        return "data:image/webp;base64," + base64.b64encode(self.webp).decode()
+        return data_url(self.webp, "webp")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def open_timeline(
     moments = sorted({kimg for kimg, _ in sheets})
     if not moments:
         return None
-    encoded = encode([_scaled(image, min(1.0, LONGEST / max(image.size))) for image in sheets.values()], budget)
+    encoded = fit_budget([_scaled(image, min(1.0, LONGEST / max(image.size))) for image in sheets.values()], budget)
     frames = [
         Frame(moments.index(kimg), kind, webp, size) for (kimg, kind), (webp, size) in zip(sheets, encoded, strict=True)
     ]
@@ -105,12 +103,12 @@ def pick(count: int, most: int) -> list[int]:
     return sorted({round(position) - 1 for position in np.geomspace(1, count, most)})
 
 
-def encode(sheets: Sequence[Image.Image], budget: int) -> list[tuple[bytes, tuple[int, int]]]:
+def fit_budget(sheets: Sequence[Image.Image], budget: int) -> list[tuple[bytes, tuple[int, int]]]:
     """Encodes sheets as WebP, with their sizes in pixels; all are scaled down alike until they fit the budget in bytes."""
     scale = 1.0
     while True:
         scaled = [_scaled(sheet, scale) for sheet in sheets]
-        files = [_webp(sheet) for sheet in scaled]
+        files = [encode(sheet, ".webp", quality=QUALITY) for sheet in scaled]
         total = sum(map(len, files))
         if total <= budget or max(max(sheet.size) for sheet in scaled) == 1:
             return [(file, sheet.size) for file, sheet in zip(files, scaled, strict=True)]
@@ -120,9 +118,3 @@ def encode(sheets: Sequence[Image.Image], budget: int) -> list[tuple[bytes, tupl
 def _scaled(sheet: Image.Image, scale: float) -> Image.Image:
     size = (max(1, round(sheet.width * scale)), max(1, round(sheet.height * scale)))
     return sheet if size == sheet.size else sheet.resize(size, Image.Resampling.LANCZOS)
-
-
-def _webp(sheet: Image.Image) -> bytes:
-    file = io.BytesIO()
-    sheet.save(file, "WEBP", quality=QUALITY)
-    return file.getvalue()

@@ -161,8 +161,8 @@ def start(size: int, device: torch.device, job: Job, *arguments: Any) -> None:
         if failure.exit_code == 130:
             raise KeyboardInterrupt from None
         raise UserError(
-            f"process {failure.error_index + 1} of {size} was ended ({failure.msg}; out of memory?) and the others with "
-            "it: the same command continues from the last checkpoint"
+            f"process {failure.error_index + 1} of {size} was ended from outside ({failure.msg}), perhaps for lack of "
+            "memory, and the others were stopped: the same command continues from the last checkpoint"
         ) from None
     finally:
         for process in context.processes:

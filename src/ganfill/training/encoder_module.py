@@ -1,7 +1,6 @@
 """Training of the encoder that gives a search its starting point; the generator is fixed."""
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
@@ -76,22 +75,14 @@ class EncoderTraining(PartModule):
         distance = (guess[n:] - z).square().mean()
         beyond = (guess - self.latent.project(guess)).square().sum(1).mean()
         loss = in_hole + self.known_weight * outside + self.latent_weight * (distance + beyond)
-        self._descend(loss)
+        self.scale_rate(0, rate_at(self.images_seen / (1000 * self.kimg)))
+        self.descend(0, loss)
         self.finite &= torch.isfinite(loss.detach())
         values = (loss, in_hole, outside, distance, beyond)
         self.measured = (
             {name: value.detach() for name, value in zip(self.MEASURES, values, strict=True)} if measuring else {}
         )
         self.images_seen += n
-
-    def _descend(self, loss: torch.Tensor) -> None:
-        optimizer: Any = self.optimizers()
-        for group in optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * rate_at(self.images_seen / (1000 * self.kimg))
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        torch.clear_autocast_cache()
 
 
 def rate_at(t: float) -> float:

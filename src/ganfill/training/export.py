@@ -10,13 +10,9 @@ from ganfill.errors import UserError, first_line
 from ganfill.model_io.model_file import build_part
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
-from ganfill.training.run_directory import last_metrics, read_checkpoint
+from ganfill.training.run_directory import RECORD_KEYS, last_metrics, read_checkpoint
 
-# Keys of a configuration that the model does not depend on.
-PLACES = (
-    *("out", "init", "device", "logger", "sample_kimg", "checkpoint_kimg", "log_kimg", "gan"),
-    *("features", "fd_kimg", "fd_samples", "completion_kimg", "callbacks"),
-)
+OMITTED = (*RECORD_KEYS, "log_kimg", "gan", "init")  # keys of a configuration that its model card leaves out
 
 
 def from_run(run: Path, checkpoint: str) -> Model:
@@ -45,8 +41,8 @@ def to_model(checkpoint: dict[str, Any]) -> Model:
         provenance = checkpoint["ganfill"]
         config, state = provenance["config"], checkpoint["state_dict"]
         if "generator" not in config["model"]:
-            raise UserError("this run trained an encoder; its model file is model.safetensors in the same directory")
-        kept = {key: value for key, value in config.items() if key not in PLACES}
+            raise UserError("this run trained no GAN; its model file is model.safetensors in the same directory")
+        kept = {key: value for key, value in config.items() if key not in OMITTED}
         card = {
             **{name: part(config["model"][name]) for name in ("generator", "discriminator")},
             "latent": part(config["latent"]),

@@ -91,7 +91,8 @@ class GAN(GanfillModule):
         for name, count in (("n_critic", n_critic), ("micro_batch", micro_batch)):
             if count is not None and (not isinstance(count, int) or count < 1):
                 raise UserError(f"{name} must be at least 1, got {count}")
-        check_step(step, discriminator, generator.resolution)
+        resolution: Any = generator.resolution
+        check_step(step, discriminator, resolution)
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
         self.generator_ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
@@ -104,7 +105,6 @@ class GAN(GanfillModule):
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.ema_half_life_kimg, self.ema_rampup, self.log_kimg = ema_half_life_kimg, ema_rampup, log_kimg
         self.fade: Fade | None = None  # set if the networks have grown
-        resolution: Any = generator.resolution
         self.register_buffer("mean_picture", torch.zeros(3, resolution, resolution))
         self.register_buffer("logit_centre", torch.zeros(()))
         self.register_buffer("penalty", torch.zeros(()))
@@ -126,7 +126,7 @@ class GAN(GanfillModule):
         count, first = seen // batch, seen + rows.start  # steps so far; position of this process's first picture
         settings = self.schedule.at(seen)
         for index, configured in enumerate(self.configured):
-            settings.apply(self._optimizer(index), configured)
+            settings.apply(self.optimizer_at(index), configured)
         generating = (count + 1) % self.n_critic == 0
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
@@ -147,8 +147,8 @@ class GAN(GanfillModule):
         half_life = self.ema_half_life_kimg * settings.ema
         loss_d, steps = self._train(batches, generating, measuring)
         if generating:
-            decay = ema.decay(batch * self.n_critic, half_life, seen, self.ema_rampup)
-            ema.update(self.generator_ema, self.generator, decay)
+            kept = ema.decay(batch * self.n_critic, half_life, seen, self.ema_rampup)
+            ema.update(self.generator_ema, self.generator, kept)
         real_logits = distributed.gather(torch.cat([step.real_logits for step in steps]))
         if self.augment is not None:
             boundary = self.loss.boundary
@@ -166,7 +166,7 @@ class GAN(GanfillModule):
     ) -> tuple[Tensor, list[DiscriminatorStep]]:
         """Updates the discriminator and, if ``generating``, the generator; returns the discriminator's loss and steps."""
         for index in range(2):
-            self._optimizer(index).zero_grad()
+            self.optimizer_at(index).zero_grad()
         if generating and self.step == "joint":
             steps, generated = batches.joint_steps()
         else:
@@ -192,9 +192,7 @@ class GAN(GanfillModule):
         distributed.all_reduce_mean_([*gradients, *values])
         if measuring:
             self.measured[f"gradient_{name}"] = get_total_norm(gradients)
-        self._optimizer(index).step()
-        # Autocast caches low-precision copies of the weights for the whole training step; they are now out of date.
-        torch.clear_autocast_cache()
+        self.step_optimizer(index)
 
     def _statistics(self) -> list[Tensor]:
         return [self.penalty, *distributed.running_stats((self.generator, self.discriminator), self.regularizer)]
@@ -215,9 +213,6 @@ class GAN(GanfillModule):
             return self.discriminator.forward(augment(images))  # never the compiled network
 
         return lambda real, fake: self.regularizer(discriminator, real, fake, generator) * settings.gamma
-
-    def _optimizer(self, index: int) -> Any:
-        return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
 
     def begin(self, data: FFHQDataModule) -> None:
         """Stores the mean of the training pictures."""

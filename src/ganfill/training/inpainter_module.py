@@ -116,12 +116,12 @@ class InpainterTraining(PartModule):
             options = SearchOptions(seed=seeding.derive_seed(self.seed, "search", seen))
             found = self.search(real[:searched], hole[:searched].bool(), options)
             guess[:searched] = found.pictures[:, 0].to(guess)
-        self._set_rate()
+        self.scale_rate(1, rate_at(seen, self.regression_kimg * 1000, self.kimg * 1000))
         if adversarial:
             measured = self._adversarial_step(real, hole, guess)
         else:
             error = error_in_hole(self._complete(real, hole, guess), real, hole)
-            self._descend(1, error)
+            self.descend(1, error)
             measured = {"error_hole": error.detach()}
         ema.update(self.inpainter_ema, self.inpainter, ema.decay(n, self.ema_half_life_kimg, seen, 0.05))
         for value in measured.values():
@@ -143,26 +143,25 @@ class InpainterTraining(PartModule):
         def penalty(real: Tensor, fake: Tensor) -> Tensor:
             return self.regularizer(self.discriminator, real, fake, generator)
 
-        self._optimizer(0).zero_grad()
-        generate: Any = complete  # a step calls its generator and nothing else
+        self.optimizer_at(0).zero_grad()
         shown = torch.cat([real, hole], 1)
         step = discriminator_step(
-            generate, self.discriminator, self.loss, shown, guess, penalty=penalty if due else None,
+            complete, self.discriminator, self.loss, shown, guess, penalty=penalty if due else None,
             penalty_weight=interval, backward=self.manual_backward,
         )  # fmt: skip
-        self._step(0)
+        self.step_optimizer(0)
         if step.penalty is not None:
             self.penalty.copy_(step.penalty)
 
         judged = n - n // 4
         error = error_in_hole(step.fake[:judged, :3], real[:judged], hole[:judged])
         weight = min(1.0, (seen - self.regression_kimg * 1000) / HEAD_START)
-        self._optimizer(1).zero_grad()
+        self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
-            generate, self.discriminator, self.loss, shown, guess, step, weight=weight,
+            complete, self.discriminator, self.loss, shown, guess, step, weight=weight,
             backward=lambda value: self.manual_backward(value + self.error_weight * error),
         )  # fmt: skip
-        self._step(1)
+        self.step_optimizer(1)
         return {
             "loss_d": step.loss, "loss_g": loss, "error_hole": error.detach(), "logit_real": step.real_logits.mean(),
             "logit_fake": fake_logits.mean(), "penalty": self.penalty.clone(),
@@ -186,25 +185,6 @@ class InpainterTraining(PartModule):
                 quarter, draw, z.device
             )
         return generator(self.latent.project(z)).float().clamp(-1, 1)
-
-    def _set_rate(self) -> None:
-        optimizer = self._optimizer(1)
-        for group in optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * rate_at(
-                self.images_seen, self.regression_kimg * 1000, self.kimg * 1000
-            )
-
-    def _descend(self, index: int, loss: Tensor) -> None:
-        self._optimizer(index).zero_grad()
-        self.manual_backward(loss)
-        self._step(index)
-
-    def _step(self, index: int) -> None:
-        self._optimizer(index).step()
-        torch.clear_autocast_cache()  # it holds low-precision copies of weights that are now out of date
-
-    def _optimizer(self, index: int) -> Any:
-        return self.optimizers()[index]  # pyright: ignore[reportIndexIssue]
 
 
 def error_in_hole(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:

@@ -20,10 +20,10 @@ from ganfill.files import write_atomically
 log = logging.getLogger(__name__)
 
 SECTIONS = {  # of a dashboard, by the first word of a column
-    **{"loss": "losses", "penalty": "losses", "logit": "logits", "gradient": "gradients"},
-    **{"error": "errors", "beyond": "errors", "fd": "distances", "kd": "distances", "diversity": "distances"},
-    **{"images": "speed", "seconds": "speed"},
-}
+    "loss": "losses", "penalty": "losses", "logit": "logits", "gradient": "gradients", "error": "errors",
+    "beyond": "errors", "fd": "distances", "kd": "distances", "diversity": "distances", "images": "speed",
+    "seconds": "speed",
+}  # fmt: skip
 
 
 def make_wandb_logger(

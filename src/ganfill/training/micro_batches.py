@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganfill.adversarial.independence import depends_on_batch
+from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.step import (
     Augmentation,
     Backward,
     DiscriminatorStep,
+    Generator,
     Penalty,
     discriminator_step,
     generator_step,
@@ -28,8 +29,8 @@ class MicroBatches:
     the whole batch.
     """
 
-    networks: tuple[Any, Any]  # generator, discriminator
-    loss: Any
+    networks: tuple[Generator, nn.Module]  # generator, discriminator
+    loss: Loss
     real: tuple[Tensor, ...]  # pictures (n, 3, H, W) of each part
     z: tuple[Tensor, ...]  # (n, d)
     augment: Augmentation
@@ -82,7 +83,7 @@ class MicroBatches:
         return zip(self._weights(), self.real, self.z, strict=True)
 
 
-def check_step(step: str, discriminator: nn.Module, resolution: Any) -> None:
+def check_step(step: str, discriminator: nn.Module, resolution: int) -> None:
     """Checks the name of a step, and that the joint step is exact for a discriminator.
 
     Raises:

@@ -41,6 +41,17 @@ class PartModule(GanfillModule):
         for network in self.fixed:
             network.to(self.device)
 
+    def scale_rate(self, index: int, factor: float) -> None:
+        """Sets the learning rate of an optimizer to ``factor`` times the configured one."""
+        for group in self.optimizer_at(index).param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
+    def descend(self, index: int, loss: Tensor) -> None:
+        """Steps an optimizer along the gradient of ``loss``."""
+        self.optimizer_at(index).zero_grad()
+        self.manual_backward(loss)
+        self.step_optimizer(index)
+
     def draw_holes(self, n: int, purpose: str = "holes") -> Tensor:
         """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing."""
         generator = seeding.generator(self.seed, purpose, self.images_seen)

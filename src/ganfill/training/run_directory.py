@@ -10,21 +10,24 @@ import yaml
 
 from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
+from ganfill.runs.config_diff import leaves
 from ganfill.training import distributed
 
-# Keys that may change when a training is resumed, because no step depends on them; only the learning rate of an encoder
-# depends on kimg.
-FREE_KEYS = (
-    *("kimg", "minutes", "half", "out", "device", "trainer", "logger", "terms", "data.path", "data.store"),
-    *("callbacks", "features", "fd_kimg", "fd_samples", "completion_kimg", "fade_kimg"),
-)
+# Keys that decide where a training runs and what it records besides metrics.csv.
+RECORD_KEYS = (
+    "out", "device", "logger", "callbacks", "features", "fd_kimg", "fd_samples", "sample_kimg", "completion_kimg",
+    "checkpoint_kimg",
+)  # fmt: skip
+# Keys that may change when a training is resumed. No step depends on them, except on kimg: the learning rates of encoder
+# and inpainter follow the length that the training has by then.
+FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "fade_kimg", "data.path", "data.store")
 # Keys that older versions did not have, with the values that those versions stood for.
 LATER_KEYS = {"step": "alternating", "gan.step": "alternating"}
 
 CHECKPOINT_KEYS = (
-    *("images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch"),
-    *("global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures"),
-)
+    "images_seen", "seconds", "state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch",
+    "global_step", "pytorch-lightning_version", "ganfill", "ganfill.data_digest", "ganfill.pictures",
+)  # fmt: skip
 
 
 def check_resumable(out: Path, config: dict[str, Any]) -> None:
@@ -36,7 +39,7 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
     path = out / "config.yaml"
     if path.exists() and (out / "last.ckpt").exists():  # before the first checkpoint there is nothing to lose
         try:
-            old, new = LATER_KEYS | _flat(yaml.safe_load(path.read_text("utf-8"))), LATER_KEYS | _flat(config)
+            old, new = (LATER_KEYS | dict(leaves(c)) for c in (yaml.safe_load(path.read_text("utf-8")), config))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read ({first_line(error)}): choose another out") from None
         free = tuple(f"{key}." for key in FREE_KEYS)
@@ -83,7 +86,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             if archive.testzip():
                 raise ValueError("its content has changed since it was written")
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
     return checkpoint
 
@@ -110,9 +113,3 @@ def last_metrics(path: Path, kimg: float) -> dict[str, float]:
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if float(row["kimg"]) <= kimg]
     return {name: float(value) for name, value in rows[-1].items()} if rows else {}
-
-
-def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(config, dict):
-        return {prefix: config}
-    return {name: v for key, value in config.items() for name, v in _flat(value, f"{prefix}.{key}".strip(".")).items()}

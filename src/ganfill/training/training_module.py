@@ -80,6 +80,17 @@ class GanfillModule(pl.LightningModule):
         except (IndexError, TypeError, ValueError) as error:
             raise UserError(f"the optimizer refuses its settings ({error}): see optimizer") from None
 
+    def optimizer_at(self, index: int) -> Any:
+        """Returns one of the optimizers, with Lightning's counting of steps."""
+        optimizers = self.optimizers()
+        return optimizers[index] if isinstance(optimizers, list) else optimizers
+
+    def step_optimizer(self, index: int) -> None:
+        """Steps one of the optimizers."""
+        self.optimizer_at(index).step()
+        # Autocast caches low-precision copies of the weights for the whole training step; they are now out of date.
+        torch.clear_autocast_cache()
+
     def begin(self, data: FFHQDataModule) -> None:
         """Runs before the first step of a new training, but not when it is resumed."""
 

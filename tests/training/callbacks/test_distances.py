@@ -12,7 +12,7 @@ from ganfill.errors import UserError
 from ganfill.images.pixels import to_uint8
 from ganfill.metrics.distances import kernel
 from ganfill.metrics.diversity import spread
-from ganfill.training.callbacks.distances import Distances, _kernel, draw
+from ganfill.training.callbacks.distances import Distances, _kernel
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.export import to_model
 from ganfill.training.run_directory import read_checkpoint
@@ -110,7 +110,8 @@ def test_samples_that_are_not_finite_cause_a_warning_and_cost_no_training(tmp_pa
         train(tmp_path / "out", 0.256, gan=spoilt_gan)
     warnings = [record.message for record in caplog.records if "distances" in record.message]
     assert warnings == [
-        f"no distances at {kimg} kimg: the averaged generator draws pictures that are not finite"
+        f"no distances at {kimg} kimg: the generator draws pictures that are not finite: train it anew with lower "
+        "learning rates"
         for kimg in (0.128, 0.192)
     ]
     assert [row["kimg"] for row in table(tmp_path / "out")] == ["0.064", "0.256"]
@@ -149,17 +150,6 @@ def test_measuring_is_not_training_time(tmp_path, train, monkeypatch):
     monkeypatch.setattr(Distances, "_row", row)
     train(tmp_path / "out", 0.128)
     assert clock == [0.0, 0.0]
-
-
-def test_samples_are_in_order_and_do_not_change(make_gan):
-    gan = make_gan()
-    first = draw(gan, 70)
-    assert first.shape == (70, 32, 32, 3) and first.dtype == np.uint8
-    torch.rand(3)
-    assert (draw(gan, 70) == first).all()
-    z = gan.latent.sample(70, seeding.generator(0, "distances"))
-    whole = to_uint8(gan.generator_ema(z)).numpy()
-    assert np.abs(whole.astype(int) - first).max() <= 1
 
 
 def test_spread_of_known_pictures():

@@ -72,7 +72,7 @@ def parse_box(text: str, height: int, width: int) -> np.ndarray:
         width: of the photo.
 
     Raises:
-        RequestError: the text is no box in the photo.
+        RequestError: the text is not a box in the photo.
     """
     shown = f"the box “{text:.40}”"
     try:

@@ -1,13 +1,11 @@
 """HTML of the page. Texts from elsewhere are escaped here."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
-from io import BytesIO
 
 import numpy as np
 
-from ganfill.images.sheets import fit
+from ganfill.images.sheets import data_url, encode, fit
 from ganfill.report.table_format import duration
 
 PREVIEW = 384  # side of the preview in pixels
@@ -68,5 +66,4 @@ def holes(reports: Sequence[str]) -> str:
 
 
 def _data_url(picture: np.ndarray) -> str:
-    fit(picture, PREVIEW).save(file := BytesIO(), "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return data_url(encode(fit(picture, PREVIEW), ".png", compress_level=1))

@@ -12,11 +12,11 @@ import pytorch_lightning as pl
 import torch
 
 from ganfill import seeding
+from ganfill.data.subsets import draw
 from ganfill.errors import UserError
 from ganfill.files import write_atomically
-from ganfill.images.pixels import to_uint8
 from ganfill.metrics.distances import SUBSET_SIZE, frechet, kernel
-from ganfill.metrics.diversity import CHUNK, spread
+from ganfill.metrics.diversity import spread
 from ganfill.metrics.feature_names import PYRAMID, describe
 from ganfill.metrics.features import FeatureNetwork, extract, load_networks
 from ganfill.metrics.pyramid import pyramid
@@ -147,7 +147,8 @@ class Distances(PeriodicCallback):
         """Returns the rounded row; None, with a warning, if it cannot be measured."""
         try:
             with own_randomness(gan.device):
-                samples = draw(gan, self.n)
+                z = gan.latent.sample(self.n, seeding.generator(gan.seed, "distances"), gan.device)
+                samples = draw(gan.generator_ema, z)
                 figures = self._compare([extract(network, samples, gan.device) for network in self.networks])
         except UserError as error:
             log.warning("no distances at %g kimg: %s", gan.images_seen / 1000, error)
@@ -161,22 +162,6 @@ class Distances(PeriodicCallback):
         pairs = zip(self.real, features, strict=True)
         values = [distance(real, fake) for real, fake in pairs for distance in (frechet, _kernel)]
         return dict(zip(self.names, values, strict=True))
-
-
-@torch.no_grad()
-def draw(gan: GAN, n: int) -> np.ndarray:
-    """Draws pictures of the averaged generator, uint8 (n, R, R, 3), from z that depend on the seed alone.
-
-    Raises:
-        UserError: they are not finite.
-    """
-    parts = []
-    for z in gan.latent.sample(n, seeding.generator(gan.seed, "distances"), gan.device).split(CHUNK):
-        images = gan.generator_ema(z)
-        if not images.isfinite().all():
-            raise UserError("the averaged generator draws pictures that are not finite")
-        parts.append(to_uint8(images).cpu().numpy())
-    return np.concatenate(parts)
 
 
 def _kernel(real: np.ndarray, fake: np.ndarray) -> float:
