@@ -31,11 +31,11 @@ def test_a_white_pixel_is_a_missing_one_in_any_mode(hole, mode, tmp_path):
     assert np.array_equal(source(PHOTO, "any"), hole)
 
 
-def test_grey_is_split_in_the_middle_also_with_16_bits():
-    grey = np.array([[0, 100, 127, 128, 255]], np.uint8)
-    expected = [[False, False, False, True, True]]
-    assert to_hole(Image.fromarray(grey), (1, 5)).tolist() == expected
-    assert to_hole(Image.fromarray(grey.astype(np.uint16) * 257), (1, 5)).tolist() == expected
+def test_a_soft_edge_is_split_in_the_middle_also_with_16_bits():
+    grey = np.array([[0, 0, 0, 100, 127, 128, 255, 255, 255]] * 5, np.uint8)
+    expected = [[False] * 5 + [True] * 4] * 5
+    assert to_hole(Image.fromarray(grey), (5, 9)).tolist() == expected
+    assert to_hole(Image.fromarray(grey.astype(np.uint16) * 257), (5, 9)).tolist() == expected
 
 
 def test_a_masks_own_transparency_plays_no_part(hole):
