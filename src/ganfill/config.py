@@ -166,8 +166,9 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
         group, _, option = match[1].rpartition("/")
         what = "neither a folder of pictures nor an option" if group == "data" else "not known"
         return f"{group}={option} is {what}: {nearest(option, options(group, directory))}"
-    if match := re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", text, re.S):
-        return f"{match[1]} is missing, which {match[2]} takes its value from"
+    if match := re.search(r"Interpolation key '([^']+)' not found(?:.*full_key: (\S+))?", text, re.S):
+        user = f"{match[2]} takes its value from {match[1]}, which" if match[2] else match[1]
+        return f"{user} is not a key of ganfill {command}: {nearest(match[1], keys(command, words, directory))}"
     if match := re.search(r"node `([^`]+)` is not a container", text):
         return f"{match[1]} must be a group of keys"
     unknown = r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)"
