@@ -21,6 +21,7 @@ from ganfill.completion.result_folder import Job
 from ganfill.completion.shard import Shard, hold_shard
 from ganfill.config import nearest
 from ganfill.errors import Incomplete, UserError
+from ganfill.files import is_same
 from ganfill.images.holes import ALPHA, NOTHING, masks_beside
 from ganfill.images.masks import KINDS
 from ganfill.locks import hold_directory
@@ -43,6 +44,8 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"engine={config.engine} is not known: {nearest(config.engine, list(ENGINES))}")
     if config.engine == "ray":
         check_ray(config)
+    if out.is_dir() and any(is_same(Path(place), out) for place in images):
+        raise UserError(f"out={out} is the folder of the pictures: give another out")
     leave_out = [out, *_mask_files(words(config.mask), images)]
     pictures, others = find_pictures(images, leave_out), find_others(images, leave_out)
     pictures = {name: path for name, path in pictures.items() if name in shard}
