@@ -26,6 +26,8 @@ from ganfill.config_types import annotations, check_values, declared_types, memb
 from ganfill.errors import UserError, first_line
 from ganfill.overrides import advice_on, literal, quote, search_path
 
+SYNONYMS = {"learning_rate": "lr"}
+
 
 def compose(
     command: str,
@@ -212,7 +214,7 @@ def nearest(word: str, known: list[str]) -> str:
     """Returns the end of a sentence: a few ``known`` words closest to ``word``, or all if they are few."""
     close = difflib.get_close_matches(word, known, 3, 0.5)
     # 'lr' should find 'optimizer.generator.lr'.
-    close += [key for key in known if key.endswith(f".{word}") and key not in close]
+    close += [key for key in known if key.endswith(f".{SYNONYMS.get(word, word)}") and key not in close]
     if close:
         return f"did you mean {', '.join(close)}?"
     return f"choose from {', '.join(known)}" if 0 < len(known) <= 20 else "see its --help"

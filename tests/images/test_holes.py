@@ -105,6 +105,11 @@ def test_wrong_proportions(hole, size, tmp_path):
         HoleSource(str(tmp_path / "a.png"), 8)(photo, "a")
 
 
+def test_a_mask_on_its_side(hole):
+    with pytest.raises(UserError, match=r"a mask of the same proportions, or turn it by 90 degrees$"):
+        to_hole(mask(hole), (30, 20))
+
+
 @pytest.mark.parametrize(
     ("word", "hint"),
     [

@@ -163,8 +163,10 @@ def to_hole(mask: Photo | Image.Image, size: tuple[int, int], name: str = "the m
     hole = mask_values.read(mask if isinstance(mask, Photo) else Photo.of(mask), name)
     (height, width), (mask_height, mask_width) = size, hole.shape
     if abs(mask_height * width - mask_width * height) > max(height, width, mask_height, mask_width):
+        turned = ", or turn it by 90 degrees" if (mask_height, mask_width) == (width, height) else ""
         raise UserError(
-            f"{name} is {mask_width}x{mask_height}, but its picture {width}x{height}: give a mask of the same proportions"
+            f"{name} is {mask_width}x{mask_height}, but its picture {width}x{height}: "
+            f"give a mask of the same proportions{turned}"
         )
     return enlarge(hole, height, width)
 
