@@ -44,6 +44,14 @@ def test_a_file_in_place_of_a_run_directory_is_named_before_a_job_starts(out, tm
     assert capsys.readouterr().err == "ganfill: out=file is a file: choose another out for the run directories\n"
 
 
+def test_results_of_another_command_are_named_before_a_job_starts(tmp_path, capsys):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/summary.json").write_text('{"command": "complete"}')
+    assert cli.run(["train", "-m", *TINY, "seed=0,1", f"out={tmp_path}/${{seed}}"]) == 2
+    assert f"out={tmp_path}/1 holds the results of complete, not of train" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["1", "summary.json"]
+
+
 def test_what_is_finished_is_looked_for_without_writing(tmp_path):
     assert cli.run(words(tmp_path, "seed=0")) == 0
     config = tmp_path / "loss=non_saturating,seed=0/config.yaml"
