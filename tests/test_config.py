@@ -89,6 +89,7 @@ def test_given_values_arrive_as_they_are():
         (["losss=x"], "losss is not a key of ganfill train: did you mean loss?"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
         (["lr=3"], "optimizer.generator.lr"),
+        (["learning_rate=3"], "optimizer.generator.lr"),
         (["experiment=studnt"], "did you mean student?"),
         (["kimg=abc"], "kimg must be a number above 0, got abc"),
         (["experiment=null"], "must be a string"),

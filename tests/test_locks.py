@@ -7,7 +7,9 @@ import pytest
 from filelock import FileLock
 
 from ganfill import locks
+from ganfill.data.archives import ARCHIVES
 from ganfill.errors import UserError
+from ganfill.images.formats import HEIF, suffixes
 
 HOLDER = """
 import sys, time
@@ -79,7 +81,11 @@ def test_a_file_is_held_by_its_name(tmp_path):
     assert not [path for path in (tmp_path / "deep").iterdir() if path.name != ".c.onnx.lock"]
 
 
-@pytest.mark.parametrize("name", ["result.png", "store.zip", "last.ckpt", "report.HTML"])
+def test_every_format_that_is_read_is_known_as_a_file():
+    assert {*suffixes(), *HEIF, *ARCHIVES} <= {*locks.FILES}
+
+
+@pytest.mark.parametrize("name", ["result.png", "result.bmp", "store.npy", "store.zip", "last.ckpt", "report.HTML"])
 def test_a_folder_does_not_get_the_name_of_a_file(tmp_path, name):
     with pytest.raises(UserError, match="is the name of a file, and the results are a folder: give out="):
         locks.hold_directory(tmp_path / name).__enter__()

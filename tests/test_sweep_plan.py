@@ -27,12 +27,29 @@ def test_a_dry_run_lists_the_jobs_and_writes_nothing(tmp_path, monkeypatch, caps
     assert not list(tmp_path.iterdir())
 
 
+def test_paths_need_no_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b=1, c.png"):
+        Path(name).touch()
+    for paths, shown in ((["a.png"], " a.png"), (["a.png", "b=1, c.png"], "\n- a.png\n- b=1, c.png")):
+        assert cli.run(["complete", "-m", *paths, "mask=center,half", "--cfg", "job"]) == 0
+        assert f"images:{shown}\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("out", ["file", "file/${seed}"])
 def test_a_file_in_place_of_a_run_directory_is_named_before_a_job_starts(out, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     assert cli.run(["train", "-m", *TINY, "seed=0,1" if "seed" in out else "seed=0", f"out={out}"]) == 2
     assert capsys.readouterr().err == "ganfill: out=file is a file: choose another out for the run directories\n"
+
+
+def test_results_of_another_command_are_named_before_a_job_starts(tmp_path, capsys):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/summary.json").write_text('{"command": "complete"}')
+    assert cli.run(["train", "-m", *TINY, "seed=0,1", f"out={tmp_path}/${{seed}}"]) == 2
+    assert f"out={tmp_path}/1 holds the results of complete, not of train" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["1", "summary.json"]
 
 
 def test_what_is_finished_is_looked_for_without_writing(tmp_path):
@@ -56,6 +73,13 @@ def test_what_is_finished_is_looked_for_without_writing(tmp_path):
         (["kimg=abc,0.1"], "kimg must be a number above 0, got abc"),
         (["minutes=1,x"], "minutes must be a number above 0 or null, got x"),
         (["loss=minmax"], "loss=minmax is not known: did you mean minimax?"),
+        (["seed=0,1", "out=a/${sed}"], "sed is not a key of ganfill train: did you mean seed, step"),
+        (
+            ["hydra.sweep.subdir=${sed}"],
+            "hydra.sweep.subdir takes its value from sed, which is not a key of ganfill train",
+        ),
+        (["tests"], "tests: write data=tests\n"),
+        (["nowhere"], "nowhere is not key=value: settings are written key=value"),
     ],
 )
 def test_a_mistake_is_reported_before_any_cell_starts(tmp_path, capsys, more, message):

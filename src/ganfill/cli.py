@@ -12,7 +12,7 @@ from ganfill.config import as_yaml, compose, nearest
 from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError, explain, printable
-from ganfill.overrides import CONFIG_DIR, LISTS, take_config_dir, take_display
+from ganfill.overrides import CONFIG_DIR, LISTS, quote_texts, split_options, take_config_dir, take_display
 from ganfill.version import __version__
 
 # The key of a word without one, if the word is an existing path.
@@ -91,6 +91,9 @@ def _dispatch(words: list[str]) -> int:
         for word in words:
             if word.startswith("-") and word.split("=")[0] not in (*SWEEP_WORDS, *CONFIG_DIR):
                 raise _unknown_option(command, word)
+        options_given, settings = split_options(words)
+        settings, paths = assign_paths(command, settings)
+        words = [*options_given, *settings, *(quote_texts(key, value) for key, value in paths.items())]
         sweep = import_module("ganfill.sweep")  # imports torch and Lightning
         interrupts.raise_interrupt()
         if shown:

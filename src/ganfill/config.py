@@ -27,6 +27,8 @@ from ganfill.config_types import annotations, check_values, declared_types, memb
 from ganfill.errors import UserError, first_line
 from ganfill.overrides import advice_on, literal, quote, search_path
 
+SYNONYMS = {"learning_rate": "lr"}
+
 
 def compose(
     command: str,
@@ -175,8 +177,9 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
         group, _, option = match[1].rpartition("/")
         what = "neither a folder of pictures nor an option" if group == "data" else "not known"
         return f"{group}={option} is {what}: {nearest(option, options(group, directory))}"
-    if match := re.search(r"Interpolation key '([^']+)' not found.*full_key: (\S+)", text, re.S):
-        return f"{match[1]} is missing, which {match[2]} takes its value from"
+    if match := re.search(r"Interpolation key '([^']+)' not found(?:.*full_key: (\S+))?", text, re.S):
+        user = f"{match[2]} takes its value from {match[1]}, which" if match[2] else match[1]
+        return f"{user} is not a key of ganfill {command}: {nearest(match[1], keys(command, words, directory))}"
     if match := re.search(r"node `([^`]+)` is not a container", text):
         return f"{match[1]} must be a group of keys"
     unknown = r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)"
@@ -220,7 +223,7 @@ def nearest(word: str, known: list[str]) -> str:
     """Returns the end of a sentence: a few ``known`` words closest to ``word``, or all if they are few."""
     close = difflib.get_close_matches(word, known, 3, 0.5)
     # 'lr' should find 'optimizer.generator.lr'.
-    close += [key for key in known if key.endswith(f".{word}") and key not in close]
+    close += [key for key in known if key.endswith(f".{SYNONYMS.get(word, word)}") and key not in close]
     if close:
         return f"did you mean {', '.join(close)}?"
     return f"choose from {', '.join(known)}" if 0 < len(known) <= 20 else "see its --help"

@@ -63,6 +63,11 @@ def identify(path: Path) -> Path:
     return Path(os.path.realpath(path.parent), path.name)
 
 
+def is_same(path: Path, other: Path) -> bool:
+    """True if both paths name one existing file or folder."""
+    return path.exists() and other.exists() and path.samefile(other)
+
+
 def walk(folder: Path, leave_out: Collection[Path] = ()) -> Iterator[Path]:
     """Yields what is in a folder at any depth and is not a directory: files, links to files, and broken links.
 

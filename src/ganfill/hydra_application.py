@@ -34,9 +34,14 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
 
     The job also gets the settings of Hydra: mode, directories, launcher and the option of each group.
     """
+    unresolved: list[OmegaConfBaseException] = []
 
     def run_job(config: DictConfig) -> None:
-        OmegaConf.resolve(config)  # interpolations of hydra: can be resolved here only
+        try:
+            OmegaConf.resolve(config)  # interpolations of hydra: can be resolved here only
+        except OmegaConfBaseException as error:
+            unresolved.append(error)  # raised below, since Hydra would print a line of its own about it
+            return
         job(config, HydraConfig.get())
 
     GlobalHydra.instance().clear()
@@ -47,6 +52,8 @@ def run_as_hydra_application(command: str, words: list[str], job: Callable[[Dict
     try:
         with _config_path(command) as path, _own_logging(), checked_files(words), _checked_hydra_settings(words):
             hydra.main(version_base="1.3", config_path=path, config_name=command)(run_job)()
+        if unresolved:
+            raise unresolved[0]
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:
         raise UserError(explain(command, words, error, take_config_dir(words)[1])) from None
     except ValueError as error:

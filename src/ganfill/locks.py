@@ -21,8 +21,11 @@ log = logging.getLogger(__name__)
 LOCK = ".lock"
 PATIENCE = 0.2  # seconds; a holder that has just begun has not named itself yet
 FILES = (
-    ".ckpt", ".csv", ".gif", ".html", ".jpeg", ".jpg", ".json", ".onnx", ".pdf", ".png", ".pt", ".pth", ".safetensors",
-    ".tif", ".tiff", ".txt", ".webp", ".yaml", ".zip",
+    ".apng", ".avif", ".avifs", ".bmp", ".ckpt", ".csv", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif",
+    ".htm", ".html", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".json",
+    ".jsonl", ".md", ".mp4", ".mpo", ".npy", ".npz", ".onnx", ".parquet", ".pbm", ".pdf", ".pfm", ".pgm", ".pkl",
+    ".png", ".pnm", ".ppm", ".pt", ".pth", ".qoi", ".safetensors", ".svg", ".tar", ".tif", ".tiff", ".txt", ".webp",
+    ".yaml", ".yml", ".zip",
 )  # fmt: skip
 LONGEST = 200  # characters of a command in a message
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # by some network file systems

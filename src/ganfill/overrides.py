@@ -57,8 +57,13 @@ def quote(word: str) -> str:
     if TYPED.match(value) and not (value[0] in "[{" and Path(value).exists()):
         return word
     if key in LISTS and "," in value and not Path(value).exists():
-        return f"{key}=[{','.join(map(_quoted, value.split(',')))}]"
-    return f"{key}={_quoted(value)}"
+        return quote_texts(key, value.split(","))
+    return quote_texts(key, value)
+
+
+def quote_texts(key: str, value: str | list[str]) -> str:
+    """Returns the override that gives a key exactly a text or a list of texts."""
+    return f"{key}={_quoted(value)}" if isinstance(value, str) else f"{key}=[{','.join(map(_quoted, value))}]"
 
 
 def _quoted(value: str) -> str:

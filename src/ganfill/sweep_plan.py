@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganfill import launchers, optuna_sweeper
+from ganfill.commands.summary import refuse_others
 from ganfill.config import as_yaml, check, to_plain
 from ganfill.errors import UserError
 from ganfill.hydra_application import run_as_hydra_application
@@ -59,7 +60,8 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
     """Returns the jobs that ``words`` ask for, without running them.
 
     Raises:
-        UserError: a configuration is mistaken or uses several devices, or two trainings would share a directory.
+        UserError: a configuration is mistaken or uses several devices, two trainings would share a directory, or a directory
+            holds the results of another command.
     """
     composed: list[tuple[Any, Any]] = []
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
@@ -72,6 +74,8 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
     for config, hydra in composed:
         check(command, config, words, hydra.runtime.choices, take_config_dir(words)[1])
     jobs = [SweepJob(Path(str(config.out)), config, to_plain(config), hydra) for config, hydra in composed]
+    for job in jobs:
+        refuse_others(job.out, command)
     if jobs[0].hydra.mode.name == "MULTIRUN":
         if any(job.hydra.runtime.choices.get("trainer") == "ddp" for job in jobs):
             raise UserError(

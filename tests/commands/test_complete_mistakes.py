@@ -19,6 +19,7 @@ def picture(path):
         (["images=b.png", "mask=center"], "images=b.png: no such file or folder"),
         (["b.png", "mask=center"], "b.png: no such file or folder"),
         (["empty", "mask=center"], "images=empty: no pictures there"),
+        (["empty", "mask=center", "out=empty"], "out=empty is the folder of the pictures: give another out"),
         (["a.png"], "complete needs mask=..."),
         (["a.png", "mask=center", "search=quick"], "search=quick is not known"),
         (["a.png", "mask=center", "blend=glue"], "blend=glue is not known"),

@@ -104,6 +104,25 @@ def test_masks_beside_the_pictures(ganfill, work):
     assert np.array_equal(after[~hole], colours(40, 50)[~hole]) and not (work / "out/a_mask.png").exists()
 
 
+def test_sub_folders_masks_and_earlier_results(ganfill, work):
+    for name in ("in/a/x.png", "in/b/x.png"):
+        (work / name).parent.mkdir(parents=True)
+        Image.fromarray(colours(40, 50)).save(work / name)
+    mask(work / "in/a/x_mask.png", (40, 50), (10, 10, 20, 30))
+    mask(work / "in/b/x_mask.png", (40, 50), (20, 10, 30, 30))
+    assert ganfill("in", "mask=in", "out=in/res")[0] == 0
+    assert {path.name for path in (work / "in/res").glob("*.png")} == {
+        f"{n}_x{e}.png" for n in "ab" for e in ("", "_strip")
+    }
+    code, said = ganfill("in", "mask=in/a/x_mask.png", "out=out", "outputs=finished")
+    assert code == 0 and "passed over in/res: earlier results of ganfill" in said and "is the mask of" not in said
+    assert {path.name for path in (work / "out").glob("*.png")} == {"a_x.png", "b_x.png", "x_mask.png"}
+    (work / "masks").mkdir()
+    mask(work / "masks/x.png", (40, 50), (10, 10, 20, 30))
+    code, said = ganfill("in/a/x.png,in/b/x.png", "mask=masks", "out=both", "outputs=finished")
+    assert code == 0 and f"masks/x.png is the mask of 2 pictures: {work}/in/a/x.png, {work}/in/b/x.png" in said
+
+
 def test_a_mask_is_widened_and_softened(ganfill, work):
     Image.fromarray(colours(40, 50)).save(work / "a.png")
     mask(work / "m.png", (40, 50), (15, 15, 25, 30))

@@ -42,6 +42,7 @@ def no_temporary_files(place):
         (COMPLETE, ["a.png", "a_strip.png", "a.gif", "results.json", "summary.json"]),
         (EVALUATE, ["table.csv", "report.html", "sheets/center.png", "summary.json"]),
         ([*EVALUATE, "generator=true", "samples=8"], ["generator.csv", "sheets/samples.png"]),
+        (["generate", "model=MODEL", "n=2", "device=cpu"], ["0001.png", "sheet.png", "summary.json"]),
         (["publish", "model=MODEL", "repo=me/faces", "terms=mine", "upload=false"], ["model.safetensors", "README.md"]),
         (["leaderboard", str(RUN.parent)], ["leaderboard.csv", "leaderboard.html", "leaderboard_losses.png"]),
     ],

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from ganfill import cli
+from ganfill.images import sheets
 
 STYLEGAN2 = Path(__file__).parents[1] / "compatibility/stylegan2.safetensors"
 
@@ -37,7 +38,7 @@ def test_pictures_a_sheet_and_a_summary(generate, tmp_path):
     code, said = generate("n=11")
     assert code == 0 and str(tmp_path / "out") in said
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == [*(f"{i:04d}.png" for i in range(11)), "sheet.png", "summary.json"]
+    assert names == [".generate.json", *(f"{i:04d}.png" for i in range(11)), "sheet.png", "summary.json"]
     assert read(tmp_path / "out/0010.png").shape == (32, 32, 3)
     assert json.loads((tmp_path / "out/summary.json").read_text())["figures"]["pictures"] == 11
 
@@ -99,7 +100,33 @@ def test_files_of_others_are_not_replaced(generate, tmp_path):
     code, said = generate("n=1", out=tmp_path / "mine")
     assert code == 2 and f"out={tmp_path / 'mine'} holds other files: choose another folder" in said
     assert (tmp_path / "mine/0000.png").read_text() == "mine"
-    assert generate("n=1")[0] == generate("n=2")[0] == 0  # its own may be
+
+
+def test_the_same_command_continues(generate, tmp_path, monkeypatch):
+    def fail(picture, path, **options):
+        if path.name == "0002.png":
+            raise KeyboardInterrupt
+        save(picture, path, **options)
+
+    save = sheets.save
+    monkeypatch.setattr(sheets, "save", fail)
+    assert generate("n=4")[0] == 130
+    monkeypatch.undo()
+    (tmp_path / "out/0000.png").touch()
+    older = (tmp_path / "out/0000.png").stat().st_mtime_ns
+    assert generate("n=4")[0] == generate("n=4", out=tmp_path / "whole")[0] == 0
+    assert (tmp_path / "out/0000.png").stat().st_mtime_ns == older
+    for file in (tmp_path / "whole").glob("*.png"):
+        assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes()
+
+
+def test_pictures_of_earlier_settings_do_not_stay(generate, tmp_path):
+    assert generate("n=4", "walk=true")[0] == generate("n=2")[0] == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {".generate.json", "0000.png", "0001.png", "sheet.png", "summary.json"}
+    first = read(tmp_path / "out/0000.png")
+    assert generate("n=2", "seed=1")[0] == 0
+    assert not np.array_equal(read(tmp_path / "out/0000.png"), first)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_a_malicious_pickle_is_refused_in_one_line(tmp_path, capsys):
     [
         (["file=nowhere.pkl", "out=m.safetensors"], "nowhere.pkl does not exist: give a StyleGAN2 pickle"),
         (["a.safetensors", "out=."], "out=. is a directory: name a file, such as a.safetensors"),
+        (["a.safetensors", "out=m.png"], "out=m.png is not the name of a model file: give out=m.safetensors"),
         (["a.safetensors", "out=./a.safetensors"], "out=a.safetensors is the file to import: name another"),
         (["a.safetensors", "out=m.safetensors"], "a.safetensors is truncated or not a safetensors file"),
         (["a.safetensors"], "import needs out=...; see ganfill import --help"),

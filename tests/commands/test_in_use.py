@@ -8,6 +8,7 @@ from PIL import Image
 from ganfill import cli
 
 RUN = Path(__file__).parents[1] / "compatibility/run"
+STYLEGAN2 = RUN.parent / "stylegan2.safetensors"
 TRAIN = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "model.width=4", "device=cpu"]
 
 
@@ -20,6 +21,8 @@ TRAIN = ["data=synthetic", "data.n=40", "batch_size=16", "resolution=32", "model
         (["complete", "photos", "mask=center", "model=MODEL", "device=cpu", "out=out"], "out/.lock"),
         (["evaluate", "data.path=STORE", "model=MODEL", "device=cpu", "out=out"], "out/.lock"),
         (["publish", "model=MODEL", "repo=me/faces", "terms=mine", "upload=false", "out=out"], "out/.lock"),
+        (["generate", "model=MODEL", "device=cpu", "out=out"], "out/.lock"),
+        (["import", str(STYLEGAN2), "out=out/model.safetensors"], "out/.model.safetensors.lock"),
         (["export", str(RUN), "out=out/model.safetensors"], "out/.model.safetensors.lock"),
         (["report", str(RUN), "out=out/page.html"], "out/.page.html.lock"),
         (["leaderboard", str(RUN.parent), "out=out"], "out/.leaderboard.html.lock"),

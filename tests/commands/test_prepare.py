@@ -40,7 +40,7 @@ def test_the_summary_counts_pictures_and_reasons(folder, tmp_path, capsys, caplo
     config = {"source": str(folder), "out": str(out), "resolution": 8, "limit": None, "crop": "center", "split": "auto"}
     assert summary(out)["config"] == config
     assert "skipped meine Bilder/00004.png: empty" in caplog.text
-    assert "1 pictures to train on, 2 to test, 4 files skipped" in caplog.text
+    assert "1 pictures to train on, 2 to test, 4 files skipped, 1 converted" in caplog.text
 
 
 def test_many_skipped_files_are_counted_not_listed(folder, tmp_path, caplog):
@@ -104,6 +104,11 @@ def test_a_source_without_pictures_ends_with_exit_code_2(tmp_path, capsys, caplo
     assert cli.run(["prepare", str(tmp_path / "empty"), f"out={tmp_path / 'out'}"]) == 2
     assert "contains no usable picture (there are no files)" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_source_is_not_the_output(folder, capsys):
+    assert cli.run(["prepare", str(folder), f"out={folder}"]) == 2
+    assert f"out={folder} is source={folder}: give another out for the image store\n" in capsys.readouterr().err
 
 
 def test_the_keys_that_are_needed_are_named(capsys):

@@ -81,6 +81,8 @@ def test_half_a_file_is_smaller(words, tmp_path, model_path):
         ("model=nothing", "model=nothing: no such file, and no packaged model of that name"),
         ("model=notes.txt", "notes.txt is not a model file"),
         ("optimizer.rate=1", "optimizer.rate is not a key of ganfill train-encoder"),
+        ("resolution=64", "resolution=64 is not that of the model, 32: leave it out"),
+        ("latent_dim=9", "latent_dim=9 is not that of the model, 8: leave it out"),
         ("batch_size=0", "batch_size must be a whole number from 1, got 0"),
         ("encoder.width=wide", "encoder.width must be a whole number, got wide"),
         ("precision=half", "precision=half is not known"),

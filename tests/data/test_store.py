@@ -1,5 +1,6 @@
 import json
 import os
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -53,6 +54,18 @@ def test_a_missing_store_tells_where_ffhq_is_and_how_to_prepare_it(tmp_path):
     (tmp_path / "faces").write_text("a file")
     with pytest.raises(UserError, match="holds no prepared pictures"):
         ImageStore.open(tmp_path / "faces")
+
+
+def test_pictures_in_place_of_a_store_are_trained_on_or_prepared(tmp_path):
+    (tmp_path / "inn/deep").mkdir(parents=True)
+    (tmp_path / "inn/deep/a.JPG").touch()
+    with ZipFile(tmp_path / "inn.zip", "w") as archive:
+        archive.writestr("a.jpg", b"")
+    for name in ("inn", "inn.zip"):
+        path = tmp_path / name
+        remedy = f"train with data={path}, or prepare them with ganfill prepare source={path} out={tmp_path}/inn_store"
+        with pytest.raises(UserError, match=f"^{path} holds pictures that are not prepared: {remedy}$"):
+            ImageStore.open(path)
 
 
 def test_an_unfinished_store_is_to_be_continued(tmp_path):

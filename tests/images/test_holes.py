@@ -1,10 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganfill.errors import UserError
+from ganfill.files import walk
+from ganfill.images import holes
 from ganfill.images.holes import HoleSource, grow, masks_beside, soften, to_hole
 from ganfill.images.photo import Photo
 
@@ -31,11 +31,11 @@ def test_a_white_pixel_is_a_missing_one_in_any_mode(hole, mode, tmp_path):
     assert np.array_equal(source(PHOTO, "any"), hole)
 
 
-def test_grey_is_split_in_the_middle_also_with_16_bits():
-    grey = np.array([[0, 100, 127, 128, 255]], np.uint8)
-    expected = [[False, False, False, True, True]]
-    assert to_hole(Image.fromarray(grey), (1, 5)).tolist() == expected
-    assert to_hole(Image.fromarray(grey.astype(np.uint16) * 257), (1, 5)).tolist() == expected
+def test_a_soft_edge_is_split_in_the_middle_also_with_16_bits():
+    grey = np.array([[0, 0, 0, 100, 127, 128, 255, 255, 255]] * 5, np.uint8)
+    expected = [[False] * 5 + [True] * 4] * 5
+    assert to_hole(Image.fromarray(grey), (5, 9)).tolist() == expected
+    assert to_hole(Image.fromarray(grey.astype(np.uint16) * 257), (5, 9)).tolist() == expected
 
 
 def test_a_masks_own_transparency_plays_no_part(hole):
@@ -66,8 +66,8 @@ def test_a_folder_is_paired_by_stem_and_a_file_serves_all(hole, tmp_path):
 def test_a_folder_of_masks_is_listed_once(hole, tmp_path, monkeypatch):
     for name in "abcd":
         mask(hole).save(tmp_path / f"{name}.png")
-    listed, iterdir = [], Path.iterdir
-    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    listed = []
+    monkeypatch.setattr(holes, "walk", lambda path: listed.append(path) or walk(path))
     source = HoleSource(str(tmp_path), 8)
     assert [source.file_of(name) for name in "abcd"] == [tmp_path / f"{name}.png" for name in "abcd"]
     assert listed == [tmp_path]
@@ -103,6 +103,11 @@ def test_wrong_proportions(hole, size, tmp_path):
     photo = Photo(np.zeros((*size, 3), np.uint8))
     with pytest.raises(UserError, match=rf"a\.png is 30x20, but its picture {size[1]}x{size[0]}"):
         HoleSource(str(tmp_path / "a.png"), 8)(photo, "a")
+
+
+def test_a_mask_on_its_side(hole):
+    with pytest.raises(UserError, match=r"a mask of the same proportions, or turn it by 90 degrees$"):
+        to_hole(mask(hole), (30, 20))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +146,39 @@ def test_a_mask_beside_its_picture(hole, tmp_path):
     mask(hole).save(tmp_path / "b_mask.png")
     assert np.array_equal(HoleSource(str(tmp_path), 8)(PHOTO, "a"), hole)
     assert masks_beside(tmp_path) == [tmp_path / "a_mask.png"]
+
+
+def test_masks_in_sub_folders_belong_to_pictures_in_folders_of_these_names(hole, tmp_path):
+    for name in ("a/x.png", "b/x_mask.png", "y.png", "deep/b/y.png"):
+        (tmp_path / "masks" / name).parent.mkdir(parents=True, exist_ok=True)
+        mask(hole).save(tmp_path / "masks" / name)
+    source = HoleSource(str(tmp_path / "masks"), 8)
+    expected = {"a/x.jpg": "a/x.png", "b/x.jpg": "b/x_mask.png", "b/y.jpg": "y.png", "deep/b/y.jpg": "deep/b/y.png"}
+    for picture, file in expected.items():
+        assert source.file_of(tmp_path / "photos" / picture) == tmp_path / "masks" / file
+    with pytest.raises(UserError, match="masks holds no mask for x: add"):
+        source.file_of(tmp_path / "photos/c/x.jpg")
+    assert masks_beside(tmp_path / "masks") == []
+    mask(hole).save(tmp_path / "masks/b/x.jpg")
+    assert masks_beside(tmp_path / "masks") == [tmp_path / "masks/b/x_mask.png"]
+
+
+def test_two_masks_of_a_picture_are_named(hole, tmp_path):
+    for name in ("x.png", "x.bmp", "y.png", "y_mask.png"):
+        mask(hole).save(tmp_path / name)
+    source = HoleSource(str(tmp_path), 8)
+    with pytest.raises(UserError, match=r"x\.bmp and .*x\.png are both masks of x: keep one of them"):
+        source.file_of("photos/x.jpg")
+    assert source.file_of(tmp_path / "x.png") and source.file_of("y") == tmp_path / "y_mask.png"
+
+
+def test_names_of_a_mac_and_capital_letters(hole, tmp_path):
+    for name in ("caf\u00e9.png", "Upper_mask.png"):
+        mask(hole).save(tmp_path / name)
+    source = HoleSource(str(tmp_path), 8)
+    assert source.file_of("cafe\u0301.jpg") == tmp_path / "caf\u00e9.png"
+    with pytest.raises(UserError, match=r"no mask for upper, but .*Upper_mask\.png: write both with the same capital"):
+        source.file_of("upper.jpg")
 
 
 def test_a_hole_grows_in_every_direction(hole):

@@ -179,3 +179,18 @@ def test_what_is_lost_is_said(tmp_path):
 def test_levels_beyond_16_bits_are_refused():
     with pytest.raises(ValueError, match="pixels outside 0 to 65535: save it with 8 or 16 bits"):
         Photo.of(Image.fromarray(np.full((2, 3), 70_000, np.int32)))
+
+
+@pytest.mark.parametrize(("name", "most"), [("a.ppm", 65535), ("a.ppm", 1023), ("a.jp2", 65535)])
+def test_deep_colours_of_other_formats_are_named(name, most, tmp_path):
+    values = np.arange(64 * 64 * 3).reshape(64, 64, 3) % (most + 1)
+    bits = most.bit_length()
+    for depth, kind in ((bits, np.uint16), (8, np.uint8)):
+        if name == "a.jp2":
+            (tmp_path / name).write_bytes(cv2.imencode(".jp2", values.astype(kind))[1].tobytes())
+        else:
+            head = f"P6 64 64 {most if depth > 8 else 255}\n".encode()
+            (tmp_path / name).write_bytes(head + values.astype(np.dtype(kind).newbyteorder(">")).tobytes())
+        lost = f"its {bits} bits a colour are reduced to 8" if depth > 8 else ""
+        photo = Photo.read(tmp_path / name)
+        assert photo.lost == lost and photo.pixels.shape == (64, 64, 3)

@@ -126,13 +126,23 @@ def test_pictures_of_another_size_or_none_to_train_on_are_refused(store, folder,
         FFHQDataModule(str(tmp_path / "tests"), 4, resolution=8).setup()
 
 
-def test_a_folder_is_prepared_once(folder, tmp_path):
+def test_a_folder_is_prepared_once(folder, tmp_path, caplog):
+    (folder / "99999.png").touch()
     data = FolderDataModule(str(folder), str(tmp_path / "made"), 4, resolution=8)
     data.prepare_data()
     made = (tmp_path / "made/index.json").stat().st_mtime_ns
     data.prepare_data()
     data.setup()
     assert len(data.rows) == 30 and (tmp_path / "made/index.json").stat().st_mtime_ns == made
+    assert caplog.messages == [
+        "skipped pictures/99999.png: empty",
+        "30 pictures to train on, 2 to test, 1 files skipped, 0 converted",
+    ]
+
+
+def test_a_folder_that_does_not_exist_is_named_with_its_key(tmp_path):
+    with pytest.raises(UserError, match=r"^data\.path=nowhere does not exist: give a folder"):
+        FolderDataModule("nowhere", str(tmp_path / "made"), 4).prepare_data()
 
 
 def test_drawn_pictures_need_no_files():

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,19 @@ from ganfill.commands.ray_engine import check_ray, complete_on_cluster
 from ganfill.commands.summary import write_summary
 from ganfill.completion.completer import Completer, Outcome
 from ganfill.completion.find_pictures import find_others, find_pictures
-from ganfill.completion.result_folder import Job
+from ganfill.completion.result_folder import JSONL, RECORD, Job
 from ganfill.completion.shard import Shard, hold_shard
 from ganfill.config import nearest
 from ganfill.errors import Incomplete, UserError
-from ganfill.images.holes import ALPHA, NOTHING, masks_beside
+from ganfill.files import is_same
+from ganfill.images.holes import ALPHA, NOTHING, HoleSource, masks_beside
 from ganfill.images.masks import KINDS
 from ganfill.locks import hold_directory
 
 log = logging.getLogger(__name__)
 
 ENGINES = ("local", "ray")
+SHOWN = 3  # pictures of a mask that are named
 BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
@@ -43,7 +45,12 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"engine={config.engine} is not known: {nearest(config.engine, list(ENGINES))}")
     if config.engine == "ray":
         check_ray(config)
+    if out.is_dir() and any(is_same(Path(place), out) for place in images):
+        raise UserError(f"out={out} is the folder of the pictures: give another out")
     leave_out = [out, *_mask_files(words(config.mask), images)]
+    if results := _earlier_results(images, out):
+        log.warning("passed over %s: earlier results of ganfill", ", ".join(map(str, results)))
+        leave_out += results
     pictures, others = find_pictures(images, leave_out), find_others(images, leave_out)
     pictures = {name: path for name, path in pictures.items() if name in shard}
     for (suffix, reason), count in Counter((Path(name).suffix, why) for name, why in others.items()).items():
@@ -53,6 +60,7 @@ def run(config: DictConfig) -> Path:
     with hold_shard(out, shard):
         completers = build_completers(config)
         for label, completer in completers.items():
+            _name_shared_masks(completer.source, pictures)
             _complete(config, label, completer, list(_choose(completer, pictures, figures)), figures)
         summary = shard.file("summary", ".json")
         write_summary(out, "complete", config, figures, time.perf_counter() - started, summary)
@@ -109,6 +117,27 @@ def _outcomes(
         for outcome in complete_on_cluster(config, label, jobs, completer.folder.begin):
             advance(1)
             yield outcome
+
+
+def _earlier_results(images: list[str], out: Path) -> list[Path]:
+    """The folders below those of ``images`` that hold results, apart from ``out``."""
+    records = [path for place in images for path in Path(place).rglob(f"{RECORD}*{JSONL}")]
+    own = {out.resolve(), *(Path(place).resolve() for place in images)}
+    folders = {path.parent: path.parent.resolve() for path in records}
+    return [folder for folder, real in folders.items() if real not in own and out.resolve() not in real.parents]
+
+
+def _name_shared_masks(source: HoleSource, pictures: dict[str, Path]) -> None:
+    """Logs the masks in a folder that several pictures have in common."""
+    if not Path(source.mask).is_dir():
+        return
+    users = defaultdict[Path | None, list[Path]](list)
+    for path in pictures.values():
+        with suppress(UserError):  # the picture's job reports it
+            users[source.file_of(path)].append(path)
+    for mask, paths in users.items():
+        if len(paths) > 1:
+            log.warning("%s is the mask of %d pictures: %s", mask, len(paths), ", ".join(map(str, paths[:SHOWN])))
 
 
 def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:

@@ -1,10 +1,11 @@
 """``ganfill generate``: draws pictures with a model."""
 
+import json
 import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from ganfill import seeding
 from ganfill.commands.summary import write_summary
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
+from ganfill.files import write_atomically
 from ganfill.images import pixels, sheets
+from ganfill.images.photo import Photo
+from ganfill.locks import hold_directory
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.models.truncation import has_w, mean_w, truncate
@@ -25,6 +29,7 @@ from ganfill.search.networks import Networks
 
 log = logging.getLogger(__name__)
 
+RECORD = ".generate.json"  # number and settings of the pictures in a folder, finished or not
 AT_ONCE = 32  # pictures of 256 x 256 pixels
 SHEET, COLUMNS = 64, 8
 STOPS, FRAMES = 6, 20  # pictures that a walk visits, and frames from one to the next
@@ -37,30 +42,52 @@ def run(config: DictConfig) -> Path:
     Raises:
         UserError: there is no such model, the folder holds other files, or the model cannot truncate.
     """
-    started, out = time.perf_counter(), Path(config.out)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "summary.json").exists()):
+    with hold_directory(Path(str(config.out))):
+        return _generate(config)
+
+
+def _generate(config: DictConfig) -> Path:
+    started, out = time.perf_counter(), Path(str(config.out))
+    if not (out / RECORD).exists() and any(not path.name.startswith(".") for path in out.iterdir()):
         raise UserError(f"out={out} holds other files: choose another folder")
     model = model_file.load(config.model, choose_device(config.device))
     if config.truncation != 1 and not has_w(model):
         raise UserError(
             f"truncation={config.truncation} needs a model with a mapping network, such as a StyleGAN2: give truncation=1"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    generators = (seeding.generator(config.seed, "generate", i) for i in range(config.n))
-    z = torch.cat([model.latent.sample(1, generator) for generator in generators])
-    shown: list[np.ndarray] = []
-    with tqdm(total=config.n, unit="picture") as bar:
-        for i, picture in enumerate(draw(model, z, config.truncation)):
-            sheets.save(picture, out / f"{i:04d}.png")
-            shown += [picture] * (i < SHEET)
-            bar.update()
+    files = [out / f"{i:04d}.png" for i in range(config.n)]
+    _begin(out, config.n, {"model": model.digest, "seed": config.seed, "truncation": config.truncation})
+    missing = [i for i, file in enumerate(files) if not file.exists()]
+    with tqdm(total=config.n, initial=config.n - len(missing), unit="picture") as bar:
+        if missing:
+            pictures = draw(model, _sample(model, config.seed, missing), config.truncation)
+            for i, picture in zip(missing, pictures, strict=True):
+                sheets.save(picture, files[i])
+                bar.update()
+    shown = [Photo.read(file).pixels for file in files[:SHEET]]
     rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]
     sheets.save(sheets.grid(rows), out / "sheet.png")
     if config.walk:
-        walk(model, z[:STOPS], config.truncation, out)
+        walk(model, _sample(model, config.seed, range(min(config.n, STOPS))), config.truncation, out)
     figures = {"model": model.digest, "pictures": config.n}
     write_summary(out, "generate", config, figures, time.perf_counter() - started)
     return out
+
+
+def _begin(out: Path, n: int, settings: dict[str, Any]) -> None:
+    """Records which pictures the folder is going to hold, and deletes earlier ones that are not among them."""
+    path = out / RECORD
+    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {"n": 0, "settings": settings}
+    for i in range(n if earlier["settings"] == settings else 0, earlier["n"]):
+        (out / f"{i:04d}.png").unlink(missing_ok=True)
+    for name in ("sheet.png", "walk.gif", "walk.mp4"):
+        (out / name).unlink(missing_ok=True)
+    write_atomically(path, json.dumps({"n": n, "settings": settings}))
+
+
+def _sample(model: Model, seed: int, numbers: Iterable[int]) -> torch.Tensor:
+    """Returns the z of the pictures of these numbers, (N, d)."""
+    return torch.cat([model.latent.sample(1, seeding.generator(seed, "generate", i)) for i in numbers])
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from ganfill.commands.summary import write_summary
 from ganfill.errors import UserError
+from ganfill.locks import hold_file
 from ganfill.model_io import model_file, stylegan2_file
 
 
@@ -19,11 +20,13 @@ def run(config: DictConfig) -> Path:
     started, source, out = time.perf_counter(), Path(config.file), Path(config.out)
     if out.is_dir():
         raise UserError(f"out={out} is a directory: name a file, such as {out / source.stem}.safetensors")
+    if out.suffix.lower() != ".safetensors":
+        raise UserError(f"out={out} is not the name of a model file: give out={out.with_suffix('.safetensors')}")
     if out.exists() and out.samefile(source):
         raise UserError(f"out={out} is the file to import: name another")
     model = stylegan2_file.load(source, config.terms)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"sha256_of_content": model_file.save(out, model, config.half), "bytes": out.stat().st_size}
-    seconds = time.perf_counter() - started
-    write_summary(out.parent, "import", config, figures, seconds, out.with_suffix(".summary.json").name)
+    with hold_file(out):
+        figures = {"sha256_of_content": model_file.save(out, model, config.half), "bytes": out.stat().st_size}
+        seconds = time.perf_counter() - started
+        write_summary(out.parent, "import", config, figures, seconds, out.with_suffix(".summary.json").name)
     return out

@@ -9,12 +9,11 @@ from omegaconf import DictConfig
 
 from ganfill.commands.summary import write_summary
 from ganfill.config import as_list
-from ganfill.data.prepare import prepare
+from ganfill.data.prepare import log_contents, prepare
 from ganfill.locks import hold_directory
 
 log = logging.getLogger(__name__)
 
-SHOWN = 10
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)  # as in ``models.layers``, which would load torch
 
 
@@ -42,20 +41,14 @@ def _prepare(config: DictConfig) -> Path:
         crop=config.crop if isinstance(config.crop, str) else as_list(config.crop),
         split=str(config.split),
     )
+    log_contents(store)
     skipped, converted = store.index.get("skipped", []), store.index.get("converted", [])
-    for entry in skipped[:SHOWN]:
-        log.warning("skipped %s: %s", entry["file"], entry["reason"])
-    if len(skipped) > SHOWN:
-        log.warning("... and %d more, listed in %s", len(skipped) - SHOWN, out / "index.json")
     figures = {
         **{split: len(store.rows(split)) for split in ("train", "test")},
         "skipped": dict(Counter(entry["reason"].split(":")[0].split(" of ")[0] for entry in skipped)),
         "converted": dict(Counter(entry["reason"] for entry in converted)),
         "digest": store.digest,
     }
-    log.warning(
-        "%d pictures to train on, %d to test, %d files skipped", figures["train"], figures["test"], len(skipped)
-    )
     if not figures["test"]:
         log.warning("ganfill evaluate needs pictures to test on: to keep some, prepare with split=hash and another out")
     write_summary(out, "prepare", config, figures, time.perf_counter() - started)

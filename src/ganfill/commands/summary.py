@@ -10,7 +10,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ganfill.config import to_plain
+from ganfill.errors import UserError
 from ganfill.files import write_atomically
+from ganfill.runs.reader import PARTS, read_mapping
 
 GIT_SECONDS = 10  # on a slow network file system git may take minutes
 PACKAGES = ("ganfill", "torch", "torchvision", "pytorch-lightning", "hydra-core", "numpy", "pillow")
@@ -39,6 +41,21 @@ def write_summary(
     }
     write_atomically(out / name, json.dumps(content, indent=2) + "\n")
     return out / name
+
+
+def refuse_others(out: Path, command: str) -> None:
+    """Checks that the folder ``out`` does not hold the results of another command.
+
+    Raises:
+        UserError: it holds the ``summary.json`` of another command or program, or a training of another kind.
+    """
+    owner = None
+    if (out / "summary.json").exists():
+        owner = (read_mapping(out / "summary.json", []) or {}).get("command", "another program")
+    elif (out / "last.ckpt").exists() and (settings := read_mapping(out / "config.yaml", [])):  # not finished yet
+        owner = next((f"train-{part}" for part in PARTS if part in settings), "train")
+    if owner not in (None, command):
+        raise UserError(f"out={out} holds the results of {owner}, not of {command}: choose another out")
 
 
 def versions() -> dict[str, str]:

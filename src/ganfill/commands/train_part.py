@@ -40,9 +40,11 @@ def train_part(
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     model = model_file.load(config.model)
-    config.resolution = model.resolution
-    if "latent_dim" in config:
-        config.latent_dim = model.latent.dim
+    for key, value in (("resolution", model.resolution), ("latent_dim", model.latent.dim)):
+        if key in config:
+            if config[key] not in (None, value):
+                raise UserError(f"{key}={config[key]} is not that of the model, {value}: leave it out")
+            config[key] = value
     with hold_directory(Path(str(config.out))):
         return _train(config, name, make_module, kept, device, precision, model)
 

@@ -41,7 +41,7 @@ class Job:
             UserError: one of them cannot be read.
         """
         photo = Photo.read(self.path)
-        return photo, source(photo, self.path.stem)
+        return photo, source(photo, self.path)
 
 
 class ResultFolder:
@@ -104,7 +104,7 @@ class ResultFolder:
             UserError: a file cannot be read, or the results would replace another file.
         """
         self._refuse_to_replace(name, path)
-        digest, mask = hashlib.sha256(self.settings), source.file_of(path.stem)
+        digest, mask = hashlib.sha256(self.settings), source.file_of(path)
         if mask is not None and mask.exists() and mask.samefile(path):
             raise UserError(f"{path} has no mask beside it: add {path.with_name(path.stem + MASK_END)}.png")
         for file in (path, mask):

@@ -1,6 +1,7 @@
 """Preparing an image store: decode pictures once, on all cores, and split them."""
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -18,7 +19,11 @@ from ganfill.data.splits import choose_rules, identify
 from ganfill.data.store import FORMAT, INDEX, UNFINISHED, ImageStore
 from ganfill.data.unfinished import Progress, Unfinished, refuse_others
 from ganfill.errors import UserError
+from ganfill.files import is_same
 
+log = logging.getLogger(__name__)
+
+SHOWN = 10  # skipped files that are named
 CHUNK = 64  # files in a task, and in a line of the journal
 
 
@@ -45,10 +50,13 @@ def prepare(
         split: which pictures are for testing; see ``ganfill.data.splits``.
 
     Raises:
-        UserError: a source, the crop or the split cannot be used, no picture is left, or ``out`` holds another store.
+        UserError: a source, the crop or the split cannot be used, no picture is left, or ``out`` is a source or holds
+            another store.
     """
     if not 4 <= resolution <= 2048 or (limit is not None and limit < 1):
         raise UserError(f"resolution={resolution} limit={limit}: give a resolution from 4 to 2048 and a limit above 0")
+    if source := next((source for source in sources if is_same(Path(source), out)), None):
+        raise UserError(f"out={out} is source={source}: give another out for the image store")
     box = parse_crop(crop)
     opened = open_sources(sources, leave_out=out)
     settings = {
@@ -77,6 +85,17 @@ def prepare(
             )
         unfinished.finish(_describe(settings, files, unfinished.progress, opened))
     return ImageStore.open(out)
+
+
+def log_contents(store: ImageStore) -> None:
+    """Logs how many pictures a store holds, and which files were skipped."""
+    skipped, converted = store.index["skipped"], store.index["converted"]
+    for entry in skipped[:SHOWN]:
+        log.warning("skipped %s: %s", entry["file"], entry["reason"])
+    if len(skipped) > SHOWN:
+        log.warning("... and %d more, listed in %s", len(skipped) - SHOWN, store.path / INDEX)
+    counts = len(store.rows("train")), len(store.rows("test")), len(skipped), len(converted)
+    log.warning("%d pictures to train on, %d to test, %d files skipped, %d converted", *counts)
 
 
 def list_files(sources: Sequence[Source], split: str) -> list[File]:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 
 from ganfill.errors import UserError, first_line
+from ganfill.files import walk
+from ganfill.images.formats import suffixes
 from ganfill.text_files import read_text
 
 FORMAT = "ganfill-images-1"
@@ -105,6 +108,11 @@ def _damaged(path: Path, error: Exception) -> UserError:
 def _explain_missing(path: Path) -> str:
     if (path / UNFINISHED).is_dir():
         return f"{path} is an unfinished image store: run the same ganfill prepare command again to continue"
+    if is_zipfile(path) or any(file.suffix.lower() in suffixes() for file in walk(path)):
+        return (
+            f"{path} holds pictures that are not prepared: train with data={path}, or prepare them with "
+            f"ganfill prepare source={path} out={path.with_suffix('')}_store"
+        )
     return (
         f"{path} holds no prepared pictures. FFHQ is at https://github.com/NVlabs/ffhq-dataset: download "
         "thumbnails128x128 (2 GB) or images1024x1024 (89 GB), as a folder or as a zip, then run "

@@ -1,6 +1,9 @@
 """Holes of photos: synthetic ones, alpha channels and mask files."""
 
 import difflib
+import os
+import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ganfill.errors import UserError
-from ganfill.files import identify
+from ganfill.files import identify, is_same, walk
 from ganfill.images import mask_values, masks
 from ganfill.images.formats import suffixes
 from ganfill.images.photo import Photo, enlarge
@@ -29,7 +32,7 @@ class HoleSource:
     Args:
         mask: one of ``masks.KINDS``, drawn over the largest square in the middle of the photo; ``alpha``, missing where the
             photo's alpha is 0; ``nothing``; a mask file, white where pixels are missing; or a folder of masks named like the
-            pictures, with or without ``_mask`` at the end.
+            pictures, with or without ``_mask`` at the end; those in a sub-folder are for pictures in a folder of its name.
         resolution: at which synthetic holes are drawn; each of their pixels becomes a block of a larger photo.
         seed: of synthetic holes, mixed with the picture's name.
         invert: exchange missing and known.
@@ -60,52 +63,85 @@ class HoleSource:
         """The kind, or the name of the file without its suffix."""
         return self.mask if self._is_word else identify(Path(self.mask)).stem
 
-    def __call__(self, photo: Photo, name: str) -> np.ndarray:
-        """The hole of the picture ``name``: bool (H, W), True where a pixel is missing.
+    def __call__(self, photo: Photo, picture: Path | str) -> np.ndarray:
+        """The hole of a picture: bool (H, W), True where a pixel is missing.
+
+        Args:
+            photo: the picture.
+            picture: its path or name.
 
         Raises:
             UserError: the photo has no alpha channel; or its mask does not exist, cannot be read, or has other proportions.
         """
-        return self._find(photo, name) ^ self.invert
+        return self._find(photo, Path(picture)) ^ self.invert
 
-    def file_of(self, name: str) -> Path | None:
-        """The mask file of the picture ``name``; None if no file is needed.
+    def file_of(self, picture: Path | str) -> Path | None:
+        """The mask file of a picture, given by its path or name; None if no file is needed.
 
         Raises:
-            UserError: the folder holds no mask for it.
+            UserError: the folder holds no mask for it, or several.
         """
         if self._is_word:
             return None
-        path = Path(self.mask)
+        path, stem = Path(self.mask), _normalize(Path(picture).stem)
         if path.is_file():
             return path
-        if (mask := self._masks.get(f"{name}{MASK_END}", self._masks.get(name))) is None:
+        masks = self._masks_of(f"{stem}{MASK_END}", picture) or self._masks_of(stem, picture)
+        if not masks:
+            names = stem, f"{stem}{MASK_END}"
+            near = next((self._folded[name.casefold()] for name in names if name.casefold() in self._folded), None)
+            if near and _normalize(near.stem) not in names:
+                raise UserError(
+                    f"{path} holds no mask for {stem}, but {near}: write both with the same capital letters"
+                )
             raise UserError(
-                f"{path} holds no mask for {name}: add {path / name}{MASK_END}.png, white where it is missing"
+                f"{path} holds no mask for {stem}: add {path / stem}{MASK_END}.png, white where it is missing"
             )
-        return mask
+        if len(masks) > 1 and not any(is_same(mask, Path(picture)) for mask in masks):
+            raise UserError(f"{masks[0]} and {masks[1]} are both masks of {stem}: keep one of them")
+        return masks[0]
+
+    def _masks_of(self, stem: str, picture: Path | str) -> list[Path]:
+        """The masks of a stem in the deepest folder that has the name of the picture's own folder."""
+        folder = Path(_normalize(os.path.abspath(picture))).parent.parts  # noqa: PTH100  # a link keeps its name
+        fitting = defaultdict[int, list[Path]](list)
+        for mask in self._masks.get(stem, ()):
+            parts = Path(_normalize(str(mask.relative_to(self.mask)))).parent.parts
+            if folder[len(folder) - len(parts) :] == parts:
+                fitting[len(parts)].append(mask)
+        return fitting[max(fitting)] if fitting else []
 
     @cached_property
-    def _masks(self) -> dict[str, Path]:
-        """The first mask of each stem in the folder, listed once, because there may be many."""
-        files = sorted(Path(self.mask).iterdir(), reverse=True)
-        return {file.stem: file for file in files if file.suffix.lower() in suffixes() and file.is_file()}
+    def _masks(self) -> dict[str, list[Path]]:
+        """The masks in the folder by stem, listed once, because there may be many."""
+        masks = defaultdict[str, list[Path]](list)
+        for file in walk(Path(self.mask)):
+            if file.suffix.lower() in suffixes() and file.is_file():
+                masks[_normalize(file.stem)].append(file)
+        return dict(masks)
+
+    @cached_property
+    def _folded(self) -> dict[str, Path]:
+        """A mask of each stem without the difference of capital and small letters."""
+        return {stem.casefold(): masks[0] for stem, masks in self._masks.items()}
 
     @property
     def _is_word(self) -> bool:
         return self.is_drawn or self.mask in (ALPHA, NOTHING)
 
-    def _find(self, photo: Photo, name: str) -> np.ndarray:
+    def _find(self, photo: Photo, picture: Path) -> np.ndarray:
         height, width = photo.pixels.shape[:2]
-        if (path := self.file_of(name)) is not None:
+        if (path := self.file_of(picture)) is not None:
             return to_hole(Photo.read(path), (height, width), str(path))
         if self.mask == ALPHA:
             if photo.alpha is None:
-                raise UserError(f"{name} has no alpha channel: save it with transparency, or give mask=FILE")
+                raise UserError(f"{picture.stem} has no alpha channel: save it with transparency, or give mask=FILE")
             return photo.alpha == 0
         if self.mask == NOTHING:
             return np.zeros((height, width), dtype=bool)
-        small = masks.draw(masks.KINDS[self.mask], [name], self.resolution, self.resolution, self.seed)[0, 0].numpy()
+        small = masks.draw(masks.KINDS[self.mask], [picture.stem], self.resolution, self.resolution, self.seed)[
+            0, 0
+        ].numpy()
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         hole = np.zeros((height, width), dtype=bool)
@@ -127,8 +163,10 @@ def to_hole(mask: Photo | Image.Image, size: tuple[int, int], name: str = "the m
     hole = mask_values.read(mask if isinstance(mask, Photo) else Photo.of(mask), name)
     (height, width), (mask_height, mask_width) = size, hole.shape
     if abs(mask_height * width - mask_width * height) > max(height, width, mask_height, mask_width):
+        turned = ", or turn it by 90 degrees" if (mask_height, mask_width) == (width, height) else ""
         raise UserError(
-            f"{name} is {mask_width}x{mask_height}, but its picture {width}x{height}: give a mask of the same proportions"
+            f"{name} is {mask_width}x{mask_height}, but its picture {width}x{height}: "
+            f"give a mask of the same proportions{turned}"
         )
     return enlarge(hole, height, width)
 
@@ -161,7 +199,13 @@ def soften(picture: np.ndarray, photo: np.ndarray, hole: np.ndarray, pixels: flo
 
 
 def masks_beside(folder: Path) -> list[Path]:
-    """The masks in a folder that lie beside their pictures: ``NAME_mask.png`` beside ``NAME.jpg``."""
-    files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes()]
-    stems = {file.stem for file in files}
-    return [file for file in files if file.stem.endswith(MASK_END) and file.stem.removesuffix(MASK_END) in stems]
+    """The masks in a folder, at any depth, that lie beside their pictures: ``NAME_mask.png`` beside ``NAME.jpg``."""
+    files = [file for file in walk(folder) if file.suffix.lower() in suffixes()]
+    pictures = {(file.parent, _normalize(file.stem)) for file in files}
+    stems = ((file, _normalize(file.stem)) for file in files)
+    return [f for f, stem in stems if stem.endswith(MASK_END) and (f.parent, stem.removesuffix(MASK_END)) in pictures]
+
+
+def _normalize(name: str) -> str:
+    """The composed form of a name: file systems of macOS store accents as characters of their own."""
+    return unicodedata.normalize("NFC", name)

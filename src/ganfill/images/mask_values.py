@@ -1,5 +1,6 @@
 """Reads which pixels a mask marks, whatever program it comes from."""
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -9,47 +10,100 @@ from ganfill.images.photo import Photo
 
 COLOURED = 96  # difference of the channels from which on a pixel is coloured
 GREY = 40  # difference of the channels up to which a pixel is grey; those in between are edges
-SHARE = 0.001  # of the pixels; fewer coloured ones are noise
-SPREAD = 30  # standard deviation of the grey levels of one flat area
-LIGHT = 127  # lighter pixels are missing
+SHARE = 0.001  # of the pixels; fewer are noise
+SPREAD = 30  # standard deviation of the levels of one flat area
+CONTRAST = 32  # levels between the lightest and the darkest pixel; below, there is one level, with noise
+FEW = 8  # levels of a mask without noise and soft edges
+NOISE = 32  # this part of the highest level may be noise of a level
+EDGES = 0.5  # share of the pixels that may be soft edges
 REMEDY = "make missing pixels white and all others black"
 
 
 def read(mask: Photo, name: str) -> np.ndarray:
-    """Returns the marked pixels, bool (H, W).
+    """Returns the marked pixels, bool (H, W), by the first rule that fits.
 
-    In this order: where the mask has two colours, the coloured one or otherwise the lighter one is marked; a colour on one
-    level of grey is marked; paint on a transparent ground is marked; otherwise pixels lighter than middle grey are.
+    | the mask has                                         | marked is                          |
+    |------------------------------------------------------|------------------------------------|
+    | paint of one colour on a transparent ground          | the paint                          |
+    | two colours                                          | the coloured or else lighter one   |
+    | colours on one level of grey                         | the coloured part                  |
+    | two levels of grey, soft edges between them included | the lighter one, from half way on  |
+    | one level                                            | all if it is lighter than the half |
 
     Args:
         mask: the picture of the mask.
         name: for the message.
 
     Raises:
-        UserError: the mask has coloured and white areas, or several levels and none lighter than middle grey.
+        UserError: no rule fits, as for photos and for labels of several objects.
     """
-    pixels = mask.pixels
+    pixels, alpha = mask.pixels, mask.alpha
+    if mask.deep is not None:
+        return _split(mask.deep, name, mask.lossy)
+    if alpha is not None and alpha.any() and alpha.min() <= alpha.max() // 2:
+        opaque = (alpha > alpha.max() // 2).astype(np.uint8)
+        if cv2.meanStdDev(pixels, mask=opaque)[1].max() > SPREAD:
+            raise UserError(
+                f"{name} has several colours beside transparent pixels: complete it with mask=alpha, or {REMEDY}"
+            )
+        return _split(alpha, f"the transparency of {name}", mask.lossy)
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
     red, green, blue = np.moveaxis(pixels, 2, 0)
     colour = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     coloured = colour > COLOURED
-    if mask.deep is not None and len(levels := _distinct(mask.deep)) == 2:
-        return mask.deep == levels[1]
     check_cancelled()
-    colours = _distinct(red.astype(np.uint32) << 16 | green.astype(np.uint32) << 8 | blue)
-    if len(colours) == 2:
+    if len(_distinct(red.astype(np.uint32) << 16 | green.astype(np.uint32) << 8 | blue)) == 2:
         return coloured if 0 < coloured.mean() < 1 else grey == grey.max()
     if SHARE <= coloured.mean() < 1:
         plain = grey[colour <= GREY]
         if plain.size and plain.std() <= SPREAD:
             return colour > COLOURED // 2
         raise UserError(f"{name} is ambiguous, with colours and several levels of grey: {REMEDY}")
-    if len(colours) == 1 and mask.alpha is not None and mask.alpha.min() < mask.alpha.max():
-        return mask.alpha > LIGHT
-    marked = grey > LIGHT
-    if not marked.any() and grey.max() > 0:
-        raise UserError(f"{name} has levels from {grey.min()} to {grey.max()}, none lighter than middle grey: {REMEDY}")
-    return marked
+    return _split(grey, name, mask.lossy)
+
+
+def _split(values: np.ndarray, name: str, lossy: bool) -> np.ndarray:
+    """Returns the higher one of two levels, bool (H, W); the border lies half way between them.
+
+    A level is where a pixel equals all its neighbours; pixels of thin lines and of soft edges do not.
+
+    Args:
+        values: uint8 or uint16 (H, W).
+        name: for the message.
+        lossy: the file was compressed with loss, which makes further levels.
+    """
+    counts = _count(values)
+    found = np.flatnonzero(counts)
+    low, high = int(found[0]), int(found[-1])
+    if len(found) == 2:
+        return values == high
+    if high - low < CONTRAST:
+        middle = np.iinfo(values.dtype).max // 2
+        if high > 0 and low <= middle:
+            raise UserError(f"{name} has levels from {low} to {high}, none lighter than middle grey: {REMEDY}")
+        return values > middle
+    few = len(found) <= FEW and not lossy
+    noise = 0 if few else high // NOISE
+    square = np.ones((3, 3), np.uint8)
+    flat = _count(values, cv2.erode(values, square) == cv2.dilate(values, square))
+    levels = np.flatnonzero(flat > (0 if few else SHARE * values.size))
+    if len(levels) and levels[-1] - levels[0] > noise:
+        low, high = int(levels[0]), int(levels[-1])
+    elif len(levels):  # the other one has thin lines only
+        level = int(levels[0])
+        low, high = (level, high) if high - level > level - low else (low, level)
+    all_levels = np.arange(len(counts))
+    between = (abs(all_levels - low) > noise) & (abs(all_levels - high) > noise)
+    if not len(levels) or between[levels].any() or counts[between].sum() > EDGES * values.size:
+        raise UserError(f"{name} is ambiguous, with more than two levels of grey: {REMEDY}")
+    return values > (low + high) // 2
+
+
+def _count(values: np.ndarray, chosen: np.ndarray | None = None) -> np.ndarray:
+    """The number of pixels of each level, of all or of those ``chosen``, bool (H, W)."""
+    size = np.iinfo(values.dtype).max + 1
+    mask = None if chosen is None else chosen.astype(np.uint8)
+    return cv2.calcHist([values], [0], mask, [size], [0, size]).ravel()
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:

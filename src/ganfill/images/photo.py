@@ -17,7 +17,9 @@ from ganfill.errors import UserError
 from ganfill.images.formats import count_frames, explain_refusal, open_picture
 
 GREY = ("1", "L", "LA", "La")
-DEEP_COLOURS = "its 16 bits a colour are reduced to 8"
+SIZ = b"\xff\x4f\xff\x51"  # begins the sizes in a JPEG 2000 file
+HEADER = 2**16  # bytes of the file that contain it
+COLOUR_BITS = len(SIZ) + 38  # after which they state the bits of the first colour, minus 1
 LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")  # formats whose compression loses something
 LOST = {mode: f"its {mode} colours are converted to RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")}
 
@@ -51,7 +53,8 @@ class Photo:
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
         """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
-        lost = LOST.get(picture.mode, "") or (DEEP_COLOURS if _has_deep_colours(picture) else "")
+        lost, bits = LOST.get(picture.mode, ""), _colour_bits(picture)
+        lost = lost or (f"its {bits} bits a colour are reduced to 8" if bits > 8 else "")
         upright = ImageOps.exif_transpose(picture)
         exif, deep, grey, frames = _exif(upright), None, upright.mode in GREY, count_frames(picture)
         lossy = picture.format in LOSSY
@@ -176,9 +179,23 @@ def _to_16_bits(picture: Image.Image) -> np.ndarray:
     return values.astype(np.uint16)
 
 
-def _has_deep_colours(picture: Image.Image) -> bool:
-    """True if the file holds 16 bits a channel, of which Pillow keeps 8."""
-    return not picture.mode.startswith("I") and any(";16" in str(tile) for tile in getattr(picture, "tile", []))
+def _colour_bits(picture: Image.Image) -> int:
+    """Bits a colour in the file, of which Pillow keeps 8; 8 for pictures without colours, of which it keeps all."""
+    if picture.mode.startswith("I"):
+        return 8
+    file: Any = getattr(picture, "fp", None)
+    for tile in getattr(picture, "tile", ()):
+        if ";16" in str(tile.args):
+            return 16
+        if picture.format == "PPM" and isinstance(tile.args[1], int):
+            return tile.args[1].bit_length()  # the highest value
+        if picture.format == "JPEG2000":
+            position = file.tell()
+            file.seek(0)
+            start = file.read(HEADER)
+            file.seek(position)
+            return (start[start.index(SIZ) + COLOUR_BITS] & 127) + 1 if SIZ in start else 8
+    return 8
 
 
 def _mean(picture: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 
 from ganfill import seeding
-from ganfill.data.prepare import prepare
-from ganfill.data.store import ImageStore
+from ganfill.data.prepare import log_contents, prepare
+from ganfill.data.store import INDEX, ImageStore
 from ganfill.data.subsets import Pictures, choose
 from ganfill.data.synthetic import draw_faces
 from ganfill.devices import send
@@ -204,5 +204,11 @@ class FolderDataModule(FFHQDataModule):
         self.source = [path] if isinstance(path, str) else path
 
     def prepare_data(self) -> None:
-        """Prepares the store unless it is complete."""
-        prepare(self.source, Path(self.path), resolution=self.resolution)
+        """Prepares the store unless it is complete, and then says what it holds."""
+        made = (Path(self.path) / INDEX).exists()
+        try:
+            store = prepare(self.source, Path(self.path), resolution=self.resolution)
+        except UserError as error:
+            raise UserError(str(error).replace("source=", "data.path=")) from None
+        if not made:
+            log_contents(store)
