@@ -9,7 +9,7 @@ from ganfill.completion.result_folder import ResultFolder
 from ganfill.errors import UserError
 from ganfill.images.holes import HoleSource
 from ganfill.images.photo import Photo
-from ganfill.images.regions import Box, look
+from ganfill.images.regions import Box, make_view
 
 RECORD = ".record.jsonl"
 
@@ -34,7 +34,7 @@ def filled(photo, hole, answers=1, frames=0):
     pictures = [photo.pixels + i for i in range(answers)]
     small = [np.zeros((8, 8, 3), np.uint8)] * answers
     frame = [np.full((8, 8, 3), 9 * i, np.uint8) for i in range(frames)]
-    views = [look(photo.pixels, hole, Box(0, 2, 8, 10), 8)]
+    views = [make_view(photo.pixels, hole, Box(0, 2, 8, 10), 8)]
     return Filled(pictures, views, [small], [0.123456, 0.2, 0.3][:answers], frame)
 
 

@@ -9,7 +9,7 @@ from ganfill.completion.pipeline import fill
 from ganfill.completion.upsample import upsample
 from ganfill.images.alignment import Placement
 from ganfill.images.blend import Paste
-from ganfill.images.regions import Box, look
+from ganfill.images.regions import Box, make_view
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior
 from ganfill.search.published import yeh2017
@@ -29,7 +29,7 @@ def damaged():
 
 def test_an_answer_is_drawn_anew_at_the_resolution_of_the_upsampler(model_with_upsampler, damaged):
     drawn = upsample(model_with_upsampler, *damaged, REGION, ANSWERS)
-    view = look(*damaged, REGION, 64)
+    view = make_view(*damaged, REGION, 64)
     guess = interpolate(ANSWERS[1:2], size=(64, 64), mode="bicubic")
     expected = model_with_upsampler.upsampler(view.image[None], (~view.hole)[None].float(), guess)
     assert torch.equal(drawn[1:2], expected)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from ganfill.images.alignment import center
 from ganfill.images.blend import Feather, Paste, Poisson
-from ganfill.images.regions import Box, blend_answer, look
+from ganfill.images.regions import Box, blend_answer, make_view
 
 RNG = np.random.default_rng(0)
 
@@ -27,7 +27,7 @@ def middle(hole):
 
 
 def see(photo, hole, resolution):
-    return look(photo, hole, middle(hole), resolution)
+    return make_view(photo, hole, middle(hole), resolution)
 
 
 def fill_in(answer, photo, hole, box, blend):

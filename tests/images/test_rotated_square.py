@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 
 from ganfill.images.blend import Paste, Poisson
-from ganfill.images.regions import assign_to_regions, blend_answer, look
+from ganfill.images.regions import assign_to_regions, blend_answer, make_view
 from ganfill.images.rotated_square import Square
 
 RNG = np.random.default_rng(0)
@@ -33,8 +33,8 @@ def photo_and_hole(seed=0):
 @settings(deadline=None, max_examples=80)
 def test_nothing_of_the_hole_reaches_the_model(square, seed):
     photo, hole = photo_and_hole(seed)
-    view = look(photo, hole, square, 8)
-    other = look(np.where(hole[..., None], 255 - photo, photo), hole, square, 8)
+    view = make_view(photo, hole, square, 8)
+    other = make_view(np.where(hole[..., None], 255 - photo, photo), hole, square, 8)
     assert torch.equal(view.image, other.image) and torch.equal(view.hole, other.hole)
     assert not view.image[:, view.hole[0]].any() and view.image.abs().max() <= 1
 
@@ -43,7 +43,7 @@ def test_nothing_of_the_hole_reaches_the_model(square, seed):
 @settings(deadline=None, max_examples=80)
 def test_a_small_pixel_is_known_only_if_all_its_pixels_are(square, seed):
     photo, hole = photo_and_hole(seed)
-    known = ~look(photo, hole, square, 8).hole[0].numpy()
+    known = ~make_view(photo, hole, square, 8).hole[0].numpy()
     cos, sin = math.cos(math.radians(square.angle)), math.sin(math.radians(square.angle))
     for y, x in zip(*np.nonzero(hole), strict=True):
         across, down = x + 0.5 - square.x, y + 0.5 - square.y
@@ -54,14 +54,14 @@ def test_a_small_pixel_is_known_only_if_all_its_pixels_are(square, seed):
 
 
 def test_what_lies_beyond_the_photo_is_missing():
-    view = look(np.full((40, 60, 3), 200, np.uint8), np.zeros((40, 60), bool), Square(0, 20, 40, 0), 8)
+    view = make_view(np.full((40, 60, 3), 200, np.uint8), np.zeros((40, 60), bool), Square(0, 20, 40, 0), 8)
     assert view.hole[0, :, :4].all() and not view.hole[0, :, 4:].any(0)[1:].any()
     assert (view.image[:, ~view.hole[0]] - (200 / 127.5 - 1)).abs().max() < 1e-5
 
 
 def test_a_square_of_the_models_size_is_seen_as_it_is():
     photo, hole = photo_and_hole()
-    view = look(photo, hole, Square(30, 20, 16), 16)
+    view = make_view(photo, hole, Square(30, 20, 16), 16)
     part = np.s_[12:28, 22:38]
     assert np.array_equal(view.hole[0], hole[part])
     wanted = np.where(hole[part][..., None], 127.5, photo[part]) / 127.5 - 1
@@ -74,10 +74,12 @@ def test_a_turned_picture_is_seen_upright():
     counter_clockwise = cv2.getRotationMatrix2D((39.5, 39.5), 20, 1)
     rotated = cv2.warpAffine(upright, counter_clockwise, (80, 80), flags=cv2.INTER_CUBIC)
     nothing = np.zeros((80, 80), bool)
-    seen = look(rotated, nothing, Square(40, 40, 48, 20), 16).image
-    wanted = look(upright, nothing, Square(40, 40, 48, 0), 16).image
+    seen = make_view(rotated, nothing, Square(40, 40, 48, 20), 16).image
+    wanted = make_view(upright, nothing, Square(40, 40, 48, 0), 16).image
     assert (
-        (seen - wanted).abs().max() < 0.05 < (look(rotated, nothing, Square(40, 40, 48), 16).image - wanted).abs().max()
+        (seen - wanted).abs().max()
+        < 0.05
+        < (make_view(rotated, nothing, Square(40, 40, 48), 16).image - wanted).abs().max()
     )
 
 
@@ -91,7 +93,7 @@ def test_an_answer_lies_where_it_was_seen(angle, side):
     finished = np.zeros((40, 60, 3), np.uint8)
     blend_answer(answer, finished, whole, part, square, Paste())
     assert not finished[~part].any()
-    again = look(finished, ~part, square, 16)
+    again = make_view(finished, ~part, square, 16)
     known = ~again.hole[0]
     assert known.float().mean() > 0.3
     assert (again.image - answer)[:, known].abs().max() < 0.2
@@ -119,7 +121,7 @@ def test_missing_pixels_go_to_the_nearest_square():
 def test_a_square_far_from_the_photo_touches_nothing():
     square = Square(500, -300, 20, 10)
     assert np.isinf(square.distance((40, 60))).all()
-    assert look(*photo_and_hole(), square, 8).hole.all()
+    assert make_view(*photo_and_hole(), square, 8).hole.all()
 
 
 @pytest.mark.parametrize("scale", [1, 2])

@@ -13,7 +13,7 @@ from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import fill_from_neighbours
-from ganfill.images.regions import View, assign_to_regions, blend_answer, look
+from ganfill.images.regions import View, assign_to_regions, blend_answer, make_view
 from ganfill.models.model import Model
 from ganfill.search.result import DEFAULTS, Completion, Progress, Search, SearchOptions
 
@@ -101,7 +101,7 @@ def fill(
             find_placement(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
         ]
     views = [
-        [look(photo, hole, region, model.resolution) for region in placement.regions]
+        [make_view(photo, hole, region, model.resolution) for region in placement.regions]
         for photo, hole, placement in zip(photos, holes, placements, strict=True)
     ]
     completions = _search(model, views, search, options, advance, preview)

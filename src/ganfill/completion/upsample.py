@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from ganfill.cancellation import check_cancelled
 from ganfill.images.hole_parts import depth
-from ganfill.images.regions import Region, look
+from ganfill.images.regions import Region, make_view
 from ganfill.models.model import Model
 
 DEEP = 1 / 8  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
@@ -34,7 +34,7 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     upsampler: Any = model.upsampler
     if upsampler is None or region.side**2 <= model.resolution * upsampler.resolution:
         return answers
-    view = look(photo, hole, region, upsampler.resolution)
+    view = make_view(photo, hole, region, upsampler.resolution)
     if depth(view.hole[0].numpy()) < DEEP * upsampler.resolution:
         return answers
     image, known = view.image[None].to(model.device), (~view.hole)[None].float().to(model.device)

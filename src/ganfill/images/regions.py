@@ -89,7 +89,7 @@ class View:
     hole: torch.Tensor
 
 
-def look(photo: np.ndarray, hole: np.ndarray, region: Region, resolution: int) -> View:
+def make_view(photo: np.ndarray, hole: np.ndarray, region: Region, resolution: int) -> View:
     """Scales a region of a photo to a model's resolution.
 
     Args:
