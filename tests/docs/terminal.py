@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 # Words added to a command; they replace other values of the same keys.
 SMALL = {
-    "train": "batch_size=8 kimg=0.016 fd_samples=8 device=cpu precision=32-true model.width=4",
+    "train": "batch_size=8 kimg=0.016 fd_samples=8 completion_kimg=0 device=cpu precision=32-true model.width=4",
     "train-encoder": "batch_size=8 kimg=0.016 encoder.width=4 device=cpu precision=32-true",
     "train-inpainter": "batch_size=8 kimg=0.032 regression_kimg=0.016 device=cpu precision=32-true",
     "complete": "device=cpu",
