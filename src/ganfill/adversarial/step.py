@@ -41,9 +41,8 @@ Augmentation = Callable[[Tensor], Tensor]
 Penalty = Callable[[Tensor, Tensor], Tensor]
 Backward = Callable[[Tensor], Any]
 
-SMALLEST_SLOPE = (
-    2.0**-40
-)  # of a mean logit: far below its rounding error in float32, far above float32's smallest number
+# Of a mean logit: far below its rounding error in float32, far above float32's smallest number.
+SMALLEST_SLOPE = 2.0**-40
 
 
 def identity(images: Tensor) -> Tensor:

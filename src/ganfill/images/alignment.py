@@ -90,10 +90,8 @@ class Faces:
             if _is_whole(face.square, hole.shape):
                 return replace(default, scores=(face.score,))
         deep, shallow = split_by_depth(hole)
-        parts, insides = (
-            [*split(deep), *split(shallow)],
-            [np.isfinite(face.square.distance(hole.shape)) for face in faces],
-        )
+        parts = [*split(deep), *split(shallow)]
+        insides = [np.isfinite(face.square.distance(hole.shape)) for face in faces]
         kept = [i for i in range(len(faces)) if any(_counts(i, insides, part) for part in parts)]
         covered = _union([insides[i] for i in kept], hole.shape)
         squares = [faces[i].square for i in kept]

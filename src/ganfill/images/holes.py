@@ -86,8 +86,8 @@ class HoleSource:
         path, stem = Path(self.mask), _normalize(Path(picture).stem)
         if path.is_file():
             return path
-        masks = self._masks_of(f"{stem}{MASK_END}", picture) or self._masks_of(stem, picture)
-        if not masks:
+        found = self._masks_of(f"{stem}{MASK_END}", picture) or self._masks_of(stem, picture)
+        if not found:
             names = stem, f"{stem}{MASK_END}"
             near = next((self._folded[name.casefold()] for name in names if name.casefold() in self._folded), None)
             if near and _normalize(near.stem) not in names:
@@ -97,9 +97,9 @@ class HoleSource:
             raise UserError(
                 f"{path} holds no mask for {stem}: add {path / stem}{MASK_END}.png, white where it is missing"
             )
-        if len(masks) > 1 and not any(is_same(mask, Path(picture)) for mask in masks):
-            raise UserError(f"{masks[0]} and {masks[1]} are both masks of {stem}: keep one of them")
-        return masks[0]
+        if len(found) > 1 and not any(is_same(mask, Path(picture)) for mask in found):
+            raise UserError(f"{found[0]} and {found[1]} are both masks of {stem}: keep one of them")
+        return found[0]
 
     def _masks_of(self, stem: str, picture: Path | str) -> list[Path]:
         """The masks of a stem in the deepest folder that has the name of the picture's own folder."""
@@ -114,16 +114,16 @@ class HoleSource:
     @cached_property
     def _masks(self) -> dict[str, list[Path]]:
         """The masks in the folder by stem, listed once, because there may be many."""
-        masks = defaultdict[str, list[Path]](list)
+        by_stem = defaultdict[str, list[Path]](list)
         for file in walk(Path(self.mask)):
             if file.suffix.lower() in suffixes() and file.is_file():
-                masks[_normalize(file.stem)].append(file)
-        return dict(masks)
+                by_stem[_normalize(file.stem)].append(file)
+        return dict(by_stem)
 
     @cached_property
     def _folded(self) -> dict[str, Path]:
         """A mask of each stem without the difference of capital and small letters."""
-        return {stem.casefold(): masks[0] for stem, masks in self._masks.items()}
+        return {stem.casefold(): files[0] for stem, files in self._masks.items()}
 
     @property
     def _is_word(self) -> bool:
@@ -139,9 +139,8 @@ class HoleSource:
             return photo.alpha == 0
         if self.mask == NOTHING:
             return np.zeros((height, width), dtype=bool)
-        small = masks.draw(masks.KINDS[self.mask], [picture.stem], self.resolution, self.resolution, self.seed)[
-            0, 0
-        ].numpy()
+        kind, resolution = masks.KINDS[self.mask], self.resolution
+        small = masks.draw(kind, [picture.stem], resolution, resolution, self.seed)[0, 0].numpy()
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         hole = np.zeros((height, width), dtype=bool)
@@ -203,7 +202,8 @@ def masks_beside(folder: Path) -> list[Path]:
     files = [file for file in walk(folder) if file.suffix.lower() in suffixes()]
     pictures = {(file.parent, _normalize(file.stem)) for file in files}
     stems = ((file, _normalize(file.stem)) for file in files)
-    return [f for f, stem in stems if stem.endswith(MASK_END) and (f.parent, stem.removesuffix(MASK_END)) in pictures]
+    ends = ((file, stem.removesuffix(MASK_END)) for file, stem in stems if stem.endswith(MASK_END))
+    return [file for file, stem in ends if (file.parent, stem) in pictures]
 
 
 def _normalize(name: str) -> str:
