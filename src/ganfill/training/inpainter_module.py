@@ -112,10 +112,6 @@ class InpainterTraining(PartModule):
         hole = self.draw_holes(n)
         adversarial = seen >= self.regression_kimg * 1000
         guess = self._draw_guesses(real, hole, adversarial)
-        if searched := n // 8:
-            options = SearchOptions(seed=seeding.derive_seed(self.seed, "search", seen))
-            found = self.search(real[:searched], hole[:searched].bool(), options)
-            guess[:searched] = found.pictures[:, 0].to(guess)
         self.scale_rate(1, rate_at(seen, self.regression_kimg * 1000, self.kimg * 1000))
         if adversarial:
             measured = self._adversarial_step(real, hole, guess)
@@ -170,9 +166,20 @@ class InpainterTraining(PartModule):
     def _complete(self, real: Tensor, hole: Tensor, guess: Tensor) -> Tensor:
         return self.inpainter(real, 1 - hole, guess)
 
-    @torch.no_grad()
     def _draw_guesses(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
         """Returns guesses (N, 3, R, R) for pictures with a hole, float (N, 1, R, R) and 1 where a pixel is missing."""
+        if not getattr(self.inpainter, "guess", True):
+            return torch.zeros_like(real)  # the inpainter ignores them
+        guess = self._encode(real, hole, jittered)
+        if searched := len(real) // 8:
+            options = SearchOptions(seed=seeding.derive_seed(self.seed, "search", self.images_seen))
+            found = self.search(real[:searched], hole[:searched].bool(), options)
+            guess[:searched] = found.pictures[:, 0].to(guess)
+        return guess
+
+    @torch.no_grad()
+    def _encode(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
+        """Returns the generator's pictures of the encoder's z, some of them changed as the class describes."""
         n, (generator, encoder) = len(real), self.fixed
         half, quarter = n // 2, n // 4
         seen = hole.clone()
