@@ -108,3 +108,13 @@ def test_micro_batches_average_to_the_batch(loss):
 @pytest.mark.parametrize("loss", [Wasserstein(), Relativistic()])
 def test_only_differences_count(loss):
     assert loss.discriminator(REAL + 5, FAKE + 5).item() == pytest.approx(loss.discriminator(REAL, FAKE).item())
+
+
+@every_loss
+def test_no_discriminator_has_less_than_the_ideal_loss_where_fakes_are_distributed_as_reals(loss):
+    constant = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    lowest = min(loss.discriminator(x[None], x[None]).item() for x in constant)
+    assert lowest == pytest.approx(loss.ideal, abs=1e-9)
+    torch.manual_seed(0)
+    telling_apart = torch.randn(2000, dtype=torch.float64)  # logits of equal distribution, in pairs at random
+    assert loss.discriminator(telling_apart, telling_apart[torch.randperm(2000)]) >= loss.ideal - 1e-9

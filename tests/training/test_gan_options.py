@@ -1,12 +1,13 @@
 """What the adversarial step makes of its options."""
 
 import copy
+import math
 
 import pytest
 import torch
 from torch import nn
 
-from ganfill.adversarial.losses import NonSaturating
+from ganfill.adversarial.losses import NonSaturating, Wasserstein
 from ganfill.adversarial.schedule import Cosine, Linear, Settings
 from ganfill.errors import UserError
 from ganfill.models.dcgan_plus import Discriminator
@@ -137,6 +138,27 @@ def test_schedule_sets_what_the_next_step_uses(plain, steps):
     assert {betas[1] for _, betas in rates} == {0.999}
     followed = steps(plain(schedule=Linear(1, ema=(0, 1))), 1)
     assert torch.equal(weights(followed.generator_ema), weights(followed.generator))
+
+
+def test_a_gap_aware_rate_scales_what_the_schedule_sets(plain, steps):
+    gan = plain(gap_aware=True, schedule=Linear(1, lr=(0.5, 0.5)))
+    discriminator_rates = []
+    for loss in (0.95, 1.2, 1.0):
+        gan.gap_aware.average.fill_(loss * math.log(4))
+        steps(gan, 1)
+        discriminator, generator = (optimizer.param_groups[0]["lr"] for optimizer in gan.optimizers())
+        assert generator == pytest.approx(1e-4)
+        discriminator_rates.append(discriminator)
+    assert discriminator_rates == pytest.approx([1e-4 * 0.1**0.5, 2e-4, 1e-4])
+    assert gan.gap_aware.average != math.log(4)  # the last step's loss is in it
+    assert "gap_aware.average" in gan.state_dict()
+
+
+def test_a_gap_aware_rate_needs_an_ideal_loss(plain):
+    with pytest.raises(
+        UserError, match="gap_aware=true needs a loss with an ideal value above 0; Wasserstein has none"
+    ):
+        plain(gap_aware=True, loss=Wasserstein())
 
 
 def test_schedules_shapes():

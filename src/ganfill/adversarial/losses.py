@@ -6,6 +6,7 @@ equal micro-batches average to that of their batch. All use softplus(x) = log(1 
 -log sigmoid(x) = softplus(-x) neither overflows nor loses its gradient.
 """
 
+import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor
@@ -18,10 +19,12 @@ class Loss(ABC):
     Attributes:
         relativistic: True if the generator's loss needs logits of real pictures by the updated discriminator.
         boundary: the logit between real and fake pictures; None if only differences of logits have a meaning.
+        ideal: the lowest loss of the discriminator if fake pictures are distributed as real ones.
     """
 
     relativistic = False
     boundary: float | None = 0.0
+    ideal = 0.0
 
     @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -34,6 +37,8 @@ class Loss(ABC):
 
 class NonSaturating(Loss):
     """The usual substitute: G minimizes -log D(G(z)) (Goodfellow et al. 2014, arXiv 1406.2661, end of section 3)."""
+
+    ideal = math.log(4)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """-log D(x) - log(1 - D(G(z))), averaged over the batch; equation 1 with reversed sign."""
@@ -56,6 +61,7 @@ class LeastSquares(Loss):
     """Regresses logits to 1 for real and to 0 for fake (Mao et al. 2017, arXiv 1611.04076, equation 9)."""
 
     boundary = 0.5
+    ideal = 0.25
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """((D(x) - 1)^2 + D(G(z))^2) / 2, averaged over the batch."""
@@ -68,6 +74,8 @@ class LeastSquares(Loss):
 
 class Hinge(Loss):
     """D has a margin of 1, G none (Lim and Ye 2017, arXiv 1705.02894; Miyato 2018, 1802.05957, eq. 16, 17)."""
+
+    ideal = 2.0
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), averaged over the batch."""
@@ -97,6 +105,7 @@ class Relativistic(Loss):
 
     relativistic = True
     boundary = None
+    ideal = math.log(2)
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """-log sigmoid(D(x) - D(G(z))), averaged over the pairs."""

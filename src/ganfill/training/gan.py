@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from ganfill import seeding
 from ganfill.adversarial import ema
 from ganfill.adversarial.fade import Fade
+from ganfill.adversarial.gap_aware import GapAware
 from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.schedule import Constant, Linear, Settings
 from ganfill.adversarial.step import Augmentation, DiscriminatorStep, Penalty, identity
@@ -49,6 +50,7 @@ class GAN(GanfillModule):
         step: ``alternating`` updates the discriminator and then the generator, ``joint`` takes the gradients of both from
             one pass, see ``ganfill.adversarial.step``.
         n_critic: steps of the discriminator for each of the generator.
+        gap_aware: multiply the discriminator's learning rate by the factor of ``ganfill.adversarial.gap_aware``.
         micro_batch: pictures that a process has in memory at once; gradients are accumulated. None: its whole share.
         compile: compile both networks with torch.compile. Penalties use the uncompiled discriminator, because compiled
             networks have no second derivatives.
@@ -58,7 +60,8 @@ class GAN(GanfillModule):
         seed: of every z and augmentation.
 
     Raises:
-        UserError: ``n_critic`` or ``micro_batch`` is below 1, or ``step`` is unknown or does not suit the discriminator.
+        UserError: ``n_critic`` or ``micro_batch`` is below 1, ``step`` is unknown or does not suit the discriminator, or
+            ``gap_aware`` is true for a loss without an ideal value above 0.
     """
 
     MEASURES = ("loss_d", "loss_g", "logit_real", "logit_fake", "gradient_d", "gradient_g", "penalty")
@@ -80,6 +83,7 @@ class GAN(GanfillModule):
         schedule: Constant | Linear | None = None,
         step: str = "alternating",
         n_critic: int = 1,
+        gap_aware: bool = False,
         micro_batch: int | None = None,
         compile: bool = False,
         ema_half_life_kimg: float = 10.0,
@@ -91,6 +95,9 @@ class GAN(GanfillModule):
         for name, count in (("n_critic", n_critic), ("micro_batch", micro_batch)):
             if count is not None and (not isinstance(count, int) or count < 1):
                 raise UserError(f"{name} must be at least 1, got {count}")
+        ideal = getattr(loss, "ideal", 0.0)
+        if gap_aware and not ideal > 0:
+            raise UserError(f"gap_aware=true needs a loss with an ideal value above 0; {type(loss).__name__} has none")
         resolution: Any = generator.resolution
         check_step(step, discriminator, resolution)
         self.generator = generator.to(memory_format=torch.channels_last)
@@ -102,6 +109,7 @@ class GAN(GanfillModule):
         self.latent, self.loss, self.seed = latent, loss, seed
         self.regularizer, self.augment, self.schedule = regularizer, augment, schedule or Constant()
         self.step, self.n_critic, self.micro_batch = step, n_critic, micro_batch
+        self.gap_aware = GapAware(ideal) if gap_aware else None
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.ema_half_life_kimg, self.ema_rampup, self.log_kimg = ema_half_life_kimg, ema_rampup, log_kimg
         self.fade: Fade | None = None  # set if the networks have grown
@@ -127,6 +135,10 @@ class GAN(GanfillModule):
         settings = self.schedule.at(seen)
         for index, configured in enumerate(self.configured):
             settings.apply(self.optimizer_at(index), configured)
+        if self.gap_aware is not None:
+            factor = self.gap_aware.factor()
+            for group in self.optimizer_at(0).param_groups:
+                group["lr"] *= factor
         generating = (count + 1) % self.n_critic == 0
         measuring = generating and crossed(seen - (self.n_critic - 1) * batch, seen + batch, self.log_kimg)
         z = self.latent.sample(batch, seeding.generator(self.seed, "z", seen), self.device)[rows]
@@ -178,6 +190,8 @@ class GAN(GanfillModule):
         # Running statistics are averaged only once, at the end: the generator's graph may still need their values.
         self._update("d", 0, self.discriminator, measuring, [loss_d] if generating else [loss_d, *self._statistics()])
         self.finite &= torch.isfinite(loss_d)
+        if self.gap_aware is not None:
+            self.gap_aware.observe(loss_d)
         if generating:
             loss_g, fake_logits = generated or batches.generator_steps(steps)
             self._update("g", 1, self.generator, measuring, [loss_g, *self._statistics()])
