@@ -5,6 +5,7 @@ import torch
 from ganfill.completion.pipeline import fill
 from ganfill.images.alignment import Placement
 from ganfill.images.blend import Feather, Paste, Poisson
+from ganfill.images.regions import Box, make_view
 from ganfill.images.rotated_square import Square
 from ganfill.search.presets import posterior, standard
 from ganfill.search.result import Completion, SearchOptions
@@ -98,6 +99,24 @@ def test_each_view_gets_the_answer_that_it_gets_alone(model):
     other = np.where(hole[..., None], holding, before)
     again = fill(model, [other], [hole], QUICK, placements=[Placement((one, two))], options=DETERMINISTIC)[0]
     assert np.array_equal(again.pictures[0], both.pictures[0])
+
+
+def test_a_view_continues_the_answer_of_the_one_before(model):
+    before, hole = photo((90, 120)), rectangle((90, 120), 0, 0, 1, 0.5)
+    face, around = Square(50, 45, 60), Box(0, 0, 90, 90)
+    placement = Placement((face, around), scores=(0.9,))
+    filled = fill(model, [before], [hole], QUICK, placements=[placement], options=SearchOptions(2, deterministic=True))[
+        0
+    ]
+    first, second = filled.views
+    of_face = np.isfinite(face.distance(hole.shape))
+    left = hole & ~of_face  # what is missing still
+    again = make_view(filled.pictures[0], left, around, 32)
+    assert torch.equal(second.hole, again.hole) and torch.equal(second.image, again.image)
+    assert torch.equal(first.image, make_view(before, hole, face, 32).image)
+    alone = fill(model, [before], [hole], QUICK, placements=[Placement((face,))], options=TWO)[0]
+    inside = of_face & hole
+    assert np.array_equal(filled.pictures[0][inside], alone.pictures[0][inside])
 
 
 def test_a_photo_that_needs_no_model(model):

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from ganfill.completion.draft import Draft
 from ganfill.completion.hole_report import HoleReport, SearchedSquare, describe_holes, describe_regions
-from ganfill.completion.upsample import upsample
 from ganfill.errors import UserError
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment, Placement, center
 from ganfill.images.blend import Blend, Paste
 from ganfill.images.classical import fill_from_neighbours
-from ganfill.images.regions import View, assign_to_regions, blend_answer, make_view
+from ganfill.images.regions import View
 from ganfill.models.model import Model
 from ganfill.search.result import DEFAULTS, Completion, Progress, Search, SearchOptions
 
@@ -21,7 +21,6 @@ from ganfill.search.result import DEFAULTS, Completion, Progress, Search, Search
 # hole, 95 % of 56 test faces stay below; 12 of 27 pictures of other things do not.
 WEAK = 0.75
 MOST_VALUES = 4_000_000_000  # bytes of all finished pictures
-LUMA = 0.299, 0.587, 0.114  # weights of red, green and blue in the grey values of Pillow
 
 
 @dataclass(frozen=True)
@@ -100,34 +99,28 @@ def fill(
         placements = [
             find_placement(center, photo, hole, model.resolution) for photo, hole in zip(photos, holes, strict=True)
         ]
-    views = [
-        [make_view(photo, hole, region, model.resolution) for region in placement.regions]
-        for photo, hole, placement in zip(photos, holes, placements, strict=True)
-    ]
-    completions = _search(model, views, search, options, advance, preview)
-    for photo, hole, of_photo, found in zip(photos, holes, views, completions, strict=True):
-        for i, (view, completion) in enumerate(zip(of_photo, found, strict=True)):
-            if completion.inpainted and completion.scores.isfinite().all():  # scores of unsearched holes are NaN
-                pictures = upsample(model, photo, hole, view.region, completion.pictures[0])
-                found[i] = replace(completion, pictures=pictures[None])
-    return [
-        _finish(*inputs, blend, count) for inputs in zip(photos, holes, placements, views, completions, strict=True)
-    ]
+    drafts = [Draft(*inputs) for inputs in zip(photos, holes, placements, strict=True)]
+    options = _reporting(drafts, options, advance, preview)
+    while views := [(draft, of_draft) for draft in drafts if (of_draft := draft.next_views(model.resolution))]:
+        flat = [view for _, of_draft in views for view in of_draft]
+        images, missing = torch.stack([view.image for view in flat]), torch.stack([view.hole for view in flat])
+        completion, first = search(model, images, missing, options), 0
+        for draft, of_draft in views:
+            rows = [slice(row, row + 1) for row in range(first, first + len(of_draft))]
+            draft.add(model, of_draft, list(map(completion.select, rows)), blend)
+            first += len(of_draft)
+    return [_finish(draft, blend, count) for draft in drafts]
 
 
-def _search(
-    model: Model,
-    views: list[list[View]],
-    search: Search,
+def _reporting(
+    drafts: list[Draft],
     options: SearchOptions,
     advance: Callable[[float], object] | None,
     preview: Callable[[np.ndarray], object] | None,
-) -> list[list[Completion]]:
-    """Searches all views of all photos at once; returns a completion (1, ...) of each view."""
-    flat = [view for of_photo in views for view in of_photo]
-    if advance is not None:
-        advance(sum(not of_photo for of_photo in views))
-    photos_per_view = sum(map(bool, views)) / max(len(flat), 1)
+) -> SearchOptions:
+    """Adds reports of progress, in photos, to the options of a search of views."""
+    views = [len(draft.placement.regions) for draft in drafts]
+    photos_per_view = sum(map(bool, views)) / max(sum(views), 1)
 
     def on_progress(progress: Progress) -> None:
         if preview is not None and progress.preview is not None:
@@ -135,83 +128,47 @@ def _search(
         if advance is not None:
             advance(progress.pictures * photos_per_view)
 
-    if not flat:
-        return [[] for _ in views]
-    images, holes = torch.stack([view.image for view in flat]), torch.stack([view.hole for view in flat])
-    if advance is not None or preview is not None:
-        options = replace(options, on_progress=on_progress)
-    completion = search(model, images, holes, options)
-    rows = iter(range(len(flat)))
-    return [
-        [completion.select(slice(row, row + 1)) for _, row in zip(of_photo, rows, strict=False)] for of_photo in views
-    ]
+    if advance is not None:
+        advance(views.count(0))
+    return options if advance is None and preview is None else replace(options, on_progress=on_progress)
 
 
-def _finish(
-    photo: np.ndarray,
-    hole: np.ndarray,
-    placement: Placement,
-    views: list[View],
-    completions: list[Completion],
-    blend: Blend,
-    count: int,
-) -> Filled:
+def _finish(draft: Draft, blend: Blend, count: int) -> Filled:
     """Makes ``count`` pictures, and the extras, of the completions of a photo's views."""
-    parts, outside = assign_to_regions(hole, placement.regions)
-    if is_grey(photo, hole):
-        completions = list(map(_without_colours, completions))
+    views, completions, outside = draft.views, draft.completions, draft.outside
 
     def finished(answers: list[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
         """Fills the parts one after the other, and then the pixels outside all regions from their surroundings."""
-        picture, missing = picture.copy(), hole
-        for answer, view, part in zip(answers, views, parts, strict=True):
-            blend_answer(answer, picture, missing, part, view.region, blend)
-            missing = missing & ~part
+        picture = draft.finish(answers, picture, blend)
         return fill_from_neighbours(picture, outside) if outside.any() else picture
 
     # Scores of views that were filled without a search are NaN.
     searched = [found.scores[0] for found in completions if found.scores[0].isfinite().all()]
     scores = torch.stack(searched).amax(0).tolist() if searched else []
     best = [round(float(found.scores[0, 0]), 5) if found.scores[0].isfinite().all() else None for found in completions]
-    squares = describe_regions(placement, best)
+    squares = describe_regions(draft.placement, best)
     # Of a face that was found, a weak fit tells nothing.
-    doubtful = list(zip(views, completions, strict=True))[len(placement.scores) :]
+    doubtful = list(zip(views, completions, strict=True))[len(draft.placement.scores) :]
     weakest = max((_weakness(*pair) for pair in doubtful), default=0.0)
     extras = {}
     if means := [found.mean[0] for found in completions if found.mean is not None]:
-        extras["mean"] = finished(means, photo, blend)
+        extras["mean"] = finished(means, draft.photo, blend)
     if intervals := [found.interval for found in completions if found.interval is not None]:
         # A width of 2, the full range of [-1, 1], is shown as 1, white.
         widths = [high[0] - low[0] - 1 for low, high in intervals]
-        extras["uncertainty"] = finished(widths, np.zeros_like(photo), Paste())
+        extras["uncertainty"] = finished(widths, np.zeros_like(draft.photo), Paste())
         extras["uncertainty"][outside] = 255
     return Filled(
-        [finished([found.pictures[0, rank] for found in completions], photo, blend) for rank in range(count)],
+        [finished([found.pictures[0, rank] for found in completions], draft.photo, blend) for rank in range(count)],
         views,
         [list(pixels.to_uint8(found.pictures[0]).numpy()) for found in completions],
         scores,
         _frames(views, completions, blend),
-        list(_remarks(placement, outside, scores, weakest)),
+        list(_remarks(draft.placement, outside, scores, weakest)),
         extras,
         squares,
-        describe_holes(hole, squares, parts),
+        describe_holes(draft.hole, squares, draft.parts),
     )
-
-
-def is_grey(photo: np.ndarray, hole: np.ndarray) -> bool:
-    """True if a photo, uint8 (H, W, 3), shows no colour outside its hole, bool (H, W)."""
-    return not hole.all() and bool((photo == photo[..., :1])[~hole].all())
-
-
-def _without_colours(completion: Completion) -> Completion:
-    def grey(pictures: torch.Tensor) -> torch.Tensor:
-        channels = pictures.unbind(-3)
-        luma = sum(weight * channel for weight, channel in zip(LUMA, channels, strict=True))
-        return torch.stack([luma] * 3, -3)  # pyright: ignore[reportArgumentType]
-
-    mean = None if completion.mean is None else grey(completion.mean)
-    frames = list(map(grey, completion.frames))
-    return replace(completion, pictures=grey(completion.pictures), mean=mean, frames=frames)
 
 
 def _frames(views: list[View], completions: list[Completion], blend: Blend) -> list[np.ndarray]:

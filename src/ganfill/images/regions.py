@@ -62,9 +62,9 @@ class Box:
         return max(self.top - 1, 0), max(self.left - 1, 0), min(self.bottom + 1, height), min(self.right + 1, width)
 
     def distance(self, shape: tuple[int, ...]) -> np.ndarray:
-        """0 inside, infinite outside; float32 (H, W)."""
+        """1 inside, as at the edge of a ``Square``, which so takes what both contain; infinite outside; float32 (H, W)."""
         result = np.full(shape, np.inf, np.float32)
-        self._cut(result)[...] = 0
+        self._cut(result)[...] = 1
         return result
 
     def _cut(self, array: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def make_view(photo: np.ndarray, hole: np.ndarray, region: Region, resolution: i
 
 
 def assign_to_regions(hole: np.ndarray, regions: tuple[Region, ...]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Assigns every missing pixel to the region whose centre is nearest, relative to the region's size.
+    """Assigns every missing pixel to the ``Square`` whose centre is nearest, relative to its size, or else to a ``Box``.
 
     Args:
         hole: bool (H, W).
