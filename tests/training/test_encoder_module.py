@@ -14,7 +14,7 @@ from ganfill.models.latent import Normal
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.encoder_module import EncoderTraining, rate_at
 from ganfill.training.fit import fit
-from ganfill.training.part_module import HOLES
+from ganfill.training.part_module import PartModule
 from ganfill.training.run_directory import read_checkpoint
 
 ADAM = partial(torch.optim.Adam, lr=2e-3, betas=(0.9, 0.99))
@@ -50,8 +50,8 @@ def test_one_step_equals_the_textbook(make, model, normal, by_itself, faces):
     z = model.latent.sample(3, seeding.generator(0, "z", 160))
     image = torch.cat([to_float(pixels), model.generator(z)])
     generator = seeding.generator(0, "holes", 160)
-    kinds = torch.randint(len(HOLES), (9,), generator=generator)
-    known = (~torch.stack([HOLES[kind](32, 32, generator) for kind in kinds])).float()
+    kinds = torch.randint(len(PartModule.HOLES), (9,), generator=generator)
+    known = (~torch.stack([PartModule.HOLES[kind](32, 32, generator) for kind in kinds])).float()
     guess = encoder(image * known, known)
     shown, real, seen = model.generator(guess[:6]), image[:6], known[:6].expand(-1, 3, -1, -1)
     in_hole = torch.stack([((a - b)[k == 0] ** 2).mean().sqrt() for a, b, k in zip(shown, real, seen, strict=True)])

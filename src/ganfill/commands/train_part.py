@@ -27,7 +27,11 @@ from ganfill.training.warm_start import warm_start
 
 
 def train_part(
-    config: DictConfig, name: str, make_module: Callable[[nn.Module, Model], GanfillModule], kept: str
+    config: DictConfig,
+    name: str,
+    make_module: Callable[[nn.Module, Model], GanfillModule],
+    kept: str,
+    enlarged: int = 1,
 ) -> Path:
     """Trains, or continues the training in ``config.out``; returns the path of the model file with the network.
 
@@ -36,14 +40,15 @@ def train_part(
         name: of the network, a field of ``Model``.
         make_module: makes the training of a network for a model.
         kept: name of the module's attribute whose weights go into the model file.
+        enlarged: resolution of the network, relative to the model's.
     """
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     model = model_file.load(config.model)
-    for key, value in (("resolution", model.resolution), ("latent_dim", model.latent.dim)):
+    for key, value in (("resolution", enlarged * model.resolution), ("latent_dim", model.latent.dim)):
         if key in config:
             if config[key] not in (None, value):
-                raise UserError(f"{key}={config[key]} is not that of the model, {value}: leave it out")
+                raise UserError(f"{key}={config[key]} must be {value} for this model: leave it out")
             config[key] = value
     with hold_directory(Path(str(config.out))):
         return _train(config, name, make_module, kept, device, precision, model)
@@ -65,7 +70,10 @@ def _train(
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         network = build(config[name])
     if config.init:
-        trained = getattr(model_file.load(config.init), name)
+        source = model_file.load(config.init)
+        trained = getattr(source, name)
+        if trained is None and name == "upsampler":
+            trained = source.inpainter  # the same network, of another resolution
         if trained is None:
             raise UserError(f"init={config.init}: this model has no {name}: leave init out, or give another model")
         warm_start(network, trained, name, from_input=True)

@@ -52,7 +52,7 @@ class EncoderTraining(PartModule):
         log_kimg: float = 1.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(model, [model.generator], kimg, log_kimg, seed)
+        super().__init__(model, {"generator": model.generator}, kimg, log_kimg, seed)
         self.encoder = encoder.to(memory_format=torch.channels_last)
         self.optimizer, self.known_weight, self.latent_weight = optimizer, known_weight, latent_weight
 
@@ -62,7 +62,7 @@ class EncoderTraining(PartModule):
 
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
-        n, (generator,) = len(pixels), self.fixed
+        n, generator = len(pixels), self.fixed["generator"]
         if n < 2:
             raise UserError("batch_size must be at least 2, got 1: half as many pictures are drawn from the generator")
         measuring = crossed(self.images_seen, self.images_seen + n, self.log_kimg)

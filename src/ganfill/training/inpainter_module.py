@@ -87,7 +87,8 @@ class InpainterTraining(PartModule):
             raise UserError("the model has no encoder, which gives the guesses: run ganfill train-encoder first")
         if model.discriminator is None:
             raise UserError("the model has no discriminator to train on: give a model of ganfill export")
-        super().__init__(model, [model.generator, model.encoder], kimg, log_kimg, seed)
+        fixed = {"generator": model.generator, "encoder": model.encoder}
+        super().__init__(model, fixed, kimg, log_kimg, seed)
         self.inpainter = inpainter.to(memory_format=torch.channels_last)
         self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)
         self.discriminator = HoleDiscriminator(copy.deepcopy(model.discriminator)).train().requires_grad_(True)
@@ -109,7 +110,7 @@ class InpainterTraining(PartModule):
         seen, n = self.images_seen, len(pixels)
         measuring = crossed(seen, seen + n, self.log_kimg)
         real = to_float(pixels)
-        hole = self.draw_holes(n)
+        hole = self.draw_holes(n, resolution=real.shape[-1])
         adversarial = seen >= self.regression_kimg * 1000
         guess = self._draw_guesses(real, hole, adversarial)
         self.scale_rate(1, rate_at(seen, self.regression_kimg * 1000, self.kimg * 1000))
@@ -180,7 +181,7 @@ class InpainterTraining(PartModule):
     @torch.no_grad()
     def _encode(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
         """Returns the generator's pictures of the encoder's z, some of them changed as the class describes."""
-        n, (generator, encoder) = len(real), self.fixed
+        n, encoder, generator = len(real), self.fixed["encoder"], self.fixed["generator"]
         half, quarter = n // 2, n // 4
         seen = hole.clone()
         seen[half : n - quarter] *= self.draw_holes(n - quarter - half, "second holes")

@@ -1,6 +1,7 @@
 """Base class of the trainings of a further network for a model, whose other networks are fixed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,34 +12,39 @@ from ganfill.images import masks
 from ganfill.models.model import Model
 from ganfill.training.training_module import GanfillModule
 
-HOLES = (masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform)
-
 
 class PartModule(GanfillModule):
     """Module that trains one network on pictures with holes; it has the length of the training and the fixed networks.
 
     Args:
         model: its latent prior is used.
-        fixed: networks of the model, which the training does not change and the checkpoint does not contain.
+        fixed: networks of the model by name, which the training does not change and the checkpoint does not contain.
         kimg: length of the training in thousand pictures.
         log_kimg: interval at which losses are measured, in thousand pictures.
         seed: seed of z and holes.
+
+    Attributes:
+        HOLES: kinds of the holes that it draws.
 
     Raises:
         UserError: ``kimg`` is not above 0.
     """
 
-    def __init__(self, model: Model, fixed: Iterable[nn.Module], kimg: float, log_kimg: float, seed: int) -> None:
+    HOLES: ClassVar[Sequence[Callable[..., Tensor]]] = (
+        masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform,
+    )  # fmt: skip
+
+    def __init__(self, model: Model, fixed: Mapping[str, nn.Module], kimg: float, log_kimg: float, seed: int) -> None:
         super().__init__()
         if kimg <= 0:
             raise UserError(f"kimg must be above 0, got {kimg}")
-        self.fixed = list(fixed)  # a list keeps them out of the checkpoint
+        self.fixed = dict(fixed)  # a dictionary keeps them out of the checkpoint
         self.latent, self.resolution = model.latent, model.resolution
         self.kimg, self.log_kimg, self.seed = kimg, log_kimg, seed
 
     def on_fit_start(self) -> None:
         """Moves the fixed networks to the device."""
-        for network in self.fixed:
+        for network in self.fixed.values():
             network.to(self.device)
 
     def scale_rate(self, index: int, factor: float) -> None:
@@ -52,12 +58,12 @@ class PartModule(GanfillModule):
         self.manual_backward(loss)
         self.step_optimizer(index)
 
-    def draw_holes(self, n: int, purpose: str = "holes") -> Tensor:
-        """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing."""
-        generator = seeding.generator(self.seed, purpose, self.images_seen)
-        kinds = torch.randint(len(HOLES), (n,), generator=generator).tolist()
-        holes = [HOLES[kind](self.resolution, self.resolution, generator) for kind in kinds]
-        empty = torch.zeros(0, 1, self.resolution, self.resolution)
+    def draw_holes(self, n: int, purpose: str = "holes", resolution: int | None = None) -> Tensor:
+        """Draws holes of random kinds: float (n, 1, R, R), 1 where a pixel is missing; R is the model's if not given."""
+        generator, side = seeding.generator(self.seed, purpose, self.images_seen), resolution or self.resolution
+        kinds = torch.randint(len(self.HOLES), (n,), generator=generator).tolist()
+        holes = [self.HOLES[kind](side, side, generator) for kind in kinds]
+        empty = torch.zeros(0, 1, side, side)
         return (torch.stack(holes).float() if holes else empty).to(self.device)
 
 
