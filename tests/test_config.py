@@ -15,6 +15,7 @@ NEEDED = {
     "train": ["out=o"],
     "train-encoder": ["data.path=d", "model=m", "out=o"],
     "train-inpainter": ["data.path=d", "model=m", "out=o"],
+    "train-upsampler": ["data.path=d", "model=m", "out=o"],
     "prepare": ["source=s", "out=o"],
     "export": ["run=r", "out=o"],
     "generate": ["out=o"],
