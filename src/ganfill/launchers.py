@@ -1,4 +1,4 @@
-"""Launchers of a sweep: its jobs run one after another, in several processes, or on SLURM."""
+"""Launchers of a sweep: its jobs run one after another, in several processes, on SLURM, or on a cluster of Ray."""
 
 import os
 import shutil
@@ -17,7 +17,9 @@ from ganfill.config import nearest
 from ganfill.errors import UserError, require
 
 # Names, and the plugins of Hydra behind them.
-LAUNCHERS = {"basic": "basic", "joblib": "joblib", "submitit": "submitit_slurm"}
+LAUNCHERS = {"basic": "basic", "joblib": "joblib", "submitit": "submitit_slurm", "ray": "ray"}
+# The extra and the package that a launcher needs.
+REQUIREMENTS = {"joblib": ("sweep", "joblib"), "submitit": ("sweep", "submitit"), "ray": ("ray", "ray")}
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -39,9 +41,9 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
             settings.append(f"hydra.{word}")
         else:
             (settings if key.startswith(("hydra/launcher", "hydra.launcher.")) else others).append(word)
-    for package in ("joblib", "submitit"):
-        if any(word.startswith(f"hydra/launcher={package}") for word in settings):
-            require(f"launcher={package}", "sweep", package)
+    for name, requirement in REQUIREMENTS.items():
+        if any(word.startswith(f"hydra/launcher={name}") for word in settings):
+            require(f"launcher={name}", *requirement)
     if "hydra/launcher=submitit_slurm" in settings and not shutil.which("srun"):
         raise UserError("launcher=submitit needs SLURM, but srun is not found: use launcher=joblib or launcher=basic")
     return others, settings
