@@ -35,7 +35,8 @@ def _build_discriminator(config: DictConfig, model: Model) -> nn.Module:
     """Returns a discriminator of the upsampler's pictures, with the model's weights in all but its outer layers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "discriminator"))
-        discriminator = build(config.discriminator)
-    if type(discriminator) is type(model.discriminator):
-        warm_start(discriminator, model.discriminator, "discriminator", from_input=True)
+        discriminator: nn.Module = build(config.discriminator)
+    trained = model.discriminator
+    if trained is not None and type(trained) is type(discriminator):
+        warm_start(discriminator, trained, "discriminator", from_input=True)
     return discriminator

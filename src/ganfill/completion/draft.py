@@ -60,22 +60,25 @@ class Draft:
             self.views.append(view)
             self.completions.append(_without_colours(completion) if self._grey else completion)
         if len(self.views) < len(self.parts):
-            best = [completion.pictures[0, 0] for completion in self.completions]
-            self._picture, self._missing = self._blend(best, self.photo, blend)
+            begin = len(self.views) - len(views)
+            best = [completion.pictures[0, 0] for completion in self.completions[begin:]]
+            self._picture = self._picture.copy()
+            self._missing = self._blend(best, self._picture, self._missing, begin, blend)
 
     def finish(self, answers: Sequence[torch.Tensor], picture: np.ndarray, blend: Blend) -> np.ndarray:
         """Blends an answer of each view, float (3, R', R'), into a copy of a picture, uint8 (H, W, 3)."""
-        return self._blend(answers, picture, blend)[0]
+        picture = picture.copy()
+        self._blend(answers, picture, self.hole, 0, blend)
+        return picture
 
     def _blend(
-        self, answers: Sequence[torch.Tensor], picture: np.ndarray, blend: Blend
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the picture, and what is missing of it still."""
-        picture, missing = picture.copy(), self.hole
-        for answer, view, part in zip(answers, self.views, self.parts, strict=False):
+        self, answers: Sequence[torch.Tensor], picture: np.ndarray, missing: np.ndarray, begin: int, blend: Blend
+    ) -> np.ndarray:
+        """Blends answers of the views from ``begin`` on into a picture, in place; returns what is missing still."""
+        for answer, view, part in zip(answers, self.views[begin:], self.parts[begin:], strict=False):
             blend_answer(answer, picture, missing, part, view.region, blend)
             missing = missing & ~part
-        return picture, missing
+        return missing
 
 
 def _without_colours(completion: Completion) -> Completion:
