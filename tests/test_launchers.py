@@ -21,6 +21,8 @@ def test_launchers_become_hydras(monkeypatch):
         launchers.split(["launcher=joblib"])
     with pytest.raises(UserError, match=r"pip install 'ganfill\[sweep\]'"):
         launchers.split(["launcher=submitit"])
+    with pytest.raises(UserError, match=r"launcher=ray needs ray: pip install 'ganfill\[ray\]'"):
+        launchers.split(["launcher=ray"])
 
 
 def test_joblib_takes_a_process_a_gpu_or_a_core(monkeypatch):
