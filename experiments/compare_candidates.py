@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 taskset -c 1 python experiments/compare_candidates.py features=NAME=FILE.py:CLASS:WEIGHTS[,...]
         [store=data/faces64 pictures=celebacrop64 n=300 many=64 seed=0 folder=runs/candidates]
 
-``kimg`` below was chosen by the measured speeds, so that each takes about ten minutes of processor time, a third of it
+``kimg`` below was chosen by the measured speeds, so that each takes about eight minutes of processor time, a third of it
 for the regression. A candidate that is in ``folder`` already is not trained again. ``fast`` completes ``n`` faces by each
 candidate, by the packaged inpainter and without an inpainter (``guess``). ``spread`` is the mean absolute difference between
 two of eight such answers to each of ``many`` faces, in levels. A row for each model and hole goes to
@@ -35,13 +35,13 @@ MODEL = "faces64"
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "candidates.csv"
 CANDIDATES = {
-    "b Inpainter": "regression_kimg=14.7 kimg=33",
+    "b Inpainter": "regression_kimg=11.8 kimg=26.4",
     "a ModulatedGenerator": (
-        "inpainter._target_=candidates.ModulatedGenerator inpainter.widths=[32,64,112] regression_kimg=14 kimg=31.5"
+        "inpainter._target_=candidates.ModulatedGenerator inpainter.widths=[32,64,112] regression_kimg=11.2 kimg=25.3"
     ),
     "c CoModulated": (
         "inpainter._target_=candidates.CoModulated inpainter.widths=[40,80,144,208] inpainter.blocks=1 "
-        "regression_kimg=14 kimg=31.5"
+        "regression_kimg=11.2 kimg=25.3"
     ),
 }
 
