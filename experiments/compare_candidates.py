@@ -1,13 +1,13 @@
 """Trains three designs of an inpainter for equal processor time, and measures them.
 
     OMP_NUM_THREADS=1 taskset -c 1 python experiments/compare_candidates.py features=NAME=FILE.py:CLASS:WEIGHTS[,...]
-        [store=data/faces64 pictures=celebacrop64 n=300 many=64 seed=0 folder=runs/candidates]
+        [models=packaged,guess,b,a,c store=data/faces64 pictures=celebacrop64 n=300 many=64 seed=0 folder=runs/candidates]
 
-``kimg`` below was chosen by the measured speeds, so that each takes about eight minutes of processor time, a third of it
-for the regression. A candidate that is in ``folder`` already is not trained again. ``fast`` completes ``n`` faces by each
-candidate, by the packaged inpainter and without an inpainter (``guess``). ``spread`` is the mean absolute difference between
-two of eight such answers to each of ``many`` faces, in levels. A row for each model and hole goes to
-``experiments/results/candidates.csv``, and sheets to ``folder``.
+b is ganfill's own design. ``kimg`` below was chosen by the measured speeds, so that each takes about eight minutes of
+processor time, a third of it for the regression. A candidate that is in ``folder`` already is not trained again. ``fast``
+completes ``n`` faces by each candidate, by the packaged inpainter and without an inpainter (``guess``). ``spread`` is the
+mean absolute difference between two of eight such answers to each of ``many`` faces, in levels. A row for each model and
+hole goes to ``experiments/results/candidates.csv``, and sheets to ``folder``.
 """
 
 import csv
@@ -28,18 +28,18 @@ from ganfill.metrics.features import load_networks
 from ganfill.model_io import model_file
 
 SETTINGS = {
-    "features": "", "store": "data/faces64", "pictures": "celebacrop64", "n": "300", "many": "64", "seed": "0",
-    "folder": "runs/candidates",
+    "features": "", "models": "packaged,guess,b,a,c", "store": "data/faces64", "pictures": "celebacrop64", "n": "300",
+    "many": "64", "seed": "0", "folder": "runs/candidates",
 }  # fmt: skip
 MODEL = "faces64"
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "candidates.csv"
 CANDIDATES = {
-    "b Inpainter": "regression_kimg=11.8 kimg=26.4",
-    "a ModulatedGenerator": (
+    "b": "regression_kimg=11.8 kimg=26.4",
+    "a": (
         "inpainter._target_=candidates.ModulatedGenerator inpainter.widths=[32,64,112] regression_kimg=11.2 kimg=25.3"
     ),
-    "c CoModulated": (
+    "c": (
         "inpainter._target_=candidates.CoModulated inpainter.widths=[40,80,144,208] inpainter.blocks=1 "
         "regression_kimg=11.2 kimg=25.3"
     ),
@@ -58,9 +58,9 @@ def run(*words: str) -> float:
     return used() - started
 
 
-def train(name: str, words: str, settings: dict[str, str]) -> tuple[Path, float]:
+def train(name: str, words: str, settings: dict[str, str]) -> tuple[str, float]:
     """Trains a candidate unless it is there; returns its model file and the CPU seconds."""
-    out = Path(settings["folder"], name.split()[0])
+    out = Path(settings["folder"], name)
     record = out / "cpu_seconds.txt"
     if not record.exists():
         data = f"data.path={settings['store']}"
@@ -68,7 +68,7 @@ def train(name: str, words: str, settings: dict[str, str]) -> tuple[Path, float]
             "train-inpainter", data, f"model={MODEL}", *words.split(), f"seed={settings['seed']}", f"out={out}"
         )
         record.write_text(f"{seconds:.1f}\n")
-    return out / "model.safetensors", float(record.read_text())
+    return str(out / "model.safetensors"), float(record.read_text())
 
 
 def evaluate(model: str, settings: dict[str, str], sheets: Path) -> dict[str, dict[str, str]]:
@@ -111,18 +111,19 @@ def main() -> None:
     folder = Path(settings["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     os.environ |= {"PYTHONPATH": str(HERE), "GANFILL_PLUGINS": "candidates"}
-    models: dict[str, tuple[str, float | str]] = {"packaged": (MODEL, "")}
     packaged = model_file.load(MODEL)
     card = {key: value for key, value in packaged.card.items() if key not in ("inpainter", "upsampler")}
     model_file.save(folder / "guess.safetensors", replace(packaged, inpainter=None, upsampler=None, card=card))
-    models["guess"] = str(folder / "guess.safetensors"), ""
-    for name, words in CANDIDATES.items():
-        file, seconds = train(name, words, settings)
-        models[name] = str(file), seconds
+    models: dict[str, tuple[str, float | str]] = {}
+    for name in settings["models"].split(","):
+        if name in CANDIDATES:
+            models[name] = train(name, CANDIDATES[name], settings)
+        else:
+            models[name] = MODEL if name == "packaged" else str(folder / "guess.safetensors"), ""
     networks = {network.name: network.digest[:12] for network in load_networks(settings["features"].split(","))}
     for name, (model, seconds) in models.items():
         kimg = model_file.load(model).card.get("inpainter", {}).get("kimg", "")
-        for mask, row in evaluate(model, settings, folder / f"sheets_{name.split()[0]}").items():
+        for mask, row in evaluate(model, settings, folder / f"sheets_{name}").items():
             measured = {key: row[key] for key in ("psnr", "psnr_low", "psnr_high", "fd_face", "fd_artifact")}
             measured["spread"] = row["diversity"]
             common = {"model": name, "mask": mask, "n": settings["n"], "many": settings["many"], "kimg": kimg}
