@@ -1,7 +1,7 @@
 """Trains three designs of an inpainter for equal processor time, and measures them.
 
-    OMP_NUM_THREADS=1 taskset -c 1 python experiments/compare_candidates.py features=NAME=FILE.py:CLASS:WEIGHTS[,...]
-        [models=packaged,guess,b,a,c store=data/faces64 pictures=celebacrop64 n=300 many=64 seed=0 folder=runs/candidates]
+    OMP_NUM_THREADS=1 taskset -c 1 python experiments/compare_candidates.py [features=NAME=FILE.py:CLASS:WEIGHTS,...
+        models=packaged,guess,b,a,c store=data/faces64 pictures=celebacrop64 n=300 many=64 seed=0 folder=runs/candidates]
 
 b is ganfill's own design. ``kimg`` below was chosen by the measured speeds, so that each takes about eight minutes of
 processor time, a third of it for the regression. A candidate that is in ``folder`` already is not trained again. ``fast``
@@ -79,7 +79,7 @@ def evaluate(model: str, settings: dict[str, str], sheets: Path) -> dict[str, di
     many = f"n={settings['many']}"
     for out, *words in (
         (folder / "many", many, "answers=8"),
-        (folder / "quality", f"n={settings['n']}", f"features={settings['features']}", "sheet=16"),
+        (folder / "quality", f"n={settings['n']}", f"features={settings['features'] or 'null'}", "sheet=16"),
     ):
         run("evaluate", *common, *words, f"out={out}")
         with (out / "table.csv").open(newline="") as file:
@@ -120,11 +120,14 @@ def main() -> None:
             models[name] = train(name, CANDIDATES[name], settings)
         else:
             models[name] = MODEL if name == "packaged" else str(folder / "guess.safetensors"), ""
-    networks = {network.name: network.digest[:12] for network in load_networks(settings["features"].split(","))}
+    networks = {
+        network.name: network.digest[:12]
+        for network in load_networks(settings["features"].split(",") if settings["features"] else [])
+    }
     for name, (model, seconds) in models.items():
         kimg = model_file.load(model).card.get("inpainter", {}).get("kimg", "")
         for mask, row in evaluate(model, settings, folder / f"sheets_{name}").items():
-            measured = {key: row[key] for key in ("psnr", "psnr_low", "psnr_high", "fd_face", "fd_artifact")}
+            measured = {key: row.get(key, "") for key in ("psnr", "psnr_low", "psnr_high", "fd_face", "fd_artifact")}
             measured["spread"] = row["diversity"]
             common = {"model": name, "mask": mask, "n": settings["n"], "many": settings["many"], "kimg": kimg}
             append_row(
