@@ -24,6 +24,8 @@ import torch
 from benchmarks.provenance import append_row
 from torch.utils.flop_counter import FlopCounterMode
 
+from ganfill.commands import evaluate
+from ganfill.config import compose
 from ganfill.metrics.features import load_networks
 from ganfill.model_io import model_file
 
@@ -46,32 +48,21 @@ CANDIDATES = {
 }
 
 
-def run(*words: str) -> float:
-    """Runs ganfill in a process of its own; returns its CPU seconds."""
-
-    def used() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
-
-    started = used()
-    subprocess.run([sys.executable, "-m", "ganfill", *words], check=True)
-    return used() - started
-
-
 def train(name: str, words: str, settings: dict[str, str]) -> tuple[str, float]:
     """Trains a candidate unless it is there; returns its model file and the CPU seconds."""
     out = Path(settings["folder"], name)
     record = out / "cpu_seconds.txt"
     if not record.exists():
         data = f"data.path={settings['store']}"
-        seconds = run(
-            "train-inpainter", data, f"model={MODEL}", *words.split(), f"seed={settings['seed']}", f"out={out}"
-        )
-        record.write_text(f"{seconds:.1f}\n")
+        words = f"train-inpainter {data} model={MODEL} {words} seed={settings['seed']} out={out}"
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "ganfill", *words.split()], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        record.write_text(f"{after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.1f}\n")
     return str(out / "model.safetensors"), float(record.read_text())
 
 
-def evaluate(model: str, settings: dict[str, str], sheets: Path) -> dict[str, dict[str, str]]:
+def measure(model: str, settings: dict[str, str], sheets: Path) -> dict[str, dict[str, str]]:
     """Completes faces by a model; returns the row of each kind of hole, and keeps the sheets."""
     folder, common = Path(settings["folder"]), ("mask=center,half", "search=fast", f"seed={settings['seed']}")
     common = (*common, f"data.path={settings['store']}", f"model={model}", f"pictures={settings['pictures']}")
@@ -81,7 +72,7 @@ def evaluate(model: str, settings: dict[str, str], sheets: Path) -> dict[str, di
         (folder / "many", many, "answers=8"),
         (folder / "quality", f"n={settings['n']}", f"features={settings['features'] or 'null'}", "sheet=16"),
     ):
-        run("evaluate", *common, *words, f"out={out}")
+        evaluate.run(compose("evaluate", [*common, *words, f"out={out}"]))
         with (out / "table.csv").open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["search"] == "fast"]
         for row in rows:
@@ -126,7 +117,7 @@ def main() -> None:
     }
     for name, (model, seconds) in models.items():
         kimg = model_file.load(model).card.get("inpainter", {}).get("kimg", "")
-        for mask, row in evaluate(model, settings, folder / f"sheets_{name}").items():
+        for mask, row in measure(model, settings, folder / f"sheets_{name}").items():
             measured = {key: row.get(key, "") for key in ("psnr", "psnr_low", "psnr_high", "fd_face", "fd_artifact")}
             measured["spread"] = row["diversity"]
             common = {"model": name, "mask": mask, "n": settings["n"], "many": settings["many"], "kimg": kimg}
