@@ -1,6 +1,6 @@
 """Cost of ``ganfill complete`` in one process, in shards and on Ray, for the same pictures; whether the results are equal.
 
-    python experiments/benchmarks/complete_engines.py [counts=64,512 model=faces64 search=fast mask=freeform pictures=DIR
+    python experiments/benchmarks/complete_engines.py [counts=512 model=faces64 search=fast mask=freeform pictures=DIR
         out=experiments/results/complete_engines.csv]
 
 Completes drawn faces of 64 x 64 pixels with ``outputs=finished`` on the CPU: in one process, in four shards one after
@@ -24,7 +24,7 @@ from complete_scaling import draw, words
 from provenance import append_row
 
 SETTINGS = OF_SCALING | {
-    "counts": "64,512",
+    "counts": "512",
     "mask": "freeform",
     "out": "experiments/results/complete_engines.csv",
 }
