@@ -75,20 +75,20 @@ def main() -> None:
     seconds, every, slice_, samples, real = (
         int(settings[key]) for key in ("seconds", "every", "slice", "samples", "real")
     )
+    networks = load_networks(settings["features"].split(","))  # a mistake in them ends this before the training
     folder, marks = Path(settings["folder"]), range(every, seconds + 1, every)
     folder.mkdir(parents=True, exist_ok=True)
     names = settings["a"], settings["b"]
     trainings = {name: Training([*settings["train"].split(), *name.split()]) for name in names}
     kept = {(name, mark): folder / f"{name.replace(' ', '+')}_{mark}.pt" for name in names for mark in marks}
     if not all(path.exists() for path in kept.values()):
-        for target in range(slice_, seconds + 1, slice_):
+        for target in sorted({*range(slice_, seconds + 1, slice_), *marks}):
             for name, training in trainings.items():
                 training.train_until(target)
                 if target in marks:
                     state = {"images_seen": training.gan.images_seen, "seconds": training.seconds}
                     torch.save(state | {"weights": training.gan.generator_ema.state_dict()}, kept[name, target])
                 print(f"{name} {training.seconds:.1f} s {training.gan.images_seen / 1000:g} kimg", flush=True)
-    networks = load_networks(settings["features"].split(","))
     data = trainings[names[0]].data
     order = torch.randperm(len(data.rows), generator=seeding.generator(0, "distances, real")).numpy()
     pictures = data.pictures[np.sort(data.rows[order[:real]])]
