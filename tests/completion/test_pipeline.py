@@ -119,6 +119,22 @@ def test_a_view_continues_the_answer_of_the_one_before(model):
     assert np.array_equal(filled.pictures[0][inside], alone.pictures[0][inside])
 
 
+def test_views_with_fewer_frames_show_their_last_one(model):
+    counts = iter([3, 1])
+
+    def search(model, images, holes, options):
+        pictures = torch.zeros(len(images), 1, 3, 32, 32)
+        frames = [torch.full((len(images), 3, 32, 32), k / 4) for k in range(next(counts))]
+        return Completion(pictures, torch.zeros(len(images), 1, 8), *[torch.zeros(len(images), 1)] * 2, frames=frames)
+
+    before, hole = photo((90, 120)), rectangle((90, 120), 0, 0, 1, 0.5)
+    placement = Placement((Square(50, 45, 60), Box(0, 0, 90, 90)))
+    filled = fill(model, [before], [hole], search, Paste(), [placement], SearchOptions(frames=3))[0]
+    assert [frame.shape for frame in filled.frames] == [(32, 64, 3)] * 3
+    first, second = (np.stack([frame[:, half] for frame in filled.frames]) for half in (slice(32), slice(32, 64)))
+    assert (first[0] != first[2]).any() and (second[0] == second[2]).all()
+
+
 def test_a_photo_that_needs_no_model(model):
     before, hole = photo((60, 80)), rectangle((60, 80), 0.3, 0.3, 0.5, 0.5)
     other = photo((60, 80), 1)

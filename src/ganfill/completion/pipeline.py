@@ -172,9 +172,15 @@ def _finish(draft: Draft, blend: Blend, count: int) -> Filled:
 
 
 def _frames(views: list[View], completions: list[Completion], blend: Blend) -> list[np.ndarray]:
+    """Blends the frames of all views; the last frame of a view stands until the longest search ends."""
     known = [(pixels.to_uint8(view.image).numpy(), view.hole[0].numpy()) for view in views]
-    frames = zip(*([pixels.to_uint8(frame[0]).numpy() for frame in found.frames] for found in completions), strict=True)
-    return [np.hstack([blend(part, *inputs) for part, inputs in zip(frame, known, strict=True)]) for frame in frames]
+    shown = [[pixels.to_uint8(frame[0]).numpy() for frame in found.frames] for found in completions]
+
+    def frame(step: int) -> np.ndarray:
+        parts = zip((of_view[min(step, len(of_view) - 1)] for of_view in shown), known, strict=True)
+        return np.hstack([blend(part, *inputs) for part, inputs in parts])
+
+    return [frame(step) for step in range(max(map(len, shown), default=0))]
 
 
 def _weakness(view: View, completion: Completion) -> float:
