@@ -32,7 +32,10 @@ SMALL = {
     "train": "batch_size=8 kimg=0.016 fd_samples=8 completion_kimg=0 device=cpu precision=32-true model.width=4",
     "train-encoder": "batch_size=8 kimg=0.016 encoder.width=4 device=cpu precision=32-true",
     "train-inpainter": "batch_size=8 kimg=0.032 regression_kimg=0.016 device=cpu precision=32-true",
-    "train-upsampler": "batch_size=8 kimg=0.032 regression_kimg=0.016 device=cpu precision=32-true",
+    "train-upsampler": (
+        "batch_size=8 kimg=0.016 regression_kimg=0.008 upsampler.widths=[8,8] discriminator.width=4 device=cpu "
+        "precision=32-true"
+    ),
     "complete": "device=cpu",
     "generate": "device=cpu n=2",
     "evaluate": "n=2 samples=8 sheet=1 device=cpu",

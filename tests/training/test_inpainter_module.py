@@ -90,7 +90,7 @@ def test_an_eighth_of_the_guesses_are_answers_of_the_search(make, model, by_itse
     module.training_step(pixels, 0)
     module.images_seen = 0
     real, hole = to_float(pixels), module.draw_holes(16)
-    drawn = module._draw_guesses(real, hole, False)
+    drawn = module._encode(real, hole, False)
     found = standard(cut_steps=3)(model, real[:2], hole[:2].bool()).pictures[:, 0]
     torch.testing.assert_close(guesses[0][:2], found, atol=1e-4, rtol=0)
     assert torch.equal(guesses[0][2:], drawn[2:]) and (guesses[0][:2] - drawn[:2]).abs().max() > 0.01

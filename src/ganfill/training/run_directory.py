@@ -26,7 +26,7 @@ RECORD_KEYS = (
 # and inpainter follow the length that the training has by then.
 FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "fade_kimg", "data.path", "data.store")
 # Keys that older versions did not have, with the values that those versions stood for.
-LATER_KEYS = {"step": "alternating", "gan.step": "alternating"}
+LATER_KEYS = {"step": "alternating", "gan.step": "alternating", "gap_aware": False, "gan.gap_aware": False}
 
 # Content of a checkpoint. A name with a dot is one of the provenance.
 CHECKPOINT_FIELDS: dict[str, type | tuple[type, ...]] = {
