@@ -32,7 +32,7 @@ def run(config: DictConfig) -> Path:
 
 
 def _build_discriminator(config: DictConfig, model: Model) -> nn.Module:
-    """Returns a discriminator of the upsampler's pictures, with the model's weights in all but its outer layers."""
+    """Returns a discriminator of the upsampler's pictures, with the model's weights wherever their shapes fit."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "discriminator"))
         discriminator: nn.Module = build(config.discriminator)
