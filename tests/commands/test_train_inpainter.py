@@ -66,6 +66,40 @@ def test_a_training_starts_from_a_trained_inpainter(words, tmp_path, caplog):
     assert "inpainter: 46 of 46 tensors taken over" in caplog.messages
 
 
+@pytest.fixture
+def run(words, tmp_path):
+    """A finished training, and the words of another that starts from it and changes next to nothing."""
+    assert cli.run(words) == 0
+    again = [word for word in words if not word.startswith(("out=", "kimg=", "regression_kimg="))]
+    again += [f"init={tmp_path / 'run'}", f"out={tmp_path / 'again'}", "kimg=0.016", "regression_kimg=0"]
+    return tmp_path / "run", [*again, "optimizer.lr=1e-9", "discriminator_optimizer.lr=1e-9", "ema_half_life_kimg=1e3"]
+
+
+def test_a_training_starts_from_all_networks_of_another(run, tmp_path, caplog):
+    first, words = run
+    assert cli.run(words) == 0
+    before, after = (
+        torch.load(out / "last.ckpt", weights_only=True)["state_dict"] for out in (first, tmp_path / "again")
+    )
+    kept = ("inpainter_ema.", "discriminator.")
+    for name in before:
+        if name.startswith(kept) and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(after[name], before[name], atol=1e-3, rtol=1e-3, msg=name)
+    message = f"all networks of the training in {first} taken over"
+    assert caplog.messages.count(message) == 1
+    assert cli.run([*words, "kimg=0.032"]) == 0  # continues; the start is past
+    assert caplog.messages.count(message) == 1
+
+
+def test_a_run_of_other_networks_is_refused(run, tmp_path, capsys):
+    first, words = run
+    assert cli.run([*words, "inpainter.widths=[8,12]"]) == 2
+    error = capsys.readouterr().err
+    assert f"{first / 'last.ckpt'} does not fit" in error
+    assert "leave init out, or give a run of train-inpainter with the same networks" in error
+    assert not (tmp_path / "again/last.ckpt").exists()
+
+
 def test_init_without_an_inpainter_is_refused(words, tmp_path, capsys):
     assert cli.run([*words, f"init={tmp_path / 'model.safetensors'}"]) == 2
     assert "this model has no inpainter" in capsys.readouterr().err

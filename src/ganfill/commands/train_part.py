@@ -1,5 +1,6 @@
 """Trains a further network for a model and writes a copy of the model file that contains it."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +21,14 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.training.export import part
 from ganfill.training.fit import fit
-from ganfill.training.run_directory import init_run_dir, last_metrics, read_checkpoint
+from ganfill.training.run_directory import check_fits, init_run_dir, last_metrics, read_checkpoint
 from ganfill.training.trainer import choose_precision
 from ganfill.training.training_module import GanfillModule
 from ganfill.training.warm_start import warm_start
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "last.ckpt"
 
 
 def train_part(
@@ -69,16 +74,15 @@ def _train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         network = build(config[name])
-    if config.init:
-        source = model_file.load(config.init)
-        trained = getattr(source, name)
-        if trained is None and name == "upsampler":
-            trained = source.inpainter  # the same network, of another resolution
-        if trained is None:
-            raise UserError(f"init={config.init}: this model has no {name}: leave init out, or give another model")
-        warm_start(network, trained, name, from_input=True)
+    init = None if config.init is None or (out / CHECKPOINT).exists() else str(config.init)
+    from_run = init is not None and (Path(init) / CHECKPOINT).exists()
+    if init is not None and not from_run:
+        _start_from_model(network, name, init)
+    module = make_module(network, model)
+    if init is not None and from_run:
+        _start_from_run(module, name, init)
     fit(
-        make_module(network, model),
+        module,
         build(config.data),
         out,
         kimg=config.kimg,
@@ -88,7 +92,7 @@ def _train(
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
         checkpoint_kimg=config.checkpoint_kimg,
     )
-    checkpoint = read_checkpoint(out / "last.ckpt")
+    checkpoint = read_checkpoint(out / CHECKPOINT)
     state, prefix = checkpoint["state_dict"], f"{kept}."
     network.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     kimg = checkpoint["images_seen"] / 1000
@@ -106,3 +110,25 @@ def _train(
     figures = {"kimg": kimg, "sha256_of_content": digest, "bytes": file.stat().st_size}
     write_summary(out, f"train-{name}", config, figures, time.perf_counter() - started)
     return file
+
+
+def _start_from_model(network: nn.Module, name: str, init: str) -> None:
+    """Gives a network the weights that the model ``init`` has for it, as far as names and shapes fit."""
+    source = model_file.load(init)
+    trained = getattr(source, name)
+    if trained is None and name == "upsampler":
+        trained = source.inpainter  # the same network, of another resolution
+    if trained is None:
+        raise UserError(f"init={init}: this model has no {name}: leave init out, or give another model")
+    warm_start(network, trained, name, from_input=True)
+
+
+def _start_from_run(module: GanfillModule, name: str, init: str) -> None:
+    """Gives all networks of a training the weights of another one, in the run directory ``init``."""
+    file = Path(init) / CHECKPOINT
+    state = read_checkpoint(file)["state_dict"]
+    check_fits(
+        state, module.state_dict(), file, f"leave init out, or give a run of train-{name} with the same networks"
+    )
+    module.load_state_dict(state)
+    log.warning("all networks of the training in %s taken over", init)

@@ -120,13 +120,13 @@ def is_over(images_seen: int, seconds: float, kimg: float, minutes: float | None
     return images_seen >= kimg * 1000 or (minutes is not None and distributed.broadcast_flag(seconds >= minutes * 60))
 
 
-def check_fits(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+def check_fits(found: dict[str, Any], wanted: dict[str, Any], path: Path, remedy: str = "choose another out") -> None:
     """Raises ``UserError`` if the weights of a checkpoint are not those of a module."""
     for name in sorted(found.keys() | wanted.keys()):
         shapes = [tuple(state[name].shape) if name in state else "missing" for state in (found, wanted)]
         if shapes[0] != shapes[1]:
             raise UserError(
-                f"{path} does not fit this configuration ({name} is {shapes[0]}, expected {shapes[1]}): choose another out"
+                f"{path} does not fit this configuration ({name} is {shapes[0]}, expected {shapes[1]}): {remedy}"
             )
 
 
