@@ -140,7 +140,7 @@ def test_a_photo_that_needs_no_model(model):
     other = photo((60, 80), 1)
     placements = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
     none, some = fill(model, [before, other], [hole, hole], QUICK, placements=placements, options=TWO)
-    assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks[0] == "take care"
+    assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks == ["take care"]
     assert np.array_equal(none.pictures[0][~hole], before[~hole]) and (none.pictures[0] != before).any()
     assert len(some.views) == 1 and "weak fit, score" in some.remarks[0]  # noise is no face
 
