@@ -119,6 +119,19 @@ def test_a_view_continues_the_answer_of_the_one_before(model):
     assert np.array_equal(filled.pictures[0][inside], alone.pictures[0][inside])
 
 
+def test_a_region_that_fills_nothing_is_not_searched(model):
+    before, hole = photo((90, 120)), rectangle((90, 120), 0.4, 0.4, 0.6, 0.6)
+    first, inner = (
+        Square(60, 45, 80),
+        Square(60, 45, 50),
+    )  # of all pixels, the centre of the larger one is relatively nearer
+    both = Placement((inner, first), scores=(0.8, 0.9))
+    filled = fill(model, [before], [hole], QUICK, placements=[both], options=DETERMINISTIC)[0]
+    alone = fill(model, [before], [hole], QUICK, placements=[Placement((first,), "", (0.9,))], options=DETERMINISTIC)[0]
+    assert len(filled.views) == 1 and filled.squares == alone.squares and filled.scores == alone.scores
+    assert np.array_equal(filled.pictures[0], alone.pictures[0])
+
+
 def test_views_with_fewer_frames_show_their_last_one(model):
     counts = iter([3, 1])
 
