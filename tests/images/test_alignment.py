@@ -111,7 +111,7 @@ def test_a_small_face_in_a_large_hole_counts(found):
     placement = place(rectangle((400, 600), 80, 80, 180, 400))  # a quarter of the face, 3 % of the hole
     assert placement.regions == (Square(80, 80, 60),)
     assert placement.warning.startswith(
-        "1 face found for a hole that reaches farther: a face of 60 pixels may be a false one, as the hole spreads over 320"
+        "1 face found for a part of the hole: a face of 60 pixels may be a false one, as the hole spreads over 320"
     )
 
 
@@ -121,7 +121,7 @@ def test_no_further_face_is_assumed_beside_one(found):
     placement = place(rectangle((200, 300), 60, 90, 180, 250))
     assert placement.regions == (face,) and placement.scores == (0.95,)
     assert placement.warning.startswith(
-        "1 face found for a hole that reaches farther: neighbouring pixels fill the rest"
+        "1 face found for a part of the hole: neighbouring pixels fill the rest; use align=box"
     )
 
 
@@ -132,15 +132,18 @@ def test_a_scratch_between_a_face_and_a_stain_joins_no_holes(found):
     found[0].append(Face(face, 0.9))
     placement = place(stain | far | scratch)
     assert placement.regions == (face,) and placement.scores == (0.9,)
-    assert placement.warning.startswith("1 face found for 3 holes: neighbouring pixels fill the rest")
+    assert placement.warning.startswith("1 face found for a part of the hole: neighbouring pixels fill the rest")
 
 
-def test_every_hole_without_a_face_is_counted(found):
-    found[0].append(Face(Square(40, 40, 40), 0.9))
+def test_holes_without_a_face_are_warned_of(found):
+    found[0].extend([Face(Square(40, 40, 40), 0.9), Face(Square(140, 40, 40), 0.8)])
     holes = [rectangle((80, 400), 30, x, 50, x + 20) for x in (30, 130, 230, 330)]
+    assert place(holes[0] | holes[1]).warning == ""
     placement = place(sum(holes) > 0)
-    assert placement.warning.startswith("1 face found for 4 holes: neighbouring pixels fill the rest; use align=box")
-    assert len(placement.regions) == 1 and placement.scores == (0.9,)
+    assert placement.warning.startswith(
+        "2 faces found for a part of the hole: neighbouring pixels fill the rest; use align=box"
+    )
+    assert len(placement.regions) == 2 and placement.scores == (0.9, 0.8)
 
 
 def test_a_square_far_smaller_than_the_hole_is_doubted(found):

@@ -178,7 +178,7 @@ def _around(hole: np.ndarray) -> Box:
 
 
 def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts: list[np.ndarray]) -> str:
-    """Says which parts of the hole have no face, and doubts squares far smaller than the hole; empty if all is well."""
+    """Says that no face was found for some part of the hole, and doubts one far smaller than it; empty if all is well."""
     if boxes:
         whole = all(box == Box(0, 0, *covered.shape) for box in boxes)
         filled = "the whole photo" if whole else "the hole's surroundings"
@@ -188,8 +188,7 @@ def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts
         return "" if thin else f"no face found at the hole, so neighbouring pixels fill it; if it hides one, {WHERE}"
     if all((part & covered).sum() >= FOUND * part.sum() for part in parts):
         return ""
-    text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for "
-    text += f"{len(parts)} holes: " if len(parts) > 1 else "a hole that reaches farther: "
+    text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for a part of the hole: "
     side, spread = max(square.side for square in squares), max(map(_longer, parts))
     if spread > FAR_SMALLER * side:
         text += f"a face of {side:.0f} pixels may be a false one, as the hole spreads over {spread}; "
