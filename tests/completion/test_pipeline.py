@@ -119,6 +119,19 @@ def test_a_view_continues_the_answer_of_the_one_before(model):
     assert np.array_equal(filled.pictures[0][inside], alone.pictures[0][inside])
 
 
+def test_a_region_that_fills_nothing_is_not_searched(model):
+    before, hole = photo((90, 120)), rectangle((90, 120), 0.4, 0.4, 0.6, 0.6)
+    first, inner = (
+        Square(60, 45, 80),
+        Square(60, 45, 50),
+    )  # of all pixels, the centre of the larger one is relatively nearer
+    both = Placement((inner, first), scores=(0.8, 0.9))
+    filled = fill(model, [before], [hole], QUICK, placements=[both], options=DETERMINISTIC)[0]
+    alone = fill(model, [before], [hole], QUICK, placements=[Placement((first,), "", (0.9,))], options=DETERMINISTIC)[0]
+    assert len(filled.views) == 1 and filled.squares == alone.squares and filled.scores == alone.scores
+    assert np.array_equal(filled.pictures[0], alone.pictures[0])
+
+
 def test_views_with_fewer_frames_show_their_last_one(model):
     counts = iter([3, 1])
 
@@ -140,7 +153,7 @@ def test_a_photo_that_needs_no_model(model):
     other = photo((60, 80), 1)
     placements = [Placement((), "take care"), Placement((Square(30, 30, 60),))]
     none, some = fill(model, [before, other], [hole, hole], QUICK, placements=placements, options=TWO)
-    assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks[0] == "take care"
+    assert none.views == [] and none.scores == [] and len(none.pictures) == 2 and none.remarks == ["take care"]
     assert np.array_equal(none.pictures[0][~hole], before[~hole]) and (none.pictures[0] != before).any()
     assert len(some.views) == 1 and "weak fit, score" in some.remarks[0]  # noise is no face
 

@@ -47,6 +47,13 @@ def test_a_damaged_face_is_found_whatever_the_hole_holds(hole):
     assert find_faces(photo, hole) == found
 
 
+def test_a_face_of_which_the_hole_hides_most_is_found_with_less_certainty():
+    (face,) = find_faces(astronaut(), rectangle(65, 151, 165, 295))
+    assert 0.5 < face.score < 0.7
+    assert np.hypot(face.square.x - FACE[0], face.square.y - FACE[1]) < 0.15 * FACE[2]
+    assert 0.75 < face.square.side / FACE[2] < 1.35
+
+
 def test_a_small_face_at_the_hole_in_a_large_photo_is_found():
     photo = np.full((1500, 2000, 3), 90, np.uint8)
     photo[300:400, 1500:1600] = cv2.resize(astronaut()[:220, 110:330], (100, 100), interpolation=cv2.INTER_AREA)

@@ -78,7 +78,7 @@ class Completer:
     def __call__(
         self, jobs: Iterable[Job], begin: Callable[[Job], object], advance: Callable[[float], object] | None = None
     ) -> Iterator[Outcome]:
-        """Completes jobs and yields their outcomes; one after the other, but in another order.
+        """Completes jobs and yields their outcomes, in no particular order.
 
         Memory holds the pictures of three groups: the next one, the one that is searched, and the one that is written.
 

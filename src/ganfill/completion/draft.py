@@ -25,6 +25,7 @@ class Draft:
         placement: its regions; each fills the missing pixels that ``assign_to_regions`` gives it.
 
     Attributes:
+        placement: without the regions that get none.
         parts: those pixels, bool (H, W), of each region.
         outside: missing pixels outside all regions, bool (H, W).
         views: the regions that were completed, as the model saw them.
@@ -32,8 +33,13 @@ class Draft:
     """
 
     def __init__(self, photo: np.ndarray, hole: np.ndarray, placement: Placement) -> None:
-        self.photo, self.hole, self.placement = photo, hole, placement
-        self.parts, self.outside = assign_to_regions(hole, placement.regions)
+        self.photo, self.hole = photo, hole
+        parts, self.outside = assign_to_regions(hole, placement.regions)
+        filling = [i for i, part in enumerate(parts) if part.any()]
+        self.parts = [parts[i] for i in filling]
+        regions = tuple(placement.regions[i] for i in filling)
+        scores = tuple(placement.scores[i] for i in filling if i < len(placement.scores))
+        self.placement = replace(placement, regions=regions, scores=scores)
         self.views: list[View] = []
         self.completions: list[Completion] = []
         self._picture, self._missing = photo, hole

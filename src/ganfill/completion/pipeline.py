@@ -195,7 +195,7 @@ def _weakness(view: View, completion: Completion) -> float:
 def _remarks(placement: Placement, outside: np.ndarray, scores: list[float], weakest: float) -> Iterator[str]:
     if placement.warning:
         yield placement.warning
-    if outside.any():
+    elif outside.any():
         yield f"{outside.sum()} missing pixels lie outside any face and are filled from their neighbours"
     if weakest > WEAK and scores:
         yield (

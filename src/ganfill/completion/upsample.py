@@ -34,9 +34,10 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     upsampler: Any = model.upsampler
     if upsampler is None or region.side**2 <= model.resolution * upsampler.resolution:
         return answers
-    view = make_view(photo, hole, region, upsampler.resolution)
-    if depth(view.hole[0].numpy()) < DEEP * upsampler.resolution:
+    top, left, bottom, right = region.bounds(hole.shape)
+    if depth(hole[top:bottom, left:right]) < DEEP * region.side:
         return answers
+    view = make_view(photo, hole, region, upsampler.resolution)
     image, known = view.image[None].to(model.device), (~view.hole)[None].float().to(model.device)
     drawn = []
     for answer in answers:

@@ -15,11 +15,13 @@ from ganfill.images.rotated_square import Square
 
 LARGE = 2  # times the model's size; a smaller photo is assumed to be a crop like those the model was trained on
 SAME = 0.1  # of the side; deviation of a detected face from the photo up to which the photo is that face's crop
-SLIGHT = 0.1  # of a part of the hole; a face that covers less of it leaves the part to the square around it
+SLIGHT = 0.1  # of a part of the hole or of the face, whichever is smaller; a face that the part covers less is left out
 FOUND = 0.5  # of a part of the hole that faces must cover, so that the part counts as found
 FAR_SMALLER = 3  # times; a square smaller than the hole's spread by this factor may be a false one
+# Depth of a hole, in shorter sides of the photo, from which on it may hide so much of a face as large as the photo that the
+# face cannot be found; the middle half of each side has a depth of 0.25.
+HIDING = 0.2
 WHERE = "use align=box box=left,top,right,bottom to say where"
-NO_FACE = f"no face found, so one is assumed to fill {{}}; {WHERE}"
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ def center(photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
 
 @dataclass(frozen=True)
 class Faces:
-    """The squares of the faces that the hole touches, and a square around each large part of the hole outside them.
+    """The squares of the faces that the hole touches.
 
     Photos smaller than twice the model's size, and photos that are a face's square themselves, are treated as by ``center``.
-    A part of the hole that no face covers is assumed to be the middle half of a face, unless it is so thin that its
-    neighbours fill it well, or that this face would be smaller than all that were found. A warning says so.
+    If no face is found at the hole, a part of it that is deep enough to hide a face as large as the photo is assumed to be
+    the middle half of one. All other missing pixels are left to their neighbours, because the model would draw a face there.
+    A warning says so, unless they are so thin that their neighbours fill them well.
 
     Args:
         find: ``(photo, hole) -> faces``, the most certain first.
@@ -95,7 +98,7 @@ class Faces:
         kept = [i for i in range(len(faces)) if any(_counts(i, insides, part) for part in parts)]
         covered = _union([insides[i] for i in kept], hole.shape)
         squares = [faces[i].square for i in kept]
-        boxes = _assumed(hole & ~covered, squares, parts)
+        boxes = [] if squares else [_around(part) for part in split(deep) if depth(part) >= HIDING * min(hole.shape)]
         warning = _warning(squares, boxes, covered, parts)
         return Placement((*squares, *boxes), warning, tuple(faces[i].score for i in kept))
 
@@ -155,26 +158,10 @@ def _parse_box(text: str) -> Square:
 
 def _counts(i: int, insides: list[np.ndarray], part: np.ndarray) -> bool:
     """True if the face with the pixels ``insides[i]`` is to be completed where it touches a part of the hole."""
-    covered = (part & insides[i]).sum() / part.sum()
-    if not 0 < covered < SLIGHT:
+    covered = (part & insides[i]).sum()
+    if not 0 < covered < SLIGHT * min(part.sum(), insides[i].sum()):
         return bool(covered)
     return is_shallow(part & ~_union(insides, part.shape))
-
-
-def _assumed(rest: np.ndarray, squares: list[Square], parts: list[np.ndarray]) -> list[Box]:
-    """Squares around the deep parts of what the faces leave; none would be a face smaller than all that were found.
-
-    A part as deep as a quarter of a face hides the middle half of it.
-
-    Args:
-        rest: bool (H, W), missing pixels outside the faces.
-        squares: of the faces.
-        parts: of the hole; of one that a face touches, all is completed.
-    """
-    touched = _union([part for part in parts if _touched(tuple(squares), part).regions], rest.shape)
-    smallest = min((square.side for square in squares), default=0)
-    boxes = [(part, _around(part)) for part in split(split_by_depth(rest)[0])]
-    return [box for part, box in boxes if 4 * depth(part) >= smallest or (part & touched).sum() > part.sum() / 2]
 
 
 def _around(hole: np.ndarray) -> Box:
@@ -191,18 +178,21 @@ def _around(hole: np.ndarray) -> Box:
 
 
 def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts: list[np.ndarray]) -> str:
-    """Says which parts of the hole have no face, and doubts squares far smaller than the hole; empty if all is well."""
-    if not squares:
+    """Says that no face was found for some part of the hole, and doubts one far smaller than it; empty if all is well."""
+    if boxes:
         whole = all(box == Box(0, 0, *covered.shape) for box in boxes)
-        return NO_FACE.format("the whole photo" if whole else "the hole's surroundings") if boxes else ""
+        filled = "the whole photo" if whole else "the hole's surroundings"
+        return f"no face found at the hole, so one is assumed to fill {filled}; {WHERE}"
+    if not squares:
+        thin = all(map(is_shallow, parts))
+        return "" if thin else f"no face found at the hole, so neighbouring pixels fill it; if it hides one, {WHERE}"
     if all((part & covered).sum() >= FOUND * part.sum() for part in parts):
         return ""
-    text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for "
-    text += f"{len(parts)} holes: " if len(parts) > 1 else "a hole that reaches farther: "
+    text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for a part of the hole: "
     side, spread = max(square.side for square in squares), max(map(_longer, parts))
     if spread > FAR_SMALLER * side:
         text += f"a face of {side:.0f} pixels may be a false one, as the hole spreads over {spread}; "
-    return f"{text}{'more are assumed around' if boxes else 'neighbouring pixels fill'} the rest; {WHERE}"
+    return f"{text}neighbouring pixels fill the rest; {WHERE}"
 
 
 def _longer(hole: np.ndarray) -> int:

@@ -22,6 +22,9 @@ SMALLEST = 0.1  # of the photo's shorter side; smaller holes are taken for as la
 ENLARGED = 2.0  # factor up to which a part of the photo is enlarged
 SEEN = 0.3  # minimum probability of a face in one view, so that its landmarks count
 SCORE = 0.7  # minimum probability of a face in its best view
+SCORE_HIDDEN = 0.5  # the same for a face that a hole in it hides, so that no view can be certain
+HIDDEN = 0.2  # share of a face's square from which on a part of the hole hides the face
+CONTAINED = 0.9  # share of that part that must lie in the square
 SAME = 0.5  # intersection over union of squares from which on they show the same face
 KNOWN = 0.3  # share of a face's square that must be known; below that the detected face is mostly the filled hole
 APART = 0.5  # sides of the larger square between two faces; closer together, the less certain one is dropped
@@ -53,7 +56,8 @@ def find_faces(photo: np.ndarray, hole: np.ndarray) -> list[Face]:
     if hole.all():
         return []
     found = [(square, score, i) for i, detections in enumerate(_detect(photo, hole)) for square, score in detections]
-    faces = keep_known(_agree(*zip(*found, strict=True)) if found else [], hole)
+    seen = _agree(*zip(*found, strict=True)) if found else []
+    faces = keep_known([face for face in seen if face.score >= SCORE or _is_hidden(face, hole)], hole)
     return [replace(face, square=correct(face.square, photo, hole)) for face in faces]
 
 
@@ -152,7 +156,7 @@ def _detect(photo: np.ndarray, hole: np.ndarray) -> Iterator[list[tuple[Square, 
 
 
 def _agree(squares: Sequence[Square], scores: Sequence[float], pictures: Sequence[int]) -> list[Face]:
-    """The faces that squares from several pictures of a photo agree on, those with the largest sum of scores first.
+    """The faces that squares from several pictures of a photo agree on, certain or not, the largest sum of scores first.
 
     Each face has the mean square of its best one in each picture, weighted by the scores.
     """
@@ -163,11 +167,19 @@ def _agree(squares: Sequence[Square], scores: Sequence[float], pictures: Sequenc
         agreeing = same * weights
         first = np.sum([agreeing[:, rows].max(1) for rows in of_picture], axis=0).argmax()
         best = [rows[agreeing[first, rows].argmax()] for rows in of_picture if agreeing[first, rows].any()]
-        if weights[best].max() >= SCORE:
-            square = np.average(values[best], axis=0, weights=weights[best])
-            faces.append(Face(Square(*map(float, square)), float(weights[best].max())))
+        square = np.average(values[best], axis=0, weights=weights[best])
+        faces.append(Face(Square(*map(float, square)), float(weights[best].max())))
         weights[same[first]] = 0
     return faces
+
+
+def _is_hidden(face: Face, hole: np.ndarray) -> bool:
+    """True if a part of the hole lies in a face's square and hides much of it, and the face is as certain as that allows."""
+    if face.score < SCORE_HIDDEN:
+        return False
+    inside = np.isfinite(face.square.distance(hole.shape))
+    shared = ((part, (part & inside).sum()) for part in split(hole))
+    return any(n >= CONTAINED * part.sum() and n >= HIDDEN * inside.sum() for part, n in shared)
 
 
 def _overlaps(squares: np.ndarray) -> np.ndarray:
