@@ -82,7 +82,7 @@ def test_a_hole_without_a_face_is_left_to_its_neighbours(found):
     assert placement.regions == placement.scores == ()
     assert placement.warning == (
         "no face found at the hole, so neighbouring pixels fill it; if it hides one, use align=box "
-        "box=left,top,right,bottom to say where"
+        "box=left,top,right,bottom to say where; if the model draws something else, use align=center"
     )
     found[0].clear()
     assert place(rectangle((200, 200), 20, 100, 60, 130)) == placement  # also in a square photo

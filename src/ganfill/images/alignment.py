@@ -185,7 +185,8 @@ def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts
         return f"no face found at the hole, so one is assumed to fill {filled}; {WHERE}"
     if not squares:
         thin = all(map(is_shallow, parts))
-        return "" if thin else f"no face found at the hole, so neighbouring pixels fill it; if it hides one, {WHERE}"
+        text = f"no face found at the hole, so neighbouring pixels fill it; if it hides one, {WHERE}"
+        return "" if thin else f"{text}; if the model draws something else, use align=center"
     if all((part & covered).sum() >= FOUND * part.sum() for part in parts):
         return ""
     text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for a part of the hole: "
