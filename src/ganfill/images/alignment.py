@@ -22,6 +22,7 @@ FAR_SMALLER = 3  # times; a square smaller than the hole's spread by this factor
 # face cannot be found; the middle half of each side has a depth of 0.25.
 HIDING = 0.2
 WHERE = "use align=box box=left,top,right,bottom to say where"
+OTHERWISE = f"if it hides one, {WHERE}; if the model draws something else, use align=center"
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,7 @@ def _warning(squares: list[Square], boxes: list[Box], covered: np.ndarray, parts
         return f"no face found at the hole, so one is assumed to fill {filled}; {WHERE}"
     if not squares:
         thin = all(map(is_shallow, parts))
-        text = f"no face found at the hole, so neighbouring pixels fill it; if it hides one, {WHERE}"
-        return "" if thin else f"{text}; if the model draws something else, use align=center"
+        return "" if thin else f"no face found at the hole, so neighbouring pixels fill it; {OTHERWISE}"
     if all((part & covered).sum() >= FOUND * part.sum() for part in parts):
         return ""
     text = f"{len(squares)} face{'s' * (len(squares) > 1)} found for a part of the hole: "

@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 from ganfill.app.web import html
 from ganfill.app.web.result_files import surroundings, to_sentence, write
 from ganfill.completion.pipeline import Filled
-from ganfill.images.alignment import NO_FACE
+from ganfill.images.alignment import OTHERWISE, WHERE
 from ganfill.images.photo import Photo
 
 RANDOM = np.random.default_rng(0)
@@ -68,9 +68,8 @@ def test_answers_without_scores_and_frames(photo, tmp_path):
 
 
 def test_remarks_are_sentences_and_mention_the_settings():
-    sentence = to_sentence(NO_FACE.format("the whole photo"))
-    assert sentence.startswith("No face found") and "Settings" in sentence
-    assert "align=" not in sentence and sentence.endswith(".")
+    for remedy in (WHERE, OTHERWISE):
+        assert to_sentence(f"no face found; {remedy}") == "No face found; choose another place under Settings."
     assert to_sentence("is it a face?") == "Is it a face?"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ganfill.app.web.canvas import scale_to_canvas
 from ganfill.completion.pipeline import Filled
 from ganfill.images import sheets
-from ganfill.images.alignment import WHERE
+from ganfill.images.alignment import OTHERWISE, WHERE
 from ganfill.images.hole_parts import extent
 from ganfill.images.photo import Photo, to_png
 
@@ -99,5 +99,6 @@ def surroundings(hole: np.ndarray) -> tuple[slice, slice]:
 
 def to_sentence(remark: str) -> str:
     """Makes a sentence of a remark, with a remedy that the page offers."""
-    remark = remark.replace(WHERE, "choose another place under Settings")
+    for remedy in (OTHERWISE, WHERE):  # the first contains the second
+        remark = remark.replace(remedy, "choose another place under Settings")
     return f"{remark[:1].upper()}{remark[1:]}{'' if remark.endswith(('?', '.')) else '.'}"
