@@ -1,4 +1,5 @@
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -85,3 +86,11 @@ def test_long_lines_are_thinned_and_keep_their_peaks():
     kept = thin(points)
     assert MOST_POINTS / 2 < len(kept) <= MOST_POINTS and {50, -50} <= set(kept[:, 1])
     assert (np.diff(kept[:, 0]) > 0).all() and len(thin(points[:MOST_POINTS])) == MOST_POINTS
+
+
+def test_a_chart_of_many_points_takes_no_longer_than_its_drawing():
+    values = np.random.default_rng(0).random((8, 4000))
+    lines = {f"line {i}": _points(row) for i, row in enumerate(values)}
+    started = time.process_time()
+    draw_chart("Losses", lines, end=4000)
+    assert time.process_time() - started < 5

@@ -134,7 +134,7 @@ def svg(figure: Figure, salt: str) -> Markup:
         figure.savefig(
             file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )
-    content = re.sub(r".*?<svg[^>]*>|<defs>\s*<style.*?</defs>|</svg>\s*$", "", file.getvalue(), flags=re.DOTALL)
+    content = re.sub(r"\A.*?<svg[^>]*>|<defs>\s*<style.*?</defs>|</svg>\s*$", "", file.getvalue(), flags=re.DOTALL)
     # Names of groups, the same in every drawing; clipping, which nothing needs; fonts in place of the page's.
     unwanted = r' id="[\w.]+_\d+"| clip-path="[^"]+"|<defs>\s*<clipPath.*?</defs>| font-family: [^;]+;'
     content = re.sub(unwanted, "", content, flags=re.DOTALL)
