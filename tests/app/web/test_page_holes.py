@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 
 from ganfill.completion.pipeline import Filled
-from tests.app.web.visitor import RANDOM, choose, file, message, painted_part, photo, stroke, tab_to, wait
+from tests.app.web.visitor import (
+    RANDOM,
+    black_photo_is_shown,
+    choose,
+    file,
+    message,
+    painted_part,
+    photo,
+    stroke,
+    tab_to,
+    wait,
+)
 
 pytest.importorskip("gradio", reason="the extra app is not installed")
 
@@ -114,6 +125,7 @@ def test_a_visitor_with_a_keyboard_marks_boxes_and_compares(visit, service, monk
 def test_a_hole_is_shown_where_it_is(visit):
     tab = visit()
     choose(tab, file(np.zeros((60, 120, 3), np.uint8)))
+    wait(lambda: black_photo_is_shown(tab))  # a visitor paints no sooner
     tab.fill("#box input", "30, 15, 90, 45")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("text=Already painted")

@@ -73,10 +73,18 @@ def tab_to(tab, selector):
     raise AssertionError(f"{selector} is no Tab stop")
 
 
+def editor_pixels(tab):
+    with Image.open(io.BytesIO(tab.locator("#editor canvas").first.screenshot())) as shown:
+        return np.asarray(shown.convert("RGB")).astype(int)
+
+
+def black_photo_is_shown(tab):
+    return (editor_pixels(tab).max(-1) < 30).mean() > 0.1
+
+
 def painted_part(tab):
     """Returns which part of a black photo in the editor is painted: left, top, right, bottom, 0 to 1."""
-    with Image.open(io.BytesIO(tab.locator("#editor canvas").first.screenshot())) as shown:
-        pixels = np.asarray(shown.convert("RGB")).astype(int)
+    pixels = editor_pixels(tab)
     paint = np.abs(pixels - PAINT).max(-1) < 30
     rows, columns = np.nonzero((pixels.max(-1) < 30) | paint)
     (left, right), (top, bottom) = ((part.min(), part.max() + 1) for part in (columns, rows))
