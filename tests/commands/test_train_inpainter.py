@@ -100,6 +100,15 @@ def test_a_run_of_other_networks_is_refused(run, tmp_path, capsys):
     assert not (tmp_path / "again/last.ckpt").exists()
 
 
+def test_nobody_is_told_to_delete_the_damaged_checkpoint_of_another_run(run, capsys):
+    first, words = run
+    (first / "last.ckpt").write_bytes(b"damaged")
+    assert cli.run(words) == 2
+    error = capsys.readouterr().err
+    assert f"{first / 'last.ckpt'} is not a readable checkpoint" in error
+    assert "leave init out" in error and "delete it" not in error
+
+
 def test_init_without_an_inpainter_is_refused(words, tmp_path, capsys):
     assert cli.run([*words, f"init={tmp_path / 'model.safetensors'}"]) == 2
     assert "this model has no inpainter" in capsys.readouterr().err

@@ -74,12 +74,12 @@ def _train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         network = build(config[name])
-    init = None if config.init is None or (out / CHECKPOINT).exists() else str(config.init)
-    from_run = init is not None and (Path(init) / CHECKPOINT).exists()
-    if init is not None and not from_run:
+    init = "" if config.init is None or (out / CHECKPOINT).exists() else str(config.init)
+    from_run = bool(init) and (Path(init) / CHECKPOINT).exists()
+    if init and not from_run:
         _start_from_model(network, name, init)
     module = make_module(network, model)
-    if init is not None and from_run:
+    if from_run:
         _start_from_run(module, name, init)
     fit(
         module,
@@ -126,9 +126,8 @@ def _start_from_model(network: nn.Module, name: str, init: str) -> None:
 def _start_from_run(module: GanfillModule, name: str, init: str) -> None:
     """Gives all networks of a training the weights of another one, in the run directory ``init``."""
     file = Path(init) / CHECKPOINT
-    state = read_checkpoint(file)["state_dict"]
-    check_fits(
-        state, module.state_dict(), file, f"leave init out, or give a run of train-{name} with the same networks"
-    )
+    remedy = f"leave init out, or give a run of train-{name} with the same networks"
+    state = read_checkpoint(file, remedy)["state_dict"]
+    check_fits(state, module.state_dict(), file, remedy)
     module.load_state_dict(state)
     log.warning("all networks of the training in %s taken over", init)

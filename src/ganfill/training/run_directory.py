@@ -75,7 +75,7 @@ def init_run_dir(out: Path, config: dict[str, Any]) -> None:
     write_atomically(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, remedy: str = "delete it to train anew") -> dict[str, Any]:
     """Loads the checkpoint of a training, plain tensors and values only, onto the CPU.
 
     Raises:
@@ -93,7 +93,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
                 raise ValueError("its content has changed since it was written")
     except Exception as error:
         reason = first_line(error)
-        raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); delete it to train anew") from None
+        raise UserError(f"{path} is not a readable checkpoint of ganfill ({reason}); {remedy}") from None
     return checkpoint
 
 
