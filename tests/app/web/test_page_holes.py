@@ -4,7 +4,6 @@ import pytest
 from ganfill.completion.pipeline import Filled
 from tests.app.web.visitor import (
     RANDOM,
-    black_photo_is_shown,
     choose,
     file,
     message,
@@ -122,12 +121,10 @@ def test_a_visitor_with_a_keyboard_marks_boxes_and_compares(visit, service, monk
     )
 
 
-def test_a_hole_is_shown_where_it_is(visit):
+def test_a_hole_is_shown_where_it_is_even_if_it_is_added_while_the_photo_is_loading(visit):
     tab = visit()
-    choose(tab, file(np.zeros((60, 120, 3), np.uint8)))
-    wait(lambda: black_photo_is_shown(tab))  # a visitor paints no sooner
-    tab.fill("#box input", "30, 15, 90, 45")
-    tab.keyboard.press("Enter")
-    tab.wait_for_selector("text=Already painted")
-    wait(lambda: painted_part(tab))
-    assert painted_part(tab) == pytest.approx([0.25, 0.25, 0.75, 0.75], abs=0.03)
+    tab.set_input_files("#upload input[type=file]", file(np.zeros((60, 120, 3), np.uint8)))
+    for box, part in (("30, 15, 90, 45", [0.25, 0.25, 0.75, 0.75]), ("0, 30, 60, 60", [0, 0.25, 0.75, 1])):
+        tab.fill("#box input", box)
+        tab.keyboard.press("Enter")
+        wait(lambda part=part: painted_part(tab) == pytest.approx(part, abs=0.03))

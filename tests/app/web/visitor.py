@@ -78,19 +78,15 @@ def editor_pixels(tab):
         return np.asarray(shown.convert("RGB")).astype(int)
 
 
-def black_photo_is_shown(tab):
-    return (editor_pixels(tab).max(-1) < 30).mean() > 0.1
-
-
 def painted_part(tab):
     """Returns which part of a black photo in the editor is painted: left, top, right, bottom, 0 to 1."""
     pixels = editor_pixels(tab)
     paint = np.abs(pixels - PAINT).max(-1) < 30
-    rows, columns = np.nonzero((pixels.max(-1) < 30) | paint)
-    (left, right), (top, bottom) = ((part.min(), part.max() + 1) for part in (columns, rows))
     y, x = np.nonzero(paint)
     if not x.size:
         return None
+    rows, columns = np.nonzero((pixels.max(-1) < 30) | paint)
+    (left, right), (top, bottom) = ((part.min(), part.max() + 1) for part in (columns, rows))
     across, down = (
         [(at.min() - start) / (end - start), (at.max() + 1 - start) / (end - start)]
         for at, start, end in ((x, left, right), (y, top, bottom))

@@ -76,7 +76,7 @@ class EventHandlers:
         except UserError as error:
             return UploadUpdate(message=html.message(str(error)))
         state = replace(state, canvas=replace(state.canvas, hole=hole))
-        return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value())
+        return UploadUpdate(state, hint=html.hint(hole), editor=state.painted())
 
     def add_box(self, text: str, state: EditorState | None, editor: dict[str, Any] | None) -> UploadUpdate:
         """Adds a box, given by its coordinates, to what is painted; all values except the state come from the client."""
@@ -88,14 +88,14 @@ class EventHandlers:
         except UserError as error:
             return UploadUpdate(message=html.message(str(error)))
         state = replace(state, canvas=replace(state.canvas, hole=hole))
-        return UploadUpdate(state, hint=html.hint(hole), editor=state.editor_value(), box="")
+        return UploadUpdate(state, hint=html.hint(hole), editor=state.painted(), box="")
 
     def paint_hole(self, state: EditorState | None) -> tuple[Any, Any]:
         """Paints the initial hole when the editor has loaded the photo."""
         if state is None or not state.loading:
             return gr.skip(), gr.skip()
         state = replace(state, loading=False)
-        return state, state.editor_value() if state.canvas.hole.any() else gr.skip()
+        return state, state.painted() if state.canvas.hole.any() else gr.skip()
 
     def close_photo(self, request: gr.Request) -> UploadUpdate:
         """Returns to the choice of a photo."""
@@ -210,7 +210,7 @@ class EventHandlers:
             start=visible(False),
             work=visible(True),
             hint=html.hint(hole),
-            editor=state.editor_value(),
+            editor=state.unpainted(),
             box=gr.update(value="", info=html.BOX.format(*reversed(hole.shape))),
             progress=html.NOTHING_YET,
             outcome=visible(False),

@@ -134,10 +134,12 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
         photo = list(
             UploadUpdate(state, upload, upload_message, start, work, hint, editor, box, message, progress, outcome)
         )
+        # One at a time: a hole that is added while the editor reports its photo would be lost.
+        in_turn: dict[str, Any] = {"concurrency_id": "hole", "concurrency_limit": 1, **quiet}
         upload.upload(handlers.open_upload, upload, photo, preprocess=False, show_progress_on=upload, **private)
-        editor.upload(handlers.paint_hole, state, [state, editor], **quiet)
+        editor.upload(handlers.paint_hole, state, [state, editor], **in_turn)
         examples.select(handlers.open_example, None, photo, **quiet)
-        mask.upload(handlers.open_mask, [mask, state], photo, preprocess=False, **quiet)
+        mask.upload(handlers.open_mask, [mask, state], photo, preprocess=False, **in_turn)
         close_photo.click(handlers.close_photo, None, photo, **quiet)
         shown = (complete, cancel, message, progress, outcome, slider, remarks, gallery, download, details, gif, extras)
         search: dict[str, Any] = {
@@ -154,7 +156,7 @@ def build(service: Service, pictures: Path) -> gr.Blocks:
         gr.on([complete.click, other_answers.click], None, js=SCROLL, **private)
         cancel.click(handlers.cancel, None, None, **quiet)
         gallery.select(handlers.show_answer, results, [slider, download], **quiet)
-        box.submit(handlers.add_box, [box, state, editor], photo, preprocess=False, **quiet)
+        box.submit(handlers.add_box, [box, state, editor], photo, preprocess=False, **in_turn)
         line.input(None, line, slider, js=MOVE_LINE, **private)
         page.unload(handlers.cancel)
         page.queue(api_open=False, default_concurrency_limit=8)

@@ -18,7 +18,7 @@ class EditorState:
         path: the uploaded file; it is decoded again when needed, so that idle visitors occupy no memory.
         shown: file of the photo at the size of the canvas.
         canvas: the drawing canvas.
-        loading: True until the editor has loaded the photo; it accepts paint only after that.
+        loading: True until the editor has loaded the photo; it may drop paint that it gets before that.
     """
 
     path: Path
@@ -26,10 +26,13 @@ class EditorState:
     canvas: Canvas
     loading: bool = False
 
-    def editor_value(self) -> dict[str, Any]:
-        """Returns the value for Gradio's editor."""
-        layers = [] if self.loading else self.canvas.layers()
-        return {"background": str(self.shown), "layers": layers, "composite": None}
+    def unpainted(self) -> dict[str, Any]:
+        """Returns the editor's value that loads the photo."""
+        return {"background": str(self.shown), "layers": [], "composite": None}
+
+    def painted(self) -> dict[str, Any]:
+        """Returns the update of the editor that paints the hole: none while it is loading the photo."""
+        return gr.skip() if self.loading else self.unpainted() | {"layers": self.canvas.layers()}
 
 
 # The components that change with the photo, and those that change with a search, named as in ``layout.build``.
