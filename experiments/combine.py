@@ -1,0 +1,33 @@
+"""Adds networks of another model to a model.
+
+    python experiments/combine.py model=runs/encoder/model.safetensors source=faces64 networks=inpainter,upsampler out=FILE
+        [half=true]
+
+``networks`` are ``inpainter`` and ``upsampler``. If ``source`` has no upsampler, its inpainter becomes that: it may be grown from
+the model. Both must know the same pictures; the result has the terms of ``source``.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ganfill.model_io import model_file
+
+SETTINGS = {"model": "faces64", "source": "", "networks": "upsampler", "out": "", "half": "true"}
+
+
+def main() -> None:
+    """Writes the model file; prints its digest."""
+    settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
+    model, source = model_file.load(settings["model"]), model_file.load(settings["source"])
+    added: dict[str, Any] = {}
+    card = model.card | {"terms": source.card["terms"]}
+    for name in settings["networks"].split(","):
+        taken = "inpainter" if name == "upsampler" and source.upsampler is None else name
+        added[name], card[name] = getattr(source, taken), source.card[taken]
+    print(model_file.save(Path(settings["out"]), replace(model, card=card, **added), half=settings["half"] == "true"))
+
+
+if __name__ == "__main__":
+    main()
