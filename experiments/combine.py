@@ -3,8 +3,8 @@
     python experiments/combine.py model=runs/encoder/model.safetensors source=faces64 networks=inpainter,upsampler out=FILE
         [half=true]
 
-``networks`` are ``inpainter`` and ``upsampler``. If ``source`` has no upsampler, its inpainter becomes that: it may be grown from
-the model. Both must know the same pictures; the result has the terms of ``source``.
+``networks`` are ``inpainter`` and ``upsampler``. If ``source`` has no upsampler, its inpainter becomes that.
+Both models must know the same pictures; the result has the terms of ``source``.
 """
 
 import sys
