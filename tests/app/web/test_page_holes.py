@@ -128,3 +128,4 @@ def test_a_hole_is_shown_where_it_is_even_if_it_is_added_while_the_photo_is_load
         tab.fill("#box input", box)
         tab.keyboard.press("Enter")
         wait(lambda part=part: painted_part(tab) == pytest.approx(part, abs=0.03))
+    assert tab.locator("#message .message").count() == 0
