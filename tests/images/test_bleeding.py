@@ -64,6 +64,14 @@ def test_a_hole_that_is_not_painted_stays(picture, hole, lossy):
     assert include_bleeding(painted(flat, hole, (100, 100, 100)), hole, lossy) is hole
 
 
+def test_a_plain_coat_that_continues_beside_the_hole_is_not_paint(picture, hole):
+    coat = np.zeros_like(hole)
+    coat[30:, 30:130] = True  # the hole ends far inside on some sides and at its edge on others
+    pixels = painted(picture, coat, (10, 10, 12))
+    for part in (hole & coat, hole & grow(coat, 2)):
+        assert include_bleeding(pixels, part) is part
+
+
 def test_paint_with_sharp_edges_stays(picture, hole):
     assert include_bleeding(painted(picture, hole), hole) is hole
     assert include_bleeding(painted(picture, hole, 0), hole) is hole

@@ -15,6 +15,7 @@ NEAR = 24  # levels from the median of a part that still count as the same paint
 PLAIN = 0.95  # share of such pixels from which a part is painted
 CONTRAST = 32  # levels between the paint and its surroundings at least
 SHARE = 0.05  # of the paint in a ring of pixels from which it has bled there
+OWN = 0.3  # share of the pixels beyond MOST that are like the paint, from which it is a colour of the picture, like a plain coat
 PARTS = 64  # a hole of more parts is scattered, not painted
 BLED = "paint over the hole has bled, so {} pixels around it are completed too"
 
@@ -50,6 +51,8 @@ def include_bleeding(pixels: np.ndarray, hole: np.ndarray, lossy: bool = False) 
 def _shares(pixels: np.ndarray, from_any: np.ndarray, part: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
     """The share of a part's paint in the rings of pixels around it, from 0 to 1; None if it is not painted.
 
+    A part over a plain coat looks painted, but the coat continues beside it, farther than paint bleeds.
+
     Args:
         pixels: float32 (H, W, 3).
         from_any: distance of each pixel from the hole, float32 (H, W).
@@ -69,8 +72,11 @@ def _shares(pixels: np.ndarray, from_any: np.ndarray, part: np.ndarray, distance
     rings = [seen & (distance > radius) & (distance <= radius + 1) for radius in range(REACH)]
     if not all(ring.any() for ring in rings):
         return None
-    change = pixels - around
-    return np.array([(change[ring] * contrast[ring]).sum() / np.square(contrast[ring]).sum() for ring in rings])
+    change, most = ((pixels - around) * contrast).sum(-1), np.square(contrast).sum(-1)
+    beyond = np.logical_or.reduce(rings[MOST:])
+    if (change[beyond] > most[beyond] / 2).mean() > OWN:
+        return None
+    return np.array([change[ring].sum() / most[ring].sum() for ring in rings])
 
 
 def _distance(part: np.ndarray) -> np.ndarray:
