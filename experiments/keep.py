@@ -7,9 +7,9 @@
 An evaluation: ``table.csv`` becomes ``search_rivals.csv``, and ``paired.csv``, if there is one,
 ``search_rivals_paired.csv``. A leaderboard: ``leaderboard.csv`` becomes ``architectures.csv``; times and samples become
 ``architectures_speed.csv`` and ``architectures_samples.png``. A recipe (see ``prior.py``): evaluations of generators are
-collected in ``cpu_generators.csv``, tables of completions in ``cpu_completions.csv``. Settings, commit, versions and digests
-from the ``summary.json`` of the evaluation, or of each run, go to ``NAME.json``. Feature networks are identified by name and
-digest, not by path.
+collected in ``cpu_generators.csv``, tables of completions, if there are any, in ``cpu_completions.csv``. Settings, commit,
+versions and digests from the ``summary.json`` of the evaluation, or of each run, go to ``NAME.json``. Feature networks are
+identified by name and digest, not by path.
 """
 
 import csv
@@ -59,8 +59,10 @@ def _keep_recipe(out: Path, name: str) -> None:
         origin = {"model": path.parts[-3], "seed": config["seed"], "samples": config["samples"]}
         rows.append(origin | numbers | {"digest": figures["model"][:12], "commit": summary["commit"][:12]})
     _write(RESULTS / f"{name}_generators.csv", rows)
+    if not (compared := sorted(out.glob("completions/*/table.csv"))):
+        return
     rows = []
-    for path in (compared := sorted(out.glob("completions/*/table.csv"))):
+    for path in compared:
         with path.open(newline="", encoding="utf-8") as file:
             rows += [row | {"digest": row["model"], "model": path.parts[-2]} for row in csv.DictReader(file)]
     _write(RESULTS / f"{name}_completions.csv", rows)
