@@ -209,6 +209,11 @@ def test_paths_and_arrays_are_pictures_and_masks(model, tmp_path):
     expected = np.asarray(model.complete(Image.fromarray(pixels), Image.fromarray(hole), search=QUICK))
     for mask in (hole, hole.astype(np.uint8) * 255, tmp_path / "mask.png", str(tmp_path / "mask.png")):
         assert np.array_equal(model.complete(tmp_path / "photo.png", mask, search=QUICK), expected)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(hole).save(tmp_path / "masks/photo_mask.png")
+    assert np.array_equal(model.complete(tmp_path / "photo.png", tmp_path / "masks", search=QUICK), expected)
+    with pytest.raises(UserError, match="masks holds no mask for picture 1"):
+        model.complete(pixels, tmp_path / "masks", search=QUICK)
     one = model.complete(pixels, hole, search=QUICK)
     assert isinstance(one, np.ndarray) and np.array_equal(one, expected)
     batch = model.complete(np.stack([pixels, pixels]), [hole, hole], search=QUICK, deterministic=True)

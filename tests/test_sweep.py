@@ -170,4 +170,6 @@ def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "load", lambda command: seen.append)
     cli.run(words(tmp_path / "mine", "seed=0", "logger=wandb"))
     cli.run(words(tmp_path / "mine", "seed=1", "logger=wandb", "logger.group=other"))
-    assert [(config.logger.group, config.logger.name) for config in seen] == [("mine", None), ("other", None)]
+    cli.run(words(tmp_path / "multirun", "seed=2", "logger=wandb", f"out={tmp_path}/losses/hinge"))
+    groups = [(config.logger.group, config.logger.name) for config in seen]
+    assert groups == [("mine", None), ("other", None), ("losses", None)]

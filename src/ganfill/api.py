@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ganfill import seeding
-from ganfill.completion.batches import complete_pictures, complete_tensor
+from ganfill.completion.from_python import complete_pictures, complete_tensor
 from ganfill.completion.inputs import Picture, as_list
 from ganfill.completion.pipeline import fill
 from ganfill.devices import choose_device

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganfill import interrupts
 from ganfill.commands import load
-from ganfill.config import as_yaml, compose, nearest
+from ganfill.config import as_yaml, compose, suggest
 from ganfill.config_files import commands, default_options, options
 from ganfill.config_help import help_text, overview
 from ganfill.errors import Incomplete, UserError, explain, printable
@@ -77,7 +77,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command, words = words[0], words[1:]
     if command not in commands():
-        raise UserError(f"there is no command {command}: {nearest(command, commands())}")
+        raise UserError(f"there is no command {command}: {suggest(command, commands())}")
     words = name_data(command, words)
     if help_words := {"-h", "--help"} & set(words):
         words, directory = take_config_dir([word for word in words if word not in help_words])

@@ -176,10 +176,10 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     if match := re.search(r"In '[^']*': Could not find '([^']+)'", text):
         group, _, option = match[1].rpartition("/")
         what = "neither a folder of pictures nor an option" if group == "data" else "not known"
-        return f"{group}={option} is {what}: {nearest(option, options(group, directory))}"
+        return f"{group}={option} is {what}: {suggest(option, options(group, directory))}"
     if match := re.search(r"Interpolation key '([^']+)' not found(?:.*full_key: (\S+))?", text, re.S):
         user = f"{match[2]} takes its value from {match[1]}, which" if match[2] else match[1]
-        return f"{user} is not a key of ganfill {command}: {nearest(match[1], keys(command, words, directory))}"
+        return f"{user} is not a key of ganfill {command}: {suggest(match[1], keys(command, words, directory))}"
     if match := re.search(r"node `([^`]+)` is not a container", text):
         return f"{match[1]} must be a group of keys"
     unknown = r"Could not override '([^']+)'|Key '([^']+)' is not in struct|full_key: (\S+)"
@@ -187,7 +187,7 @@ def explain(command: str, words: list[str], error: Exception, directory: str | N
     if match := re.search(unknown, text, re.S):
         key = next(word for word in match.groups() if word)
         known = keys(command, words, directory)
-        return f"{key} is not a key of ganfill {command}: {advice_on(key, known) or nearest(key, known)}"
+        return f"{key} is not a key of ganfill {command}: {advice_on(key, known) or suggest(key, known)}"
     return f"ganfill {command} {' '.join(words)}: {first_line(error)}"
 
 
@@ -219,7 +219,7 @@ def keys(command: str, words: Iterable[str] = (), directory: str | None = None) 
     return [key for key, _ in nodes(defaults(command, words, directory))]
 
 
-def nearest(word: str, known: list[str]) -> str:
+def suggest(word: str, known: list[str]) -> str:
     """Returns the end of a sentence: a few ``known`` words closest to ``word``, or all if they are few."""
     close = difflib.get_close_matches(word, known, 3, 0.5)
     # 'lr' should find 'optimizer.generator.lr'.

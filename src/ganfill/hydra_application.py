@@ -154,7 +154,7 @@ def _config_path(command: str) -> Iterator[str]:
 
 
 def in_hydras_grammar(word: str) -> str:
-    """Returns a word, quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:steps=50``."""
+    """Returns a word, quoted if it is a ``key=value`` that Hydra cannot read, such as ``search=standard:cut_steps=10``."""
     if word.startswith("-") or "=" not in word:
         return word
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from ganfill.config import nearest
+from ganfill.config import suggest
 from ganfill.errors import UserError, require
 
 # Names, and the plugins of Hydra behind them.
@@ -35,7 +35,7 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
         key, _, value = word.partition("=")
         if key == "launcher":
             if value not in LAUNCHERS:
-                raise UserError(f"launcher={value} is not known: {nearest(value, list(LAUNCHERS))}")
+                raise UserError(f"launcher={value} is not known: {suggest(value, list(LAUNCHERS))}")
             settings.append(f"hydra/launcher={LAUNCHERS[value]}")
         elif key.startswith("launcher."):
             settings.append(f"hydra.{word}")

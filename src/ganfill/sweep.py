@@ -109,7 +109,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
-        config.logger.group = Path(hydra.sweep.dir).name
+        together = Path(hydra.sweep.dir)
+        config.logger.group = (together if directory.is_relative_to(together) else directory.parent).name
     with ExitStack() as locks:
         try:
             locks.enter_context(hold_directory(directory))

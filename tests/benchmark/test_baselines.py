@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganfill.benchmark.baselines import BASELINES, nearest, unet
+from ganfill.benchmark.baselines import BASELINES, nearest_picture, unet
 from ganfill.data.store import ImageStore
 from ganfill.errors import UserError
 from ganfill.images import pixels
@@ -19,7 +19,7 @@ def store(store_path):
 
 @pytest.fixture
 def every(store, feed_forward):
-    return BASELINES | {"nearest": nearest(store.images, store.rows("train")), "unet": unet(feed_forward)}
+    return BASELINES | {"nearest": nearest_picture(store.images, store.rows("train")), "unet": unet(feed_forward)}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_nearest_finds_the_picture_that_is_the_same_where_it_is_known(store, mod
     holes = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
     holes[:, :, :, 4:] = True
     images[holes.expand_as(images)] = -1
-    found = pixels.to_uint8(nearest(store.images, rows)(model, images, holes).pictures[:, 0]).numpy()
+    found = pixels.to_uint8(nearest_picture(store.images, rows)(model, images, holes).pictures[:, 0]).numpy()
     assert np.array_equal(found, store.images[rows[[5, 0]]])
 
 
@@ -66,7 +66,7 @@ def test_nearest_finds_it_in_any_part(store, model, monkeypatch):
     images = pixels.to_float(torch.from_numpy(store.images[rows]))
     holes = torch.zeros(len(rows), 1, 32, 32, dtype=torch.bool)
     holes[:, :, 16:] = True
-    found = pixels.to_uint8(nearest(store.images, rows)(model, images, holes).pictures[:, 0]).numpy()
+    found = pixels.to_uint8(nearest_picture(store.images, rows)(model, images, holes).pictures[:, 0]).numpy()
     assert np.array_equal(found, store.images[rows])
 
 

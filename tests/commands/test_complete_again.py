@@ -2,6 +2,8 @@
 
 import pytest
 
+from ganfill.completion import completer
+from ganfill.completion.pipeline import fill
 from ganfill.completion.result_folder import ResultFolder
 from tests.commands.complete_files import figures, names, picture, results
 
@@ -70,3 +72,31 @@ def test_a_picture_gets_the_same_bits_in_any_group_and_after_an_interrupt(ganfil
     (work / "many/1.png").unlink()  # as if it had been killed before
     assert ganfill("in", "mask=center", "out=many", quick=quick)[0] == 0
     assert ((work / "many/1.png").read_bytes(), results(work / "many")["1"]) == together
+
+
+def test_what_is_written_when_the_next_search_ends_early_is_recorded(ganfill, work, monkeypatch):
+    for i in range(4):
+        picture(work / f"in/{i}.png", seed=i)
+    monkeypatch.setattr("ganfill.completion.read_ahead.PICTURES_AT_ONCE", 2)
+    groups = []
+
+    def interrupted(*arguments):
+        groups.append(len(arguments[1]))
+        if len(groups) == 2:
+            raise KeyboardInterrupt
+        return fill(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(completer, "fill", interrupted)
+        assert ganfill("in", "mask=center", "out=out")[0] == 130
+    assert ganfill("in", "mask=center", "out=out")[0] == 0
+    assert (figures(work / "out")["completed"], figures(work / "out")["skipped"]) == (2, 2)
+
+
+def test_a_picture_too_large_for_its_answers_does_not_stop_the_others(ganfill, work, monkeypatch):
+    picture(work / "in/a.png", (64, 64))
+    picture(work / "in/b.png")
+    monkeypatch.setattr(completer, "MOST_VALUES", 3 * completer.PIXELS_AT_ONCE + 3 * 2 * 32 * 32)
+    code, said = ganfill("in", "mask=center", "answers=2", "out=out")
+    assert code == 1 and "in/a.png: answers=2 take 0.0 GB: ask for fewer" in said
+    assert figures(work / "out")["completed"] == 1

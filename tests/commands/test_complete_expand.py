@@ -54,6 +54,7 @@ def test_a_folder_of_pictures_may_be_called_nothing(ganfill, work, photo):
     [
         ([], "complete needs mask=... or expand=...; see ganfill complete --help"),
         (["expand=left"], "expand=left is not known at 'left': give each side once"),
+        (["expand=left:5", "landmarks=yunet.onnx"], "expand=left:5 does not use landmarks=yunet.onnx: leave it out"),
         (["expand=left:1000"], "1 of 1 not completed"),
     ],
 )

@@ -114,6 +114,11 @@ def test_what_is_not_there_is_skipped_with_its_reason(ganfill, work, store_path)
     assert ganfill("search=nearest", "n=3", "out=o")[0] == 2
 
 
+def test_a_table_of_the_originals_only_is_a_mistake(ganfill, features):
+    code, said = ganfill("search=posterior", "answers=200", f"features={features}", "n=3", "out=o")
+    assert code == 2 and "none could be evaluated" in said
+
+
 def test_the_generators_own_pictures_are_found_again(ganfill, work):
     code, _ = ganfill("pictures=generator", "n=3", f"search={QUICK},random", "answers=2", "out=o")
     assert code == 0

@@ -26,6 +26,10 @@ def test_a_run_becomes_a_model_file(run, tmp_path, capsys):
     assert model.resolution == 32 and model.latent.dim == 16
     assert model.card["kimg"] == 0.064 and model.card["metrics"]["kimg"] == 0.064
     assert model.card["terms"] == "none, really"
+    words = [*TINY, f"out={run}", "kimg=0.05", "log_kimg=0.016"]
+    assert cli.run(["train", *words, "terms=none, now"]) == 0  # there is nothing left to train
+    assert cli.run(["export", str(run), f"out={tmp_path / 'later.safetensors'}"]) == 0
+    assert ganfill.load(tmp_path / "later.safetensors").card["terms"] == "none, now"
     summary = json.loads(out.with_suffix(".summary.json").read_text())
     assert summary["figures"]["bytes"] == out.stat().st_size
     assert summary["figures"]["sha256_of_content"] == model.digest
@@ -47,6 +51,7 @@ def test_the_generator_becomes_an_onnx_file(run, tmp_path):
             "nowhere/last.ckpt does not exist: give the out directory of a training",
         ),
         (["run=.", "out=m.onnx", "format=onix"], "format=onix is not known: use safetensors or onnx"),
+        (["run=.", "out=m.onnx", "format=onnx", "half=true"], "half=true is for format=safetensors"),
         (["run=.", "out=."], "out=. is a directory: name a file"),
         (["run=.", "out=m.onnx"], "out=m.onnx is not the name of a file of format=safetensors: give format=onnx"),
         (["run=.", "out=m.pt"], "out=m.pt is not the name of a file of format=safetensors: give out=m.safetensors"),

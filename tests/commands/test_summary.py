@@ -5,6 +5,7 @@ import pytest
 
 from ganfill import cli
 from ganfill.commands import summary
+from ganfill.errors import UserError
 
 
 def test_a_git_that_hangs_costs_no_more_than_its_time(monkeypatch):
@@ -23,6 +24,7 @@ WRITERS = {
     "complete": ["photos", "mask=center"],
     "evaluate": ["model=MODEL", "data.path=photos"],
     "train-encoder": ["model=MODEL", "data=synthetic"],
+    "train-upsampler": ["model=MODEL", "data=synthetic"],
     "train": ["data=synthetic"],
 }
 
@@ -44,3 +46,12 @@ def test_results_of_another_command_are_not_replaced(command, finished, tmp_path
     assert cli.run([command, *words, "out=out"]) == 2
     assert f"out=out holds the results of {owner}, not of {command}: choose another out\n" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize("part", ["encoder", "inpainter", "upsampler"])
+def test_an_unfinished_training_belongs_to_its_command(part, tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    (tmp_path / "config.yaml").write_text(f"{part}: {{}}\ndiscriminator: {{}}")
+    summary.refuse_others(tmp_path, f"train-{part}")  # it may be continued
+    with pytest.raises(UserError, match=f"holds the results of train-{part}, not of train"):
+        summary.refuse_others(tmp_path, "train")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,8 +210,11 @@ def test_further_pictures_are_files_of_their_own(tmp_path, photo, hole):
     extras = {"mean": photo.pixels, "uncertainty": np.zeros_like(photo.pixels)}
     add(folder, job, photo, hole, Filled([photo.pixels], extras=extras))
     assert {"a_mean.png", "a_uncertainty.png"} <= set(folder.records["a"]["files"])
-    with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
-        assert not np.array(picture).any()
+    deep = replace(photo, deep=np.full(hole.shape, 40_000, np.uint16), grey=True)
+    for kind in (photo, deep):  # the uncertainty is no photo: it is 0 where pixels are known
+        add(folder, job, kind, hole, Filled([photo.pixels], extras=extras))
+        with Image.open(tmp_path / "out/a_uncertainty.png") as picture:
+            assert not np.array(picture).any()
 
 
 def test_only_the_outputs_asked_for_are_written(tmp_path, photo, hole):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from ganfill.images.classical import biharmonic, fill_from_neighbours, harmonic, navier_stokes, suited, telea
+from ganfill.images import classical
+from ganfill.images.classical import biharmonic, fill_from_neighbours, harmonic, limit, navier_stokes, suited, telea
 
 METHODS = [biharmonic, harmonic, telea, navier_stokes, fill_from_neighbours]
 
@@ -60,3 +61,14 @@ def test_large_holes_are_not_filled_by_the_biharmonic_equation():
     assert suited(hole) is biharmonic
     hole[50:90, 20:60] = True
     assert suited(hole) is harmonic
+
+
+def test_parts_that_are_far_apart_are_filled_alone(monkeypatch):
+    image, seen, parts = astronaut()[:200, :300], [], np.zeros((3, 200, 300), bool)
+    parts[0, 10:12, 20:60] = parts[1, 150:190, 200:203] = parts[2, 120:124, 5:8] = True
+    expected = image.copy()
+    for part in parts:
+        expected[part] = limit(biharmonic(image, part), part)[part]
+    monkeypatch.setattr(classical, "biharmonic", lambda image, hole: seen.append(hole.size) or biharmonic(image, hole))
+    assert np.array_equal(fill_from_neighbours(image, parts.any(0)), expected)
+    assert len(seen) == 3 and max(seen) < image.size / 10

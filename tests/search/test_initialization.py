@@ -100,6 +100,11 @@ def test_without_an_encoder_proposals_come_from_the_pool(networks, target):
     assert torch.equal(start(EncoderStart(), networks, target), start(PoolStart(), networks, target))
 
 
+def test_where_nothing_is_known_the_encoder_is_not_asked(guided, target):
+    blank = Target(target.image, torch.zeros_like(target.known), target.keys)
+    assert torch.equal(start(EncoderStart(), guided, blank), start(from_prior, guided, blank))
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_encoders_guess_comes_first_as_it_is(guided, target, count):
     z = start(EncoderStart(), guided, target, count)

@@ -1,3 +1,4 @@
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -134,6 +135,8 @@ def test_a_folder_is_prepared_once(folder, tmp_path, caplog):
     data.prepare_data()
     data.setup()
     assert len(data.rows) == 30 and (tmp_path / "made/index.json").stat().st_mtime_ns == made
+    shutil.rmtree(folder)
+    data.prepare_data()  # as Lightning does later in every process; the folder is not read any more
     assert caplog.messages == [
         "skipped pictures/99999.png: empty",
         "30 pictures to train on, 2 to test, 1 files skipped, 0 converted",

@@ -171,6 +171,10 @@ def test_schedules_shapes():
         Linear(0)
     with pytest.raises(ValueError, match=r"lr must be a first and a last value, got \(1,\)"):
         Linear(1, lr=(1,))
+    with pytest.raises(ValueError, match=r"schedule\.lr must be two numbers from 0, got \(1, -1\)"):
+        Linear(1, lr=(1, -1))
+    with pytest.raises(ValueError, match=r"schedule\.beta1 must be below 1, got \(0, 1\)"):
+        Linear(1, beta1=(0, 1))
 
 
 def test_every_picture_that_the_discriminator_sees_is_augmented_anew(plain, steps):

@@ -117,6 +117,11 @@ def test_what_cannot_grow_is_refused():
         UserError, match=r"init=small cannot grow to 64 pixels: \d+ tensors of its generator do not fit"
     ):
         start_from(make("dcgan", 64, 8), trained("dcgan"), "small", 5)
+    gan = make("dcgan", 64, 4)
+    gan.discriminator = make("dcgan", 64, 2).discriminator
+    message = r"growing the discriminator: init gives features of shape \(32, 4, 4\), the new network \(16, 4, 4\)"
+    with pytest.raises(UserError, match=message):
+        start_from(gan, trained("dcgan"), "small", 5)
     with pytest.raises(UserError, match="a resnet grows from 32 to 64 pixels only"):
         start_from(make("resnet", 128, 32), trained("resnet", 64), "small", 5)
     with pytest.raises(UserError, match="init=large has 64 pixels, more than resolution=32: give resolution from 64"):

@@ -47,7 +47,9 @@ def test_other_keys_may_not_appear_or_vanish_either(tmp_path):
 def test_a_key_that_an_older_version_did_not_have_counts_with_its_old_meaning(tmp_path):
     init_run_dir(tmp_path, CONFIG)
     (tmp_path / "last.ckpt").touch()
-    check_resumable(tmp_path, CONFIG | {"step": "alternating", "gan": {"step": "alternating"}})
+    check_resumable(tmp_path, CONFIG | {"step": "alternating", "gan": {"step": "alternating"}, "fade_kimg": 100})
+    with pytest.raises(UserError, match=r"fade_kimg \(there 100, now 10\)"):
+        check_resumable(tmp_path, CONFIG | {"fade_kimg": 10})
     with pytest.raises(UserError, match=r"gan\.step \(there alternating, now joint\), step \("):
         check_resumable(tmp_path, CONFIG | {"step": "joint", "gan": {"step": "joint"}})
 

@@ -140,7 +140,7 @@ class ADA(Augment):
     def transform(self, images: Tensor, numbers: Tensor, p: float | Tensor) -> Tensor:
         """Transforms pictures by ``numbers``."""
         side = images.shape[2]
-        chance = (self.p * p).to(numbers.dtype)
+        chance = (self.p * p).clamp(max=1).to(numbers.dtype)
         on = (numbers[:, :11] < chance).unbind(1)
         turns = (numbers[:, 11:13] < 1 - (1 - chance).sqrt()).unbind(1)  # at least one of two with chance p
         flip, quarters, right, down, before, after, luma_flip, hue = numbers[:, 13:21].unbind(1)

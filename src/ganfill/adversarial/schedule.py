@@ -56,11 +56,11 @@ class Linear:
     Args:
         kimg: length of the change.
         start_kimg: its start; until then the first values hold.
-        lr, gamma, p, ema: first and last factor of the configured value.
-        beta1, beta2: first and last value; None leaves the configured one.
+        lr, gamma, p, ema: first and last factor of the configured value, from 0.
+        beta1, beta2: first and last value, from 0 to below 1; None leaves the configured one.
 
     Raises:
-        ValueError: ``kimg`` is not above 0, or a pair has other than two values.
+        ValueError: ``kimg`` is not above 0, a pair has other than two values, or a value is out of its range.
     """
 
     kimg: float
@@ -77,8 +77,14 @@ class Linear:
             raise ValueError(f"schedule.kimg must be above 0, got {self.kimg}")
         for name in Settings.__dataclass_fields__:
             pair = getattr(self, name)
-            if pair is not None and len(pair) != 2:
+            if pair is None:
+                continue
+            if len(pair) != 2:
                 raise ValueError(f"schedule.{name} must be a first and a last value, got {pair}")
+            if not all(0 <= value < math.inf for value in pair):
+                raise ValueError(f"schedule.{name} must be two numbers from 0, got {pair}")
+            if name.startswith("beta") and max(pair) >= 1:
+                raise ValueError(f"schedule.{name} must be below 1, got {pair}")
 
     def at(self, images_seen: int) -> Settings:
         """Returns the settings after ``images_seen`` images."""

@@ -82,7 +82,7 @@ def from_neighbours(fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Bas
     return Baseline(fill_all)
 
 
-def nearest(images: np.ndarray, rows: np.ndarray) -> Baseline:
+def nearest_picture(images: np.ndarray, rows: np.ndarray) -> Baseline:
     """Fills with the training picture that has the least squared error in the known pixels; the first if none are known.
 
     Args:

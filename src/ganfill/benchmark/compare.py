@@ -19,7 +19,7 @@ from ganfill.report.table_files import Row
 
 LPIPS_VERSION = "0.1 alex"
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[float], object]]]
+OpenBar = Callable[[str, int], AbstractContextManager[Callable[[float], object]]]
 
 
 @dataclass
@@ -61,7 +61,7 @@ def evaluate(
     measures: Measures,
     against: str,
     sheet: int,
-    progress: Progress,
+    open_bar: OpenBar,
 ) -> Evaluation:
     """Compares searches. A search that raises ``UserError`` is skipped with that reason.
 
@@ -72,7 +72,7 @@ def evaluate(
         measures: additional measurements.
         against: the word of the search that the others are compared with.
         sheet: pictures on a contact sheet.
-        progress: ``(label, pictures)`` opens a progress bar, which is advanced by fractions of pictures.
+        open_bar: ``(label, pictures)`` opens a progress bar, which is advanced by fractions of pictures.
     """
     result = Evaluation()
     for case in cases:
@@ -80,7 +80,7 @@ def evaluate(
         for entry in entries:
             word = entry.word
             try:
-                with progress(f"{case.mask} {word}", len(truth)) as advance:
+                with open_bar(f"{case.mask} {word}", len(truth)) as advance:
                     answer = run_search(case, entry, cache, advance)
                     advance(len(truth))  # a cached result is finished at once
             except UserError as error:

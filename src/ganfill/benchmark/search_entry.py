@@ -1,4 +1,4 @@
-"""Parses searches and baselines: ``standard``, ``standard:steps=50:blend=paste``, ``biharmonic``, ``unet:model=FILE``."""
+"""Parses searches and baselines, such as ``standard``, ``standard:cut_steps=10``, ``biharmonic``, ``unet:model=FILE``."""
 
 import inspect
 from collections.abc import Callable

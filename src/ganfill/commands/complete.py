@@ -19,7 +19,7 @@ from ganfill.completion.completer import Completer, Outcome
 from ganfill.completion.find_pictures import find_others, find_pictures
 from ganfill.completion.result_folder import JSONL, RECORD, Job
 from ganfill.completion.shard import Shard, hold_shard
-from ganfill.config import nearest
+from ganfill.config import suggest
 from ganfill.errors import Incomplete, UserError
 from ganfill.files import is_same
 from ganfill.images.holes import ALPHA, NOTHING, HoleSource, masks_beside
@@ -42,7 +42,7 @@ def run(config: DictConfig) -> Path:
     """
     out, images, shard = Path(str(config.out)), words(config.images), Shard.parse(str(config.shard))
     if config.engine not in ENGINES:
-        raise UserError(f"engine={config.engine} is not known: {nearest(config.engine, list(ENGINES))}")
+        raise UserError(f"engine={config.engine} is not known: {suggest(config.engine, list(ENGINES))}")
     if config.engine == "ray":
         check_ray(config)
     if out.is_dir() and any(is_same(Path(place), out) for place in images):

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from ganfill.completion.completer import Completer
 from ganfill.completion.result_folder import OUTPUTS, ResultFolder
 from ganfill.completion.shard import Shard
-from ganfill.config import as_list, build, nearest, to_plain
+from ganfill.config import as_list, build, suggest, to_plain
 from ganfill.devices import choose_device
 from ganfill.errors import UserError
 from ganfill.images.alignment import Alignment, center, find_alignment
@@ -75,6 +75,8 @@ def words(value: Any) -> list[str]:
 
 def _alignment(config: DictConfig, expansion: Expansion | None) -> Alignment:
     box, landmarks = (None if config[key] is None else str(config[key]) for key in ("box", "landmarks"))
+    if expansion is not None and landmarks is not None:
+        raise UserError(f"expand={config.expand} does not use landmarks={landmarks}: leave it out")
     alignment = find_alignment(str(config.align), box, landmarks)
     # No face is known to reach into the new part.
     return center if expansion is not None and config.align == "face" else alignment
@@ -85,7 +87,7 @@ def _outputs(config: DictConfig) -> list[str]:
     chosen = ",".join(words(config.outputs)).split(",")
     for word in chosen:
         if word not in OUTPUTS:
-            raise UserError(f"outputs={word} is not known: {nearest(word, list(OUTPUTS))}")
+            raise UserError(f"outputs={word} is not known: {suggest(word, list(OUTPUTS))}")
     return [kind for kind in OUTPUTS if kind in chosen]
 
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from ganfill.benchmark import write_report
-from ganfill.benchmark.baselines import NEAREST, nearest
+from ganfill.benchmark.baselines import NEAREST, nearest_picture
 from ganfill.benchmark.cache import ResultCache
 from ganfill.benchmark.compare import Measures, evaluate
 from ganfill.benchmark.eval_case import EvalCase
@@ -93,7 +93,7 @@ def _compare_searches(
     result.skipped |= skipped
     skipped |= result.skipped
     facts = _facts(config, model, store) | {"pictures": f"{len(chosen)}, ids {chosen.digests['ids'][:12]}"}
-    if not result.rows:
+    if not result.shares:  # rows may hold the originals alone
         raise UserError(f"search={config.search}: none could be evaluated: {'; '.join(result.skipped.values())}")
     write_report.write(out, result, cases, config.sheet, facts)
     return {
@@ -174,7 +174,7 @@ def _entries(
 ) -> list[SearchEntry]:
     baseline = None
     if store is not None and len(rows := subsets.training_rows(store, chosen)):
-        baseline = nearest(store.images, rows)
+        baseline = nearest_picture(store.images, rows)
     entries = []
     for word in as_words(config.search):
         entry = parse_search(word, baseline)

@@ -16,7 +16,7 @@ SUFFIXES = {".safetensors": "safetensors", ".onnx": "onnx"}
 
 
 def run(config: DictConfig) -> Path:
-    """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the path of the model file."""
+    """Writes ``config.out`` and ``NAME.summary.json`` beside it; returns the path of the model file."""
     started, out = time.perf_counter(), Path(config.out)
     if config.format not in ("safetensors", "onnx"):
         raise UserError(f"format={config.format} is not known: use safetensors or onnx")
@@ -27,6 +27,8 @@ def run(config: DictConfig) -> Path:
         raise UserError(f"out={out} is not the name of a file of format={config.format}: give {remedy}")
     if config.checkpoint not in ("last", "best"):
         raise UserError(f"checkpoint={config.checkpoint} is not known: use last or best")
+    if config.half and config.format == "onnx":
+        raise UserError("half=true is for format=safetensors; ONNX files hold 32 bits: leave it out")
     model = from_run(Path(config.run), config.checkpoint)
     with hold_file(out):
         if config.format == "onnx":

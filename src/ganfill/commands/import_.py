@@ -12,7 +12,7 @@ from ganfill.model_io import model_file, stylegan2_file
 
 
 def run(config: DictConfig) -> Path:
-    """Writes ``config.out`` and ``<out>.summary.json`` beside it; returns the path of the model file.
+    """Writes ``config.out`` and ``NAME.summary.json`` beside it; returns the path of the model file.
 
     Raises:
         UserError: the file contains no StyleGAN2 networks, or asks for code to be run.

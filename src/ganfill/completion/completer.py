@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ganfill.completion.model_choice import choose_model
-from ganfill.completion.pipeline import Filled, fill, find_placement
-from ganfill.completion.read_ahead import Work, read_ahead
+from ganfill.completion.pipeline import MOST_VALUES, Filled, fill, find_placement
+from ganfill.completion.read_ahead import PIXELS_AT_ONCE, Work, read_ahead
 from ganfill.completion.record import Entry
 from ganfill.completion.result_folder import Job, ResultFolder
 from ganfill.errors import UserError
@@ -38,7 +40,7 @@ class Outcome:
         job: the job.
         entry: what ``ResultFolder.finish`` records; None if the job failed.
         failure: the reason, for the user.
-        converted: what was left out of the file, for the user.
+        converted: what the conversion of the photo lost, and what was left out of the file, for the user.
     """
 
     job: Job
@@ -95,7 +97,12 @@ class Completer:
             writing: deque[tuple[Work, Future[Entry]]] = deque()
             try:
                 for group in read_ahead(jobs, lambda jobs: self._read(jobs, failed), self.options.answers):
-                    filled = self._fill(group, advance)
+                    try:
+                        filled = self._fill(group, advance)
+                    except BaseException:
+                        while writing:  # what is written need not be completed again
+                            yield self._outcome(*writing.popleft())
+                        raise
                     while writing:
                         yield self._outcome(*writing.popleft())
                     for work, result in zip(group, filled, strict=True):
@@ -119,6 +126,7 @@ class Completer:
                         log.warning("%s: %s; mask.grow=0 keeps them", job.path, BLED.format(pixels))
                 if self.expansion is not None:
                     photo, hole = self.expansion(photo, hole)
+                self._check_size(job, hole)
             except UserError as error:
                 failed.append(Outcome(job, failure=str(error)))
                 continue
@@ -134,6 +142,11 @@ class Completer:
             smallest = min(model.resolution for model in self.models.values())
             placement = find_placement(self.alignment, photo.pixels, hole, smallest)
             yield Work(job, photo, hole, placement, choose_model(self.models, placement))
+
+    def _check_size(self, job: Job, hole: np.ndarray) -> None:
+        """Raises ``UserError`` if the answers to one photo, with those of the rest of its group, exceed the memory."""
+        if (size := 3 * self.options.answers * hole.size) > MOST_VALUES - 3 * PIXELS_AT_ONCE:
+            raise UserError(f"{job.path}: answers={self.options.answers} take {size / 1e9:.1f} GB: ask for fewer")
 
     def _fill(self, group: list[Work], advance: Callable[[float], object] | None) -> list[Filled]:
         """Completes a group; photos of the same model are searched together."""
@@ -164,10 +177,16 @@ class Completer:
         for level, lines in ((logging.INFO, holes), (logging.WARNING, remarks)):
             if lines:
                 log.log(level, "%s", "\n".join(lines))
-        return [
-            replace(result, pictures=[soften(p, work.photo.pixels, work.hole, self.softened) for p in result.pictures])
-            for work, result in pairs
-        ]
+        return [self._soften(work, result) for work, result in pairs]
+
+    def _soften(self, work: Work, filled: Filled) -> Filled:
+        """Lets the finished pictures and the mean answer fade into the photo."""
+
+        def softened(picture: np.ndarray) -> np.ndarray:
+            return soften(picture, work.photo.pixels, work.hole, self.softened)
+
+        extras = {name: softened(extra) if name == "mean" else extra for name, extra in filled.extras.items()}
+        return replace(filled, pictures=list(map(softened, filled.pictures)), extras=extras)
 
     def _by(self, work: Work) -> str:
         return f", by {work.model}" if len(self.models) > 1 else ""
@@ -178,7 +197,8 @@ class Completer:
 
     def _outcome(self, work: Work, writing: "Future[Entry]") -> Outcome:
         """Waits for the files of a picture."""
-        converted = f"first of {work.photo.frames} pictures" if work.photo.frames > 1 else ""
+        frames = f"first of {work.photo.frames} pictures" if work.photo.frames > 1 else ""
+        converted = "; ".join(filter(None, [work.photo.lost, frames]))
         try:
             return Outcome(work.job, writing.result(), "", converted)
         except OSError as error:

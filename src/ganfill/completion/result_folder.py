@@ -156,7 +156,9 @@ class ResultFolder:
         files = list(finished)
         encoded: dict[int, bytes] = {}  # the first answer is the finished picture
         for file, picture in finished.items():
-            if id(picture) not in encoded:
+            if picture is filled.extras.get("uncertainty"):  # a measurement, not a photo
+                encoded[id(picture)] = sheets.encode(picture, ".png")
+            elif id(picture) not in encoded:
                 image = in_mode_of(photo, picture, hole)
                 encoded[id(picture)] = sheets.encode(image, ".png", icc_profile=photo.profile, exif=photo.exif)
             (self.path / file).parent.mkdir(parents=True, exist_ok=True)

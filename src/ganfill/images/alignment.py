@@ -126,7 +126,8 @@ def find_alignment(word: str, box: str | None = None, landmarks: str | None = No
 
     Args:
         word: ``face``, ``center``, ``none`` or ``box``.
-        box: for ``box``: ``left,top,right,bottom`` in pixels of the upright photo; several are separated by semicolons.
+        box: for ``box``: ``left,top,right,bottom`` in pixels of the upright photo, with what ``expand`` has
+            added; several are separated by semicolons.
         landmarks: for ``face``: the file of a landmark model, see ``Landmarks``.
 
     Raises:

@@ -7,6 +7,8 @@ would tint the whole completion.
 import cv2
 import numpy as np
 
+from ganfill.images.tiles import tiles
+
 REACH = 8  # pixels around a hole that are looked at: a block of JPEG
 FAR = 2 * REACH  # the pixels beyond REACH, up to here, show the colours without the paint
 MOST = 4  # pixels into which paint bleeds; those beyond show how colours change by themselves
@@ -15,7 +17,7 @@ NEAR = 24  # levels from the median of a part that still count as the same paint
 PLAIN = 0.95  # share of such pixels from which a part is painted
 CONTRAST = 32  # levels between the paint and its surroundings at least
 SHARE = 0.05  # of the paint in a ring of pixels from which it has bled there
-OWN = 0.3  # share of the pixels beyond MOST that are like the paint, from which it is a colour of the picture, like a plain coat
+OWN = 0.3  # share of pixels like the paint beyond MOST from which it is a colour of the picture, such as a plain coat
 PARTS = 64  # a hole of more parts is scattered, not painted
 BLED = "paint over the hole has bled, so {} pixels around it are completed too"
 
@@ -39,7 +41,7 @@ def include_bleeding(pixels: np.ndarray, hole: np.ndarray, lossy: bool = False) 
         window = np.s_[max(0, top - FAR) : top + height + FAR, max(0, left - FAR) : left + width + FAR]
         part = labels[window] == label
         distance = _distance(part)
-        shares = _shares(pixels[window].astype(np.float32), from_any[window], part, distance)
+        shares = _shares(pixels[window], from_any[window], part, distance)
         if shares is not None:
             rings = np.arange(REACH)
             natural = np.polyval(np.polyfit(rings[MOST:], shares[MOST:], 1), rings)
@@ -54,29 +56,38 @@ def _shares(pixels: np.ndarray, from_any: np.ndarray, part: np.ndarray, distance
     A part over a plain coat looks painted, but the coat continues beside it, farther than paint bleeds.
 
     Args:
-        pixels: float32 (H, W, 3).
+        pixels: uint8 (H, W, 3).
         from_any: distance of each pixel from the hole, float32 (H, W).
         part: bool (H, W).
         distance: of each pixel from the part, float32 (H, W).
     """
     depth = _distance(~part)
-    inside = pixels[depth > min(2.0, depth.max() - 0.5)]
+    inside = pixels[depth > min(2.0, depth.max() - 0.5)].astype(np.float32)
     paint = np.median(inside, axis=0)
-    clean = ((from_any > REACH) & (distance <= FAR)).astype(np.float32)
+    clean = (from_any > REACH) & (distance <= FAR)
     if (np.abs(inside - paint).max(1) <= NEAR).mean() < PLAIN or not clean.any():
         return None
-    weight = cv2.GaussianBlur(clean, (0, 0), REACH)
-    around = cv2.GaussianBlur(pixels * clean[..., None], (0, 0), REACH) / np.maximum(weight, 1e-6)[..., None]
-    contrast = paint - around
-    seen = (from_any > 0) & (weight > 1e-3) & (np.abs(contrast).max(-1) >= CONTRAST)
-    rings = [seen & (distance > radius) & (distance <= radius + 1) for radius in range(REACH)]
-    if not all(ring.any() for ring in rings):
+    change, most, counts = np.zeros((3, REACH))
+    alike = 0
+    for tile in tiles((distance > 0) & (distance <= REACH), 4 * REACH):  # the blur reaches as far
+        colours, weight = pixels[tile.window].astype(np.float32), clean[tile.window].astype(np.float32)
+        around = cv2.GaussianBlur(colours * weight[..., None], (0, 0), REACH)
+        weight = cv2.GaussianBlur(weight, (0, 0), REACH)
+        around /= np.maximum(weight, 1e-6)[..., None]
+        contrast = paint - around
+        seen = (from_any[tile.window] > 0) & (weight > 1e-3) & (np.abs(contrast).max(-1) >= CONTRAST)
+        ring = np.ceil(distance[tile.window]).astype(int) - 1
+        used = np.zeros_like(seen)
+        used[tile.core] = (seen & (ring >= 0) & (ring < REACH))[tile.core]
+        ring, contrast = ring[used], contrast[used]
+        changed, full = ((colours - around)[used] * contrast).sum(-1), np.square(contrast).sum(-1)
+        change += np.bincount(ring, changed, REACH)
+        most += np.bincount(ring, full, REACH)
+        counts += np.bincount(ring, minlength=REACH)
+        alike += np.count_nonzero((ring >= MOST) & (changed > full / 2))
+    if not counts.all() or alike > OWN * counts[MOST:].sum():
         return None
-    change, most = ((pixels - around) * contrast).sum(-1), np.square(contrast).sum(-1)
-    beyond = np.logical_or.reduce(rings[MOST:])
-    if (change[beyond] > most[beyond] / 2).mean() > OWN:
-        return None
-    return np.array([change[ring].sum() / most[ring].sum() for ring in rings])
+    return change / most
 
 
 def _distance(part: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
+from ganfill.cancellation import check_cancelled
 from ganfill.images.harmonic import extend
-from ganfill.images.hole_parts import extent, is_shallow
+from ganfill.images.hole_parts import is_shallow
 from ganfill.images.sheets import damaged
 
 Continuation = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -62,11 +63,15 @@ def suited(hole: np.ndarray) -> Continuation:
 
 def fill_from_neighbours(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Fills a hole by the suited method, within the range of the pixels around it; as ``biharmonic``."""
-    finished = image.copy()
-    if hole.any():
-        (top, bottom), (left, right) = extent(hole)
-        near = np.s_[max(top - MARGIN, 0) : bottom + MARGIN, max(left - MARGIN, 0) : right + MARGIN]
-        finished[near] = limit(suited(hole)(image[near], hole[near]), hole[near])
+    finished, method = image.copy(), suited(hole)
+    # Parts that are farther apart do not see each other.
+    grown = cv2.dilate(hole.astype(np.uint8), np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(grown)
+    for label, (left, top, width, height, _) in enumerate(boxes[1:], 1):
+        check_cancelled()
+        near = np.s_[top : top + height, left : left + width]
+        part = hole[near] & (labels[near] == label)
+        np.copyto(finished[near], limit(method(image[near], part), part), where=part[..., None])
     return finished
 
 

@@ -62,7 +62,7 @@ def _full_multigrid(hole: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _v_cycle(solution: np.ndarray, values: np.ndarray, known: np.ndarray, source: np.ndarray | None = None) -> None:
-    """Improves a solution in place; ``source`` is how much each pixel shall exceed the mean of its neighbours."""
+    """Improves a solution in place; ``source`` is by how much each pixel should exceed the mean of its neighbours."""
     _smooth(solution, values, known, source, WEIGHTS)
     residual = _mean_of_neighbours(solution, source) - solution
     residual[known] = 0

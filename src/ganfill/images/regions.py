@@ -62,7 +62,7 @@ class Box:
         return max(self.top - 1, 0), max(self.left - 1, 0), min(self.bottom + 1, height), min(self.right + 1, width)
 
     def distance(self, shape: tuple[int, ...]) -> np.ndarray:
-        """1 inside, as at the edge of a ``Square``, which so takes what both contain; infinite outside; float32 (H, W)."""
+        """1 inside and infinite outside, float32 (H, W). A ``Square`` has 1 at its edge, so it gets the pixels in both."""
         result = np.full(shape, np.inf, np.float32)
         self._cut(result)[...] = 1
         return result

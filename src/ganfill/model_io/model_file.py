@@ -82,6 +82,8 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         raise UserError(f"{path}: {error}") from None
     except KeyError as error:
         raise UserError(f"{path} lacks {error}: export it again") from None
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"{path}: {device} has too little free memory ({first_line(error)}): give device=cpu") from None
     except (TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
         raise UserError(f"{path} does not fit this version of ganfill ({first_line(error)}): export it again") from None
 

@@ -21,7 +21,11 @@ from ganfill.report import table_format
 
 PRUNED = "pruned.txt"  # in the run directory of a training that a sweep has ended early
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
-PARTS = ("encoder", "inpainter")  # networks with a command of their own, which trains them for a finished GAN
+PARTS = (
+    "encoder",
+    "inpainter",
+    "upsampler",
+)  # networks with a command of their own, which trains them for a finished GAN
 Curve = dict[str, np.ndarray]  # columns of a CSV, float64 (rows,) each, sorted by ``kimg``
 
 
@@ -75,7 +79,7 @@ def read_runs(directory: Path) -> list[RunRecord]:
     """Reads the trainings below ``directory`` at any depth, sorted by name.
 
     A run directory holds a ``config.yaml`` or a ``failed.txt``, or is listed in the plan of a sweep (``cells.txt``) and
-    need not exist yet. Hidden directories, those of wandb, and trainings of encoders and inpainters are ignored.
+    need not exist yet. Hidden directories, those of wandb, and trainings of ``PARTS`` are ignored.
     """
     run_dirs = set[Path]()
     for path, subdirectories, files in os.walk(directory):

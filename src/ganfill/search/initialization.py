@@ -61,12 +61,14 @@ class EncoderStart:
     def __call__(
         self, networks: Networks, target: Target, weights: torch.Tensor, count: int, seed: int
     ) -> torch.Tensor:
-        """Returns z (N, count, d), the estimate first."""
+        """Returns z (N, count, d), the estimate first; random draws where nothing is known."""
         if networks.model.encoder is None:
             return PoolStart()(networks, target, weights, count, seed)
         estimate = estimate_z(networks, target)[:, None]
         variations = from_prior(networks, target, weights, count - 1, seed)
-        return torch.cat([estimate, (1 - self.jitter**2) ** 0.5 * estimate + self.jitter * variations], 1)
+        z = torch.cat([estimate, (1 - self.jitter**2) ** 0.5 * estimate + self.jitter * variations], 1)
+        blank = (target.known.flatten(1).sum(1) == 0)[:, None, None]
+        return torch.where(blank, from_prior(networks, target, weights, count, seed), z) if blank.any() else z
 
 
 @torch.no_grad()

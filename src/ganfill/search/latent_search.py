@@ -49,7 +49,7 @@ class LatentSearch:
             ``encoder_prior``.
         blend: makes finished pictures of the answers.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates on the device at once; limits the memory.
+        batch: pictures times candidates on the device at once; the candidates of one picture stay together.
         fallback: replaces this search for a model without an encoder.
     """
 

@@ -145,7 +145,7 @@ def from_pool(
         window: side in pixels of the neighborhood that weights a known pixel; odd.
         blend: Poisson by default.
         precision: ``auto``, ``bf16`` or ``fp32``.
-        batch: pictures times candidates on the device at once.
+        batch: pictures times candidates on the device at once; the candidates of one picture stay together.
     """
     check_settings(steps=steps, starts=starts, pool=pool, window=window)
     if not (_is_number(cut_prior) and cut_prior >= 0) or (cut_prior and cut_level != 1):

@@ -4,8 +4,8 @@ A picture y with a hole is completed by the generated picture G(z) that minimize
 
     L(z) = sum_i w_i |G(z)_i - y_i|  +  lambda * prior(D(G(z)))
 
-The first term is the contextual loss over the known pixels i: G(z) shall agree with them. The second term is the prior loss:
-G(z) shall look real to the discriminator D. The hole of y is then filled with the pixels of G(z).
+The first term is the contextual loss over the known pixels i: G(z) should agree with them. The second term is the prior
+loss: G(z) should look real to the discriminator D. The hole of y is then filled with the pixels of G(z).
 """
 
 from collections.abc import Callable

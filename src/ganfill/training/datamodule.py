@@ -204,7 +204,9 @@ class FolderDataModule(FFHQDataModule):
         self.source = [path] if isinstance(path, str) else path
 
     def prepare_data(self) -> None:
-        """Prepares the store unless it is complete, and then says what it holds."""
+        """Prepares the store unless it is complete, and then says what it holds; does nothing once the store is open."""
+        if self.digest:  # Lightning calls this again, in every process
+            return
         made = (Path(self.path) / INDEX).exists()
         try:
             store = prepare(self.source, Path(self.path), resolution=self.resolution)

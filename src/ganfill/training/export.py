@@ -10,6 +10,7 @@ from ganfill.errors import UserError, first_line
 from ganfill.model_io.model_file import build_part
 from ganfill.models.latent import Normal, Uniform
 from ganfill.models.model import Model
+from ganfill.runs.reader import read_mapping
 from ganfill.training.run_directory import RECORD_KEYS, last_metrics, read_checkpoint
 
 OMITTED = (*RECORD_KEYS, "log_kimg", "gan", "init")  # keys of a configuration that its model card leaves out
@@ -28,6 +29,8 @@ def from_run(run: Path, checkpoint: str) -> Model:
         raise UserError(f"{path} does not exist, since no distances were measured (fd_kimg): use checkpoint=last")
     model = to_model(read_checkpoint(path))
     model.card["metrics"] = last_metrics(run / "metrics.csv", model.card["kimg"])
+    settings = read_mapping(run / "config.yaml", []) or {}
+    model.card["terms"] = settings.get("terms", model.card["terms"])  # they may be given after the last step
     return model
 
 

@@ -105,6 +105,9 @@ def fit_tensors(
         names: of the tensors.
         example: returns inputs and the outputs to aim at, for the number of a step.
         label: of the progress bar.
+
+    Raises:
+        UserError: outputs have another shape than those to aim at.
     """
     owners = {name.rpartition(".")[0] for name in names}
     parameters = [parameter for name, parameter in network.named_parameters() if name in names]
@@ -125,7 +128,13 @@ def fit_tensors(
         with torch.no_grad():
             inputs, targets = example(step)
         optimizer.zero_grad()
-        mse_loss(function(inputs), targets).backward()
+        outputs = function(inputs)
+        if outputs.shape != targets.shape:
+            raise UserError(
+                f"{label}: init gives features of shape {tuple(targets.shape[1:])}, the new network "
+                f"{tuple(outputs.shape[1:])}: give it the widths that docs/training.md names"
+            )
+        mse_loss(outputs, targets).backward()
         optimizer.step()
         schedule.step()
     network.requires_grad_(True).train()

@@ -150,8 +150,8 @@ class InpainterTraining(PartModule):
         if step.penalty is not None:
             self.penalty.copy_(step.penalty)
 
-        judged = n - n // 4
-        error = error_in_hole(step.fake[:judged, :3], real[:judged], hole[:judged])
+        compared = n - n // 4  # the last quarter has guesses that are off the truth
+        error = error_in_hole(step.fake[:compared, :3], real[:compared], hole[:compared])
         weight = min(1.0, (seen - self.regression_kimg * 1000) / HEAD_START)
         self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
@@ -175,7 +175,7 @@ class InpainterTraining(PartModule):
         if searched := len(real) // 8:
             options = SearchOptions(seed=seeding.derive_seed(self.seed, "search", self.images_seen))
             found = self.search(real[:searched], hole[:searched].bool(), options)
-            guess[:searched] = found.pictures[:, 0].to(guess)
+            guess[:searched] = found.pictures[:, 0].clamp(-1, 1).to(guess)
         return guess
 
     @torch.no_grad()

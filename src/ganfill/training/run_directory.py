@@ -22,11 +22,14 @@ RECORD_KEYS = (
     "out", "device", "logger", "callbacks", "features", "fd_kimg", "fd_samples", "sample_kimg", "completion_kimg",
     "checkpoint_kimg",
 )  # fmt: skip
-# Keys that may change when a training is resumed. No step depends on them, except on kimg: the learning rates of encoder
-# and inpainter follow the length that the training has by then.
-FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "fade_kimg", "data.path", "data.store")
+# Keys that may change when a training is resumed. No step depends on them, with two exceptions. The learning rates of
+# encoder and inpainter follow the length that the training has by then (kimg), and docs/training.md lists what depends on
+# the number of processes (trainer).
+FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "data.path", "data.store")
 # Keys that older versions did not have, with the values that those versions stood for.
-LATER_KEYS = {"step": "alternating", "gan.step": "alternating", "gap_aware": False, "gan.gap_aware": False}
+LATER_KEYS = {
+    "step": "alternating", "gan.step": "alternating", "gap_aware": False, "gan.gap_aware": False, "fade_kimg": 100,
+}  # fmt: skip
 
 # Content of a checkpoint. A name with a dot is one of the provenance.
 CHECKPOINT_FIELDS: dict[str, type | tuple[type, ...]] = {

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 
 from ganfill.training.callbacks.bookkeeping import Progress
+from ganfill.training.callbacks.periodic import StepCallback
+from ganfill.training.run_directory import read_checkpoint
 from ganfill.training.training_module import GanfillModule
 
 TRAINER: Any = None
@@ -41,3 +43,16 @@ def test_the_bar_is_full_when_the_time_is_over():
     progress.after_step(TRAINER, module, 0)
     assert progress.bar.total == progress.bar.n == 3100
     progress.on_train_end(TRAINER, module)
+
+
+class StopsAt(StepCallback):
+    """A user's callback that ends the training early."""
+
+    def after_step(self, trainer, module, before):
+        if module.images_seen >= 48:
+            trainer.should_stop = True
+
+
+def test_the_training_ends_when_a_callback_asks_for_it(tmp_path, train):
+    gan, _ = train(tmp_path, kimg=10, checkpoint_kimg=5, callbacks=[StopsAt()])
+    assert gan.images_seen == 48 and read_checkpoint(tmp_path / "last.ckpt")["images_seen"] == 48

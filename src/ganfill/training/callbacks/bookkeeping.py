@@ -66,12 +66,12 @@ class Checkpoint(StepCallback):
         checkpoint["ganfill"] = self.extra
 
     def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
-        """Saves when it is due or the training is over.
+        """Saves when it is due or the training is over, which another callback may have decided.
 
         Raises:
             UserError: a loss or a weight is not finite; the last checkpoint is kept.
         """
-        over = is_over(module.images_seen, module.seconds, self.kimg, self.minutes)
+        over = is_over(module.images_seen, module.seconds, self.kimg, self.minutes) or trainer.should_stop
         if module.measured or over:
             module.check_finite()
         if over or crossed(before, module.images_seen, self.every_kimg):

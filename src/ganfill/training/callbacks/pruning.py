@@ -29,7 +29,7 @@ class Pruning(StepCallback):
     """Reports each measured distance to a study, and ends the training if the Hyperband pruner says so.
 
     Trainings are compared at equal shares of their length, whether ``kimg`` or ``minutes`` limits it (Li et al.,
-    "Hyperband", JMLR 2018). The study bears the name of the directory that ``out`` lies in, and ``out`` that of the trial.
+    "Hyperband", JMLR 2018). ``out`` is ``STUDY/NUMBER``: the names of the study and of the trial.
 
     Args:
         out: the run directory.

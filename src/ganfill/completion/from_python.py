@@ -1,7 +1,7 @@
 """Completes pictures as they are given from Python, and returns them in the same form."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ganfill.completion.inputs import as_list, to_mask, to_photo
 from ganfill.completion.pipeline import Filled, find_placement
 from ganfill.images import pixels
 from ganfill.images.alignment import Alignment
-from ganfill.images.holes import ALPHA, HoleSource, to_hole
+from ganfill.images.holes import HoleSource, to_hole
 from ganfill.images.photo import Photo, in_mode_of
 from ganfill.search.target import Target
 
@@ -50,7 +50,8 @@ def complete_tensor(
             )
     if isinstance(holes, str | Path):
         photos = [Photo(picture) for picture in pixels.to_uint8(images).cpu().numpy()]
-        holes = torch.from_numpy(np.stack(_draw(str(holes), photos, resolution, seed)))[:, None]
+        names = [f"picture {i}" for i in range(1, len(photos) + 1)]
+        holes = torch.from_numpy(np.stack(_find_holes(str(holes), photos, names, resolution, seed)))[:, None]
     if not isinstance(holes, torch.Tensor):
         raise ValueError(f"holes of a tensor must be a tensor or a kind of hole, not {type(holes).__name__}")
     holes = holes.to(images.device)
@@ -77,7 +78,8 @@ def complete_pictures(
         raise ValueError(f"each picture needs a mask: got {len(images)} pictures and {len(masks)} masks")
     photos = [to_photo(image, f"picture {i}") for i, image in enumerate(images, 1)]
     if isinstance(holes, str | Path):
-        missing = _draw(str(holes), photos, resolution, seed)
+        names = [image if isinstance(image, str | Path) else f"picture {i}" for i, image in enumerate(images, 1)]
+        missing = _find_holes(str(holes), photos, names, resolution, seed)
     else:
         given = [to_mask(mask, f"mask {i}") for i, mask in enumerate(masks, 1)]
         missing = [to_hole(mask, photo.pixels.shape[:2]) for mask, photo in zip(given, photos, strict=True)]
@@ -104,7 +106,9 @@ def _fill(
     return list(zip(*(result.pictures for result in results), strict=True))
 
 
-def _draw(kind: str, photos: list[Photo], resolution: int, seed: int) -> list[np.ndarray]:
-    """Returns holes of one kind, bool (H, W) each; pictures have no names here, so their content seeds the drawing."""
-    source = HoleSource(kind, resolution, seed)
-    return [source(photo, f"picture {i}" if kind == ALPHA else photo.digest) for i, photo in enumerate(photos, 1)]
+def _find_holes(
+    mask: str, photos: list[Photo], names: Sequence[str | Path], resolution: int, seed: int
+) -> list[np.ndarray]:
+    """Returns holes, bool (H, W) each; a drawn one follows from the content of its picture, which may have no name."""
+    source = HoleSource(mask, resolution, seed)
+    return [source(photo, photo.digest if source.is_drawn else name) for photo, name in zip(photos, names, strict=True)]
