@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.models.inpainter import HoleDiscriminator, Inpainter
+from ganfill.models.inpainter import HoleDiscriminator, Inpainter, complete_symmetrically
 
 
 @pytest.fixture
@@ -62,6 +62,15 @@ def test_without_a_guess_the_surroundings_alone_decide(pictures):
     completed = feed_forward(*pictures)
     assert torch.equal(feed_forward(image, known, -guess), completed)
     assert not torch.allclose(feed_forward(image.flip(0), known, guess)[~inside], completed[~inside], atol=1e-3)
+
+
+def test_a_mirrored_picture_gets_the_mirrored_completion(inpainter, pictures):
+    image, known, guess = pictures
+    completed = complete_symmetrically(enliven(inpainter), *pictures)
+    mirrored = complete_symmetrically(inpainter, image.flip(3), known.flip(3), guess.flip(3))
+    torch.testing.assert_close(mirrored.flip(3), completed)
+    assert torch.equal(completed * known, image * known)
+    assert not torch.allclose(completed, inpainter(*pictures), atol=1e-3)
 
 
 def test_every_weight_learns(inpainter, pictures):

@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 from ganfill.cancellation import check_cancelled
 from ganfill.images.hole_parts import depth
 from ganfill.images.regions import Region, make_view
+from ganfill.models.inpainter import complete_symmetrically
 from ganfill.models.model import Model
 
 DEEP = 1 / 8  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
@@ -43,5 +44,5 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     for answer in answers:
         check_cancelled()
         guess = interpolate(answer[None].to(model.device), size=image.shape[-2:], mode="bicubic")
-        drawn.append(upsampler(image, known, guess)[0].cpu())
+        drawn.append(complete_symmetrically(upsampler, image, known, guess)[0].cpu())
     return torch.stack(drawn)

@@ -4,7 +4,7 @@ The guess, a picture G(z), decides what is drawn; the surroundings decide how it
 different completions, and every search of z works with an inpainter as without one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -72,6 +72,23 @@ class Inpainter(nn.Module):
             features = stage(interpolate(up(features), scale_factor=2.0) + skip(skipped.pop()))
         correction = pixel_shuffle(self.to_pixels(leaky_relu(features, 0.2)), FOLD)
         return torch.where(inside, pasted, pasted + correction.to(pasted.dtype))
+
+
+def complete_symmetrically(
+    inpainter: Callable[..., torch.Tensor], image: torch.Tensor, known: torch.Tensor, guess: torch.Tensor
+) -> torch.Tensor:
+    """Completes pictures and their mirror images and returns the means of both.
+
+    What both contain stays, such as eyes. Texture that the inpainter invents differs between them and is weakened.
+
+    Args:
+        inpainter: called twice with arguments as of ``Inpainter``, which the others are too.
+
+    Returns:
+        (N, 3, R, R), equal to ``image`` where pixels are known.
+    """
+    completed, mirrored = inpainter(image, known, guess), inpainter(image.flip(3), known.flip(3), guess.flip(3))
+    return (completed + mirrored.flip(3)) / 2
 
 
 class HoleDiscriminator(nn.Module):

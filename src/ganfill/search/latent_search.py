@@ -179,9 +179,7 @@ class LatentSearch:
         """Returns a mean answer (N, 3, R, R) near z (N, 1, d) that follows the pictures that the encoder expects."""
         wanted = torch.where(target.known > 0, target.image, expected)[:, None]
         mean = self._refine(networks, z, wanted, wanted, weights)
-        # Like the expectation, a mean over the picture and its mirror image.
-        mirrored = networks.inpaint(target.mirror(), mean.flip(4)).flip(4)
-        return (networks.inpaint(target, mean) + mirrored)[:, 0] / 2
+        return networks.inpaint(target, mean)[:, 0]
 
     def _refine(
         self,

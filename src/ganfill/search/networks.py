@@ -9,12 +9,14 @@ tested there with such sizes alone.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
 from ganfill.cancellation import check_cancelled
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
+from ganfill.models.inpainter import complete_symmetrically
 from ganfill.models.model import Model
 from ganfill.search.target import Target
 
@@ -79,7 +81,8 @@ class Networks:
         k = guesses.shape[1]
         image, known = (tensor.repeat_interleave(k, 0) for tensor in (target.image, target.known))
         with torch.no_grad():
-            completed = self.run(self.model.inpainter, image, known, guesses.flatten(0, 1).clamp(-1, 1))
+            inpainter = partial(self.run, self.model.inpainter)
+            completed = complete_symmetrically(inpainter, image, known, guesses.flatten(0, 1).clamp(-1, 1))
         return completed.unflatten(0, (-1, k))
 
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
