@@ -82,7 +82,10 @@ def complete_symmetrically(
     What both contain stays, such as eyes. Texture that the inpainter invents differs between them and is weakened.
 
     Args:
-        inpainter: called twice with arguments as of ``Inpainter``, which the others are too.
+        inpainter: maps the arguments of ``Inpainter`` to its result.
+        image: (N, 3, R, R) in [-1, 1]; the content of the hole is ignored.
+        known: (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
+        guess: (N, 3, R, R), a complete picture.
 
     Returns:
         (N, 3, R, R), equal to ``image`` where pixels are known.
