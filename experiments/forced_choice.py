@@ -3,7 +3,7 @@
     python experiments/forced_choice.py models=OLD,NEW [n=48 mask=center,half search=standard seed=0 store=data/faces64
         out=runs/forced_choice]
 
-Writes ``sheet_1.png`` and so on, on which each pair is damaged picture, left and right completion, in random order, and
+Writes ``pair_1.png`` and so on, the damaged picture and the left and right completion, in random order and enlarged, and
 ``key.csv``, which says which model's is on the left. Write ``choices.csv`` with the columns ``pair`` and ``choice`` (left,
 right or equal) before opening the key; the same command then appends a row for each mask to
 ``experiments/results/forced_choice.csv``. All faces are of FFHQ.
@@ -11,12 +11,12 @@ right or equal) before opening the key; the same command then appends a row for 
 
 import csv
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks.provenance import append_row
+from PIL import Image
 
 import ganfill
 from ganfill import seeding
@@ -38,17 +38,23 @@ SETTINGS = {
     "out": "runs/forced_choice",
 }
 RESULTS = Path("experiments/results/forced_choice.csv")
-ROWS, COLUMNS = 8, 3  # of pairs on a sheet
+ENLARGED = 5
+
+
+def enlarge(picture: np.ndarray) -> np.ndarray:
+    """A picture uint8 (H, W, 3) at five times its size."""
+    return np.asarray(
+        Image.fromarray(picture).resize(np.multiply(picture.shape[1::-1], ENLARGED), Image.Resampling.BICUBIC)
+    )
 
 
 def draw(settings: dict[str, str], out: Path) -> None:
-    """Completes all faces by both models, and writes sheets and key."""
+    """Completes all faces by both models, and writes pairs and key."""
     names, seed = settings["models"].split(","), int(settings["seed"])
     models = [ganfill.load(name) for name in names]
     faces = subsets.choose(ImageStore.open(Path(settings["store"])), "test", ["ffhq64"], int(settings["n"]), seed)
     photos, side = list(faces.images), models[0].resolution
     first = np.random.default_rng(seeding.derive_seed(seed, "order"))
-    pairs: list[list[np.ndarray]] = []
     key: list[dict[str, Any]] = []
     for mask in settings["mask"].split(","):
         holes = list(masks.draw(masks.KINDS[mask], faces.ids, side, side, seed)[:, 0].numpy())
@@ -56,13 +62,14 @@ def draw(settings: dict[str, str], out: Path) -> None:
         answers = [fill(model, photos, holes, preset(settings["search"]), options=options) for model in models]
         for photo, hole, face, *results in zip(photos, holes, faces.ids, *answers, strict=True):
             left = int(first.integers(2))
-            pairs.append([damaged(photo, hole), *(results[i].pictures[0] for i in (left, 1 - left))])
-            key.append({"pair": len(pairs), "mask": mask, "face": face, "left": names[left], "right": names[1 - left]})
-    rows = [list(chain(*pairs[i : i + COLUMNS])) for i in range(0, len(pairs), COLUMNS)]
-    notes = [f"pairs {i * COLUMNS + 1} to {i * COLUMNS + COLUMNS}" for i in range(len(rows))]
-    for i in range(0, len(rows), ROWS):
-        sheet = grid(rows[i : i + ROWS], ["damaged", "left", "right"] * COLUMNS, notes=notes[i : i + ROWS])
-        save(sheet, out / f"sheet_{i // ROWS + 1}.png")
+            shown = [damaged(photo, hole), *(results[i].pictures[0] for i in (left, 1 - left))]
+            key.append(
+                {"pair": len(key) + 1, "mask": mask, "face": face, "left": names[left], "right": names[1 - left]}
+            )
+            save(
+                grid([[enlarge(picture) for picture in shown]], ["damaged", "left", "right"]),
+                out / f"pair_{len(key)}.png",
+            )
     with (out / "key.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(key[0]))
         writer.writeheader()
@@ -86,7 +93,7 @@ def count(settings: dict[str, str], out: Path) -> None:
 
 
 def main() -> None:
-    """Draws the sheets, or counts the choices that were made on them."""
+    """Draws the pairs, or counts the choices that were made on them."""
     settings = SETTINGS | dict(word.split("=", 1) for word in sys.argv[1:])
     out = Path(settings["out"])
     if (out / "choices.csv").exists():
