@@ -67,7 +67,7 @@ docs: $(INSTALLED_DEV) ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 notebooks: $(INSTALLED_DEV) ## Run the notebooks and store their outputs
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/python notebooks/run.py
 
 clean: ## Delete the environment, caches and builds; runs/ and data/ stay
 	rm -rf $(VENV) build dist site src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
