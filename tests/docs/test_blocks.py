@@ -40,6 +40,9 @@ def has(tmp_path_factory):
     mask = np.zeros((256, 256), np.uint8)
     mask[40:70, 95:130] = 255
     Image.fromarray(mask).save(has / "photo_mask.png")
+    (has / "scans/masks").mkdir(parents=True)
+    shutil.copy(has / "photo.jpg", has / "scans/portrait.jpg")
+    shutil.copy(has / "photo_mask.png", has / "scans/masks/portrait.png")
     faces(has / "photos", [f"face {i}" for i in range(40)], 72)
     faces(has / "thumbnails128x128", [f"{i:05d}" for i in (*range(24), *range(60000, 60008))], 80)
     networks = load_file(ROOT / "tests/compatibility/stylegan2.safetensors")
