@@ -146,7 +146,7 @@ def test_paint_that_has_bled_is_completed_too(ganfill, work):
     changed = []
     for words in ([], ["mask.grow=0"]):
         code, said = ganfill("a.jpg", "mask=m.png", "out=out", *words)
-        assert code == 0 and ("pixels around it are completed too; mask.grow=0 keeps them" in said) == (not words)
+        assert code == 0 and ("pixels around it are completed too; mask_grow=0 keeps them" in said) == (not words)
         changed.append((np.asarray(Image.open(work / "out/a.png")) != before).any(2))
     assert (changed[0] & ~hole).sum() > 100 and not (changed[1] & ~hole).any()
 

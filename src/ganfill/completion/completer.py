@@ -123,7 +123,7 @@ class Completer:
                     known = ~hole
                     hole = include_bleeding(photo.pixels, hole, photo.lossy)
                     if pixels := int((known & hole).sum()):
-                        log.warning("%s: %s; mask.grow=0 keeps them", job.path, BLED.format(pixels))
+                        log.warning("%s: %s; mask_grow=0 keeps them", job.path, BLED.format(pixels))
                 if self.expansion is not None:
                     photo, hole = self.expansion(photo, hole)
                 self._check_size(job, hole)
