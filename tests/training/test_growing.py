@@ -112,7 +112,8 @@ def test_the_same_resolution_takes_everything_and_fits_nothing(monkeypatch):
     assert gan.fade is None
 
 
-def test_what_cannot_grow_is_refused():
+def test_what_cannot_grow_is_refused(monkeypatch):
+    monkeypatch.setattr(growing, "STEPS", 1)
     with pytest.raises(
         UserError, match=r"init=small cannot grow to 64 pixels: \d+ tensors of its generator do not fit"
     ):
