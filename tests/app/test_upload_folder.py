@@ -23,19 +23,21 @@ def temporary(tmp_path, monkeypatch):
 
 @pytest.fixture
 def start(model_path, temporary):
-    """Starts a server with a page."""
+    """Starts servers with a page, at once."""
     pytest.importorskip("gradio", reason="the extra app is not installed")
+    command = [sys.executable, "-m", "ganfill", "app", f"models={model_path}", "port=0", "device=cpu"]
     started = []
 
-    def start():
-        command = [sys.executable, "-m", "ganfill", "app", f"models={model_path}", "port=0", "device=cpu"]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        output = started[-1].stdout.readline()
-        assert "listens on" in output, started[-1].communicate()
-        address = output.removeprefix("ganfill listens on ").split(";")[0]
-        with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
-            assert answer.status == 200
-        return started[-1]
+    def start(count):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.extend(subprocess.Popen(command, **pipes) for _ in range(count))
+        for server in started:
+            output = server.stdout.readline()
+            assert "listens on" in output, server.communicate()
+            address = output.removeprefix("ganfill listens on ").split(";")[0]
+            with urllib.request.urlopen(f"{address}/healthz", timeout=60) as answer:
+                assert answer.status == 200
+        return started
 
     yield start
     for server in started:
@@ -71,15 +73,14 @@ def test_only_abandoned_folders_are_deleted(temporary, tmp_path):
 
 
 def test_pictures_of_a_killed_server_are_deleted_and_those_of_a_running_one_are_not(temporary, start):
-    killed = start()
-    (left,) = folders(temporary)
-    live = start()
-    (lives,) = folders(temporary) - {left}
+    killed, live = start(2)
+    both = folders(temporary)
     killed.send_signal(signal.SIGKILL)
     killed.wait(20)
-    assert left.exists()
+    assert len(both) == 2 and folders(temporary) == both
     with upload_folder.temporary_folder():
-        assert not left.exists() and lives.exists() and any(lives.rglob("*.png"))
+        (left,) = both & folders(temporary)
+        assert any(left.rglob("*.png"))
     live.send_signal(signal.SIGTERM)
     _, errors = live.communicate(timeout=60)
     assert live.returncode == 128 + signal.SIGTERM and not folders(temporary)
@@ -87,7 +88,7 @@ def test_pictures_of_a_killed_server_are_deleted_and_those_of_a_running_one_are_
 
 
 def test_pictures_are_deleted_when_a_server_is_interrupted(temporary, start):
-    server = start()
+    (server,) = start(1)
     assert folders(temporary)
     server.send_signal(signal.SIGINT)
     output, errors = server.communicate(timeout=60)
