@@ -70,7 +70,7 @@ notebooks: $(INSTALLED_DEV) ## Run the notebooks and store their outputs
 	$(BIN)/python notebooks/run.py
 
 clean: ## Delete the environment, caches and builds; runs/ and data/ stay
-	rm -rf $(VENV) build dist site src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "ganfill needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }

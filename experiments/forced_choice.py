@@ -42,10 +42,10 @@ ENLARGED = 5
 
 
 def enlarge(picture: np.ndarray) -> np.ndarray:
-    """A picture uint8 (H, W, 3) at five times its size."""
-    return np.asarray(
-        Image.fromarray(picture).resize(np.multiply(picture.shape[1::-1], ENLARGED), Image.Resampling.BICUBIC)
-    )
+    """A picture uint8 (H, W, 3) at ``ENLARGED`` times its size."""
+    height, width = picture.shape[:2]
+    size = (ENLARGED * width, ENLARGED * height)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def draw(settings: dict[str, str], out: Path) -> None:
@@ -63,13 +63,10 @@ def draw(settings: dict[str, str], out: Path) -> None:
         for photo, hole, face, *results in zip(photos, holes, faces.ids, *answers, strict=True):
             left = int(first.integers(2))
             shown = [damaged(photo, hole), *(results[i].pictures[0] for i in (left, 1 - left))]
-            key.append(
-                {"pair": len(key) + 1, "mask": mask, "face": face, "left": names[left], "right": names[1 - left]}
-            )
-            save(
-                grid([[enlarge(picture) for picture in shown]], ["damaged", "left", "right"]),
-                out / f"pair_{len(key)}.png",
-            )
+            pair = {"pair": len(key) + 1, "mask": mask, "face": face, "left": names[left], "right": names[1 - left]}
+            key.append(pair)
+            row = [enlarge(picture) for picture in shown]
+            save(grid([row], ["damaged", "left", "right"]), out / f"pair_{len(key)}.png")
     with (out / "key.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(key[0]))
         writer.writeheader()

@@ -168,7 +168,9 @@ def test_a_directory_that_another_process_is_at_work_in_is_left_alone(tmp_path, 
 def test_a_wandb_run_is_grouped_by_the_sweep(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(sweep, "load", lambda command: seen.append)
-    cli.run(words(tmp_path / "mine", "seed=0", "logger=wandb"))
+    monkeypatch.chdir(tmp_path)
+    nested = ["hydra.sweep.subdir=a/b", "out='${hydra:runtime.output_dir}'"]  # a path from the root, in a relative one
+    cli.run(words("mine", "seed=0", "logger=wandb", *nested))
     cli.run(words(tmp_path / "mine", "seed=1", "logger=wandb", "logger.group=other"))
     cli.run(words(tmp_path / "multirun", "seed=2", "logger=wandb", f"out={tmp_path}/losses/hinge"))
     groups = [(config.logger.group, config.logger.name) for config in seen]

@@ -109,8 +109,8 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
     if os.getppid() == sweeping:
         launchers.end_with_parent()
     if config.get("logger") and config.logger.get("group", "") is None:
-        together = Path(hydra.sweep.dir)
-        config.logger.group = (together if directory.is_relative_to(together) else directory.parent).name
+        sweep, out = Path(hydra.sweep.dir).resolve(), directory.resolve()
+        config.logger.group = (sweep if out.is_relative_to(sweep) else out.parent).name
     with ExitStack() as locks:
         try:
             locks.enter_context(hold_directory(directory))

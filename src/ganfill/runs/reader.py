@@ -21,11 +21,8 @@ from ganfill.report import table_format
 
 PRUNED = "pruned.txt"  # in the run directory of a training that a sweep has ended early
 PLANNED = "cells.txt"  # in the directory of a sweep: its run directories, started or not
-PARTS = (
-    "encoder",
-    "inpainter",
-    "upsampler",
-)  # networks with a command of their own, which trains them for a finished GAN
+# Networks with a command of their own, which trains them for a finished GAN.
+PARTS = ("encoder", "inpainter", "upsampler")
 Curve = dict[str, np.ndarray]  # columns of a CSV, float64 (rows,) each, sorted by ``kimg``
 
 

@@ -75,7 +75,7 @@ class Networks:
         return self.run(self.model.discriminator, pictures)
 
     def inpaint(self, target: Target, guesses: torch.Tensor) -> torch.Tensor:
-        """Maps guesses (N, k, 3, R, R) for N pictures to completed pictures; without an inpainter, returns the guesses."""
+        """Completes guesses (N, k, 3, R, R) for N pictures symmetrically; without an inpainter, returns the guesses."""
         if self.model.inpainter is None:
             return guesses
         k = guesses.shape[1]

@@ -51,7 +51,7 @@ class InpainterTraining(PartModule):
         optimizer: makes the inpainter's optimizer. Its learning rate falls to a fifth during the regression, stays there,
             and falls to a tenth of that over the last quarter.
         discriminator_optimizer: makes the discriminator's optimizer.
-        search: makes guesses as good as they get.
+        search: makes the guesses of the first eighth of the pictures.
         kimg: length of the training in thousand pictures.
         regression_kimg: length of its first part.
         error_weight: weight of the error in the hole, relative to the adversarial loss.
