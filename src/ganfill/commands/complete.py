@@ -25,12 +25,12 @@ from ganfill.files import is_same
 from ganfill.images.holes import ALPHA, NOTHING, HoleSource, masks_beside
 from ganfill.images.masks import KINDS
 from ganfill.locks import hold_directory
+from ganfill.progress import WITHOUT_RATE, progress_bar
 
 log = logging.getLogger(__name__)
 
 ENGINES = ("local", "ray")
 SHOWN = 3  # pictures of a mask that are named
-BAR = "{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total} [{elapsed}<{remaining}]"
 
 
 def run(config: DictConfig) -> Path:
@@ -91,7 +91,7 @@ def _choose(completer: Completer, pictures: dict[str, Path], figures: dict[str, 
 def _complete(config: DictConfig, label: str, completer: Completer, jobs: list[Job], figures: dict[str, Any]) -> None:
     """Completes jobs and records their outcomes."""
     folder = completer.folder
-    bar = tqdm(total=len(jobs), desc=label, unit="picture", bar_format=BAR, disable=not jobs)
+    bar = progress_bar(total=len(jobs), desc=label, unit="picture", bar_format=WITHOUT_RATE, disable=not jobs)
     with bar, logging_redirect_tqdm(), closing(_outcomes(config, label, completer, jobs, bar)) as outcomes:
         for outcome in outcomes:
             if outcome.converted:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from ganfill.benchmark import write_report
 from ganfill.benchmark.baselines import NEAREST, nearest_picture
@@ -20,7 +19,6 @@ from ganfill.benchmark.eval_case import EvalCase
 from ganfill.benchmark.feature_distances import FeatureDistances
 from ganfill.benchmark.generator import count_steps, evaluate_generator
 from ganfill.benchmark.search_entry import SearchEntry, parse_search
-from ganfill.commands.complete import BAR
 from ganfill.commands.summary import commit, write_summary
 from ganfill.config import as_words
 from ganfill.data import subsets
@@ -34,6 +32,7 @@ from ganfill.metrics.features import FeatureNetwork, load_networks
 from ganfill.metrics.pretrained import Skipped, inception, lpips
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
+from ganfill.progress import WITHOUT_RATE, progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -225,5 +224,5 @@ def _facts(config: DictConfig, model: Model, store: ImageStore | None) -> dict[s
 @contextmanager
 def _bar(label: str, total: int) -> Iterator[Callable[[float], object]]:
     """Opens a progress bar in pictures."""
-    with tqdm(total=total, desc=label, unit="picture", bar_format=BAR) as bar:
+    with progress_bar(total=total, desc=label, unit="picture", bar_format=WITHOUT_RATE) as bar:
         yield lambda count: bar.update(min(count, bar.total - bar.n))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from ganfill import seeding
 from ganfill.commands.summary import write_summary
@@ -25,6 +24,7 @@ from ganfill.locks import hold_directory
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.models.truncation import has_w, mean_w, truncate
+from ganfill.progress import progress_bar
 from ganfill.search.networks import Networks
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def _generate(config: DictConfig) -> Path:
     files = [out / f"{i:04d}.png" for i in range(config.n)]
     _begin(out, config.n, {"model": model.digest, "seed": config.seed, "truncation": config.truncation})
     missing = [i for i, file in enumerate(files) if not file.exists()]
-    with tqdm(total=config.n, initial=config.n - len(missing), unit="picture") as bar:
+    with progress_bar(total=config.n, initial=config.n - len(missing), unit="picture") as bar:
         if missing:
             pictures = draw(model, _sample(model, config.seed, missing), config.truncation)
             for i, picture in zip(missing, pictures, strict=True):

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ganfill.data.archives import split_suffix
 from ganfill.data.decode import FILTER, Crop, parse_crop
 from ganfill.data.decode_pool import File, Task, decode_all
@@ -20,6 +18,7 @@ from ganfill.data.store import FORMAT, INDEX, UNFINISHED, ImageStore
 from ganfill.data.unfinished import Progress, Unfinished, refuse_others
 from ganfill.errors import UserError
 from ganfill.files import is_same
+from ganfill.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,7 @@ def _add_all(
             yield chunk, [(number, files[number]) for number in wanted]
 
     workers = min(_cores(), (len(files) - progress.position) // CHUNK)
-    with tqdm(total=len(files), initial=progress.position, desc="preparing", unit="file") as bar:
+    with progress_bar(total=len(files), initial=progress.position, desc="preparing", unit="file") as bar:
         for chunk, (pixels, decoded) in decode_all(tasks(), paths, resolution, crop, workers):
             later, rows = Progress(chunk.stop), list[int]()
             for number in chunk:

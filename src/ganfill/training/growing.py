@@ -1,17 +1,16 @@
 """Start of a GAN from a trained model of the same resolution, or of a lower one, from which it grows."""
 
-import sys
 from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
-from tqdm import tqdm
 
 from ganfill import seeding
 from ganfill.adversarial.fade import Fade, enlarge
 from ganfill.errors import UserError
 from ganfill.models.model import Model
+from ganfill.progress import progress_bar
 from ganfill.training.gan import GAN
 from ganfill.training.warm_start import warm_start
 
@@ -123,8 +122,7 @@ def fit_tensors(
     ]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, STEPS)
-    interval = 0.5 if sys.stderr.isatty() else 60
-    for step in tqdm(range(STEPS), desc=label, unit="step", mininterval=interval):
+    for step in progress_bar(range(STEPS), desc=label, unit="step"):
         with torch.no_grad():
             inputs, targets = example(step)
         optimizer.zero_grad()

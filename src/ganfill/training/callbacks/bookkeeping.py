@@ -1,6 +1,5 @@
 """Metrics, checkpoints, progress bar and end of every training, timed by images seen."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytorch_lightning as pl
 from tqdm import tqdm
 
 from ganfill import interrupts
+from ganfill.progress import progress_bar
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import StepCallback
@@ -100,10 +100,7 @@ class Progress(StepCallback):
         if distributed.rank() == 0:
             total, seen = round(self.kimg * 1000), pl_module.images_seen
             self.start = (seen, pl_module.seconds)
-            interval = 0.5 if sys.stderr.isatty() else 60
-            self.bar = tqdm(
-                desc="training", total=total, initial=seen, unit="img", unit_scale=True, mininterval=interval
-            )
+            self.bar = progress_bar(desc="training", total=total, initial=seen, unit="img", unit_scale=True)
 
     def after_step(self, trainer: pl.Trainer, module: GanfillModule, before: int) -> None:
         """Moves the bar.
