@@ -55,11 +55,11 @@ class Model(model.Model):
                 a Pillow picture, a path, or a uint8 array (H, W, 3); an array (N, H, W, 3) is several. An array of grey
                 values (H, W), or with transparency (H, W, 4), becomes one of RGB (H, W, 3). Pixels inside the hole are
                 ignored.
-            holes: a kind of hole (``center``, ``half``, ``left``, ``random``, ``pattern``, ``box`` or ``freeform``; the
-                seed and the picture's content determine the drawing), ``alpha``, or the path of a mask or of a folder of
-                masks. For pictures also one mask or a list of them, white where pixels are missing: Pillow pictures or
-                uint8 arrays, or bool arrays (H, W), True where a pixel is missing. For tensors a bool tensor (N, 1, H, W)
-                or (1, H, W).
+            holes: a kind of hole (``center``, ``half``, ``left``, ``random``, ``pattern``, ``box``, ``bar`` or
+                ``freeform``; the seed and the picture's content determine the drawing), ``alpha``, or the path of a mask or
+                of a folder of masks. For pictures also one mask or a list of them, white where pixels are missing: Pillow
+                pictures or uint8 arrays, or bool arrays (H, W), True where a pixel is missing. For tensors a bool tensor
+                (N, 1, H, W) or (1, H, W).
             search: a preset (``fast``, ``standard``, ``best``, ``posterior``, ``auto``, ``from_pool``, ``amos2016`` or
                 ``yeh2017``) or a search object.
             blend: ``Paste``, ``Feather`` or ``Poisson``; by default that of the search.

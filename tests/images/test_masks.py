@@ -7,7 +7,7 @@ from ganfill.images import masks
 
 SIDES = st.integers(1, 70)
 SHARES = {"center": (0.25, 0.25), "left": (0.5, 0.5), "half": (0.5, 0.5), "random": (0.8, 0.8), "pattern": (0.25, 0.25)}
-SHARES |= {"box": (0.06, 0.37), "freeform": (0.01, 0.6)}
+SHARES |= {"box": (0.06, 0.37), "bar": (0.03, 0.25), "freeform": (0.01, 0.6)}
 
 
 @pytest.mark.parametrize("kind", masks.KINDS)
@@ -59,11 +59,20 @@ def test_half_takes_all_four_sides():
     }
 
 
-def test_a_box_is_one_rectangle_of_the_promised_sides():
-    for hole in masks.draw(masks.box, map(str, range(30)), 40, 60)[:, 0]:
+@pytest.mark.parametrize(
+    ("kind", "heights", "widths"), [(masks.box, (10, 24), (15, 36)), (masks.bar, (4, 10), (24, 60))]
+)
+def test_boxes_and_bars_are_rectangles_of_the_promised_sides(kind, heights, widths):
+    for hole in masks.draw(kind, map(str, range(30)), 40, 60)[:, 0]:
         tall, wide = int(hole.any(1).sum()), int(hole.any(0).sum())
         assert hole.sum() == tall * wide
-        assert 10 <= tall <= 24 and 15 <= wide <= 36
+        assert heights[0] <= tall <= heights[1] and widths[0] <= wide <= widths[1]
+
+
+def test_the_middle_of_a_bar_lies_in_the_middle_half():
+    for hole in masks.draw(masks.bar, map(str, range(30)), 40, 60)[:, 0]:
+        rows = hole.any(1).nonzero()
+        assert 9 <= (rows.min() + rows.max() + 1) / 2 <= 31
 
 
 def test_pattern_makes_blobs_and_random_makes_specks():

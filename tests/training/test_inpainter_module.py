@@ -74,6 +74,29 @@ def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make
     assert (rows[:6] > 0).all() and not rows[6:].any()
 
 
+def test_the_weight_of_the_discriminator_rises_with_its_own_training(make, by_itself, faces):
+    new, trained = by_itself(make(error_weight=0.0)), by_itself(make(error_weight=0.0))
+    trained.load_state_dict(new.state_dict() | {"judged": torch.tensor(10_000.0)})
+    for module, moves in ((new, False), (trained, True)):
+        module.images_seen = 160  # the first adversarial step
+        before = weights(module.inpainter)
+        module.training_step(faces(8), 0)
+        assert any(not torch.equal(*pair) for pair in zip(before, module.inpainter.parameters(), strict=True)) == moves
+    assert new.judged == 8
+
+
+def test_the_discriminator_sees_the_mean_over_a_picture_and_its_mirror_image(make, by_itself, faces):
+    module, calls = by_itself(make(regression_kimg=0)), []
+    module.inpainter.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))
+    module.training_step(faces(16), 0)
+    (picture, known, guess, completed), mirrored = calls
+    for first, second in zip((picture, known, guess), mirrored, strict=False):
+        assert torch.equal(first.flip(3), second)
+    mean = ((completed + mirrored[3].flip(3)) / 2)[:12]  # the others have guesses that are off the truth
+    error = error_in_hole(mean, picture[:12], 1 - known[:12])
+    assert module.measured["error_hole"] == pytest.approx(float(error.detach()), rel=1e-5)
+
+
 def test_guesses_do_not_see_the_hole_except_where_they_may(make, by_itself):
     module = by_itself(make())
     real, hole = torch.rand(8, 3, 32, 32), module.draw_holes(8)
@@ -116,7 +139,7 @@ def test_the_averaged_inpainter_is_kept_and_fixed_networks_are_not(make, tmp_pat
     assert fit(make(), data, tmp_path, kimg=0.32, device=torch.device("cpu"), precision="32-true",
                make_loggers=lambda: [], provenance={})  # fmt: skip
     names = {name.split(".")[0] for name in read_checkpoint(tmp_path / "last.ckpt")["state_dict"]}
-    assert names == {"inpainter", "inpainter_ema", "discriminator", "penalty"}
+    assert names == {"inpainter", "inpainter_ema", "discriminator", "penalty", "judged"}
 
 
 def test_cut_off_and_resumed_is_bit_identical(make, tmp_path):
@@ -143,6 +166,10 @@ def test_error_by_hand():
 def test_the_rate_falls_in_both_parts():
     rates = [rate_at(seen, 10_000, 20_000) for seen in (0, 2000, 9999, 10_000, 15_000, 17_500, 20_000)]
     assert rates == pytest.approx([0.01, 0.92, 0.2, 0.2, 0.2, 0.11, 0.02], abs=0.01)
+
+
+def test_the_rate_rises_at_the_start_also_without_a_regression():
+    assert [rate_at(seen, 0, 20_000) for seen in (0, 1000, 2000)] == pytest.approx([0.002, 0.102, 0.2])
 
 
 def test_a_model_without_an_encoder_is_refused(make, model):

@@ -61,6 +61,14 @@ def box(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
     return _rectangle(height, width, top, begin, top + tall, begin + wide)
 
 
+def bar(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    """A horizontal bar, as over eyes: 8 to 25 % of the height, 40 to 100 % of the width, its middle in the middle half."""
+    tall = _integer(generator, math.ceil(0.08 * height), max(math.ceil(0.08 * height), height // 4))
+    wide = _integer(generator, math.ceil(0.4 * width), width)
+    top, begin = _integer(generator, height // 4, height * 3 // 4) - tall // 2, _integer(generator, 0, width - wide)
+    return _rectangle(height, width, top, begin, top + tall, begin + wide)
+
+
 def freeform(height: int, width: int, generator: torch.Generator) -> torch.Tensor:
     """One to four winding brush strokes (Yu et al. 2019, arXiv 1806.03589, algorithm 1)."""
     canvas = Image.new("1", (width, height))
@@ -80,7 +88,7 @@ def freeform(height: int, width: int, generator: torch.Generator) -> torch.Tenso
     return torch.from_numpy(np.array(canvas.convert("L")) > 0)[None]  # an array of mode 1 has bools of 255
 
 
-KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (center, half, left, random, pattern, box, freeform)}
+KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (center, half, left, random, pattern, box, bar, freeform)}
 
 
 def draw(kind: Kind, names: Iterable[str], height: int, width: int, seed: int = 0) -> torch.Tensor:

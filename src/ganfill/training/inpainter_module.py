@@ -16,7 +16,7 @@ from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.step import discriminator_step, generator_step
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
-from ganfill.models.inpainter import HoleDiscriminator
+from ganfill.models.inpainter import HoleDiscriminator, complete_symmetrically
 from ganfill.models.model import Model
 from ganfill.search.result import Search, SearchOptions
 from ganfill.training.part_module import PartModule, errors
@@ -25,7 +25,7 @@ from ganfill.training.training_module import MakeOptimizer, crossed
 WARMUP = 2000  # pictures over which the learning rate rises
 SETTLED = 0.2  # learning rate of the adversarial part, relative to the highest
 FINAL = 0.1  # learning rate at the end, relative to that of the adversarial part
-HEAD_START = 10_000  # pictures over which the weight of the discriminator rises
+HEAD_START = 10_000  # pictures of the discriminator's training over which its weight rises
 
 
 class InpainterTraining(PartModule):
@@ -39,17 +39,18 @@ class InpainterTraining(PartModule):
     - a quarter: z is the encoder's, mixed with a draw from the prior. Such a guess is off the truth, so these pictures are
       judged by the discriminator alone; without it they get the encoder's z.
 
-    The first ``regression_kimg`` minimize the root mean squared error in the hole. From then on the discriminator compares
-    completed with real pictures; it sees the hole too, so it judges the seam (Yu et al. 2019, arXiv 1806.03589). The
-    inpainter minimizes its adversarial loss plus ``error_weight`` times the error.
+    The first ``regression_kimg`` minimize the root mean squared error in the hole. From then on pictures are completed as
+    they are shown, as the mean of ``complete_symmetrically``, and the discriminator compares them with real ones; it sees
+    the hole too, so it judges the seam (Yu et al. 2019, arXiv 1806.03589). The inpainter minimizes its adversarial loss
+    plus ``error_weight`` times the error.
 
     Args:
         inpainter: see ``ganfill.models.inpainter``.
         model: its generator, encoder and latent prior are used; its discriminator is copied and trained on.
         loss: the adversarial losses.
         regularizer: penalty of the discriminator; None for none.
-        optimizer: makes the inpainter's optimizer. Its learning rate falls to a fifth during the regression, stays there,
-            and falls to a tenth of that over the last quarter.
+        optimizer: makes the inpainter's optimizer. Its learning rate rises over the first pictures, falls to a fifth during
+            the regression, stays there, and falls to a tenth of that over the last quarter.
         discriminator_optimizer: makes the discriminator's optimizer.
         search: makes the guesses of the first eighth of the pictures.
         kimg: length of the training in thousand pictures.
@@ -66,6 +67,7 @@ class InpainterTraining(PartModule):
     MEASURES = ("loss_d", "loss_g", "error_hole", "logit_real", "logit_fake", "penalty")
     REMEDY = "a lower learning rate (optimizer.lr, discriminator_optimizer.lr)"
     penalty: Tensor
+    judged: Tensor
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class InpainterTraining(PartModule):
         self.search = partial(search, replace(model, inpainter=None))
         self.regression_kimg, self.ema_half_life_kimg = regression_kimg, ema_half_life_kimg
         self.register_buffer("penalty", torch.zeros(()))
+        self.register_buffer("judged", torch.zeros(()))  # pictures that the discriminator was trained on
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Returns the optimizers of the discriminator and of the inpainter."""
@@ -117,7 +120,7 @@ class InpainterTraining(PartModule):
         if adversarial:
             measured = self._adversarial_step(real, hole, guess)
         else:
-            error = error_in_hole(self._complete(real, hole, guess), real, hole)
+            error = error_in_hole(self.inpainter(real, 1 - hole, guess), real, hole)
             self.descend(1, error)
             measured = {"error_hole": error.detach()}
         ema.update(self.inpainter_ema, self.inpainter, ema.decay(n, self.ema_half_life_kimg, seen, 0.05))
@@ -135,7 +138,7 @@ class InpainterTraining(PartModule):
         generator = seeding.generator(self.seed, "penalty", seen)
 
         def complete(guess: Tensor) -> Tensor:
-            return torch.cat([self._complete(real, hole, guess), hole], 1)
+            return torch.cat([complete_symmetrically(self.inpainter, real, 1 - hole, guess), hole], 1)
 
         def penalty(real: Tensor, fake: Tensor) -> Tensor:
             return self.regularizer(self.discriminator, real, fake, generator)
@@ -152,7 +155,8 @@ class InpainterTraining(PartModule):
 
         compared = n - n // 4  # the last quarter has guesses that are off the truth
         error = error_in_hole(step.fake[:compared, :3], real[:compared], hole[:compared])
-        weight = min(1.0, (seen - self.regression_kimg * 1000) / HEAD_START)
+        weight = (self.judged / HEAD_START).clamp_max(1)
+        self.judged += n
         self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
             complete, self.discriminator, self.loss, shown, guess, step, weight=weight,
@@ -163,9 +167,6 @@ class InpainterTraining(PartModule):
             "loss_d": step.loss, "loss_g": loss, "error_hole": error.detach(), "logit_real": step.real_logits.mean(),
             "logit_fake": fake_logits.mean(), "penalty": self.penalty.clone(),
         }  # fmt: skip
-
-    def _complete(self, real: Tensor, hole: Tensor, guess: Tensor) -> Tensor:
-        return self.inpainter(real, 1 - hole, guess)
 
     def _draw_guesses(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
         """Returns guesses (N, 3, R, R) for pictures with a hole, float (N, 1, R, R) and 1 where a pixel is missing."""
@@ -202,9 +203,8 @@ def error_in_hole(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
 
 def rate_at(seen: float, regression: float, length: float) -> float:
     """Learning rate after ``seen`` pictures, relative to the highest, if the first ``regression`` are the first part."""
+    warmup = min(1.0, seen / WARMUP + 0.01)
     if seen < regression:
-        return min(1.0, seen / WARMUP + 0.01) * (
-            SETTLED + (1 - SETTLED) * (0.5 + 0.5 * math.cos(math.pi * seen / regression))
-        )
+        return warmup * (SETTLED + (1 - SETTLED) * (0.5 + 0.5 * math.cos(math.pi * seen / regression)))
     last = max(0.0, 4 * (seen / length - 0.75))
-    return SETTLED * (1 - (1 - FINAL) * min(last, 1.0))
+    return warmup * SETTLED * (1 - (1 - FINAL) * min(last, 1.0))

@@ -31,7 +31,7 @@ class PartModule(GanfillModule):
     """
 
     HOLES: ClassVar[Sequence[Callable[..., Tensor]]] = (
-        masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.freeform,
+        masks.center, masks.half, masks.random, masks.pattern, masks.box, masks.bar, masks.freeform,
     )  # fmt: skip
 
     def __init__(self, model: Model, fixed: Mapping[str, nn.Module], kimg: float, log_kimg: float, seed: int) -> None:

@@ -29,7 +29,7 @@ class UpsamplerTraining(InpainterTraining):
         UserError: as ``InpainterTraining``.
     """
 
-    HOLES = (masks.center, masks.half, masks.box, masks.freeform)
+    HOLES = (masks.center, masks.half, masks.box, masks.bar, masks.freeform)
 
     def __init__(self, upsampler: nn.Module, discriminator: nn.Module, model: Model, **options: Any) -> None:
         super().__init__(upsampler, replace(model, discriminator=discriminator), **options)
