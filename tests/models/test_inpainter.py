@@ -97,4 +97,16 @@ def test_a_discriminator_of_completions_starts_as_the_one_it_was_given_and_learn
     image, hole = torch.rand(2, 3, 32, 32), (torch.rand(2, 1, 32, 32) < 0.5).float()
     torch.testing.assert_close(discriminator(torch.cat([image, hole], 1)), inner(image))
     discriminator(torch.cat([image, hole], 1)).sum().backward()
-    assert discriminator.merge.weight.grad[:, 3].abs().min() > 0
+    assert discriminator.merge.weight.grad[:, 3].abs().min() > 0 and discriminator.patches[-1].weight.grad.any()
+
+
+def test_patches_are_judged_in_the_hole_alone():
+    discriminator = enliven(HoleDiscriminator(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64 * 64, 1))))
+    image, hole = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    hole[..., 40:60, 40:60] = 1
+    for top, judged in ((0, False), (44, True)):
+        changed = image.clone()
+        changed[..., top : top + 16, top : top + 16] += 1
+        with torch.no_grad():
+            old, new = (discriminator.in_hole(torch.cat([picture, hole], 1)) for picture in (image, changed))
+        assert torch.equal(old, new) != judged

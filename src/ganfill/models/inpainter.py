@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import adaptive_avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
 from ganfill.models.encoder import Residual
 
@@ -97,21 +97,37 @@ def complete_symmetrically(
 class HoleDiscriminator(nn.Module):
     """A discriminator of completed pictures that also sees the hole, so that it can judge the seam.
 
-    A 1x1 convolution maps the picture and the hole to three channels; it starts with the picture alone, so ``discriminator``
-    may be trained already.
+    Its logit is the sum of two: that of ``discriminator`` for the whole, and the mean logit of the patches in the hole
+    (Isola et al. 2017, arXiv 1611.07004), which judge texture and what a small hole hides. A 1x1 convolution maps the
+    picture and the hole to three channels for ``discriminator``. At first the sum is the logit of ``discriminator`` for the
+    picture, so ``discriminator`` may be trained already.
 
     Args:
         discriminator: pictures (N, 3, R, R) -> logits (N,).
+        width: channels of the first convolution of the patches, which are 20 pixels wide.
     """
 
-    def __init__(self, discriminator: nn.Module) -> None:
+    def __init__(self, discriminator: nn.Module, width: int = 32) -> None:
         super().__init__()
         self.discriminator = discriminator
         self.merge = nn.Conv2d(4, 3, 1)
+        self.patches = nn.Sequential(
+            *(nn.Conv2d(4, width, 3, 1, 1), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(width, 2 * width, 4, 2, 1), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), nn.LeakyReLU(0.2)),
+            nn.Conv2d(4 * width, 1, 3, 1, 1),
+        )
         with torch.no_grad():
             self.merge.weight.copy_(torch.eye(3, 4)[:, :, None, None])
-            nn.init.zeros_(self.merge.bias)  # pyright: ignore[reportArgumentType]
+            for tensor in (self.merge.bias, *self.patches[-1].parameters()):
+                nn.init.zeros_(tensor)  # pyright: ignore[reportArgumentType]
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Maps pictures and holes (N, 4, R, R), the hole being the last channel, to logits (N,)."""
-        return self.discriminator(self.merge(pictures))
+        return self.discriminator(self.merge(pictures)) + self.in_hole(pictures)
+
+    def in_hole(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Returns the mean logits (N,) of the patches in the hole, for the same pictures and holes."""
+        logits = self.patches(pictures)
+        hole = adaptive_avg_pool2d(pictures[:, 3:], logits.shape[2:])
+        return (logits * hole).sum((1, 2, 3)) / hole.sum((1, 2, 3)).clamp_min(1e-3)
