@@ -27,7 +27,7 @@ def test_holes_are_of_every_kind_and_depend_on_purpose_and_clock(model):
     assert not torch.equal(holes, module.draw_holes(64))
     middle = torch.zeros(32, 32)
     middle[8:24, 8:24] = 1
-    assert len(PartModule.HOLES) == 6 and any(torch.equal(hole[0], middle) for hole in holes)
+    assert len(PartModule.HOLES) == 7 and any(torch.equal(hole[0], middle) for hole in holes)
     assert module.draw_holes(0).shape == (0, 1, 32, 32)
 
 

@@ -12,7 +12,7 @@ from ganfill.images.regions import Region, make_view
 from ganfill.models.inpainter import complete_symmetrically
 from ganfill.models.model import Model
 
-DEEP = 1 / 8  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
+DEEP = 1 / 20  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
 
 
 @torch.no_grad()
