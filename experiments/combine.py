@@ -3,9 +3,9 @@
     python experiments/combine.py model=runs/encoder/model.safetensors source=faces64 networks=inpainter,upsampler out=FILE
         [share=1 half=true]
 
-``networks`` are ``inpainter`` and ``upsampler``. If ``source`` has no upsampler, its inpainter becomes that. With a ``share`` below
-1, the weights are means of both models', those of ``source`` counting ``share``.
-Both models must know the same pictures; the result has the terms of ``source``.
+``networks`` are ``inpainter`` and ``upsampler``. If ``source`` has no upsampler, its inpainter becomes that. With a
+``share`` below 1, the weights are means of both models', those of ``source`` counting ``share``. Both models must know the
+same pictures; the result has the terms of ``source``.
 """
 
 import sys

@@ -12,7 +12,8 @@ from ganfill.images.regions import Region, make_view
 from ganfill.models.inpainter import complete_symmetrically
 from ganfill.models.model import Model
 
-DEEP = 1 / 20  # of the region's side; in a hole of less depth, such as scattered pixels, the enlarged answer is closer
+DEEP = 1 / 20  # of the region's side; in a hole of less depth the enlarged answer is closer
+SCATTERED = 5  # pixels, the depth of holes of scattered pixels
 
 
 @torch.no_grad()
@@ -36,7 +37,7 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     if upsampler is None or region.side**2 <= model.resolution * upsampler.resolution:
         return answers
     top, left, bottom, right = region.bounds(hole.shape)
-    if depth(hole[top:bottom, left:right]) < DEEP * region.side:
+    if depth(hole[top:bottom, left:right]) < max(DEEP * region.side, SCATTERED):
         return answers
     view = make_view(photo, hole, region, upsampler.resolution)
     image, known = view.image[None].to(model.device), (~view.hole)[None].float().to(model.device)

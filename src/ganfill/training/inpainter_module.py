@@ -159,8 +159,8 @@ class InpainterTraining(PartModule):
         self.judged += n
         self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
-            complete, self.discriminator, self.loss, shown, guess, step, weight=weight,
-            backward=lambda value: self.manual_backward(value + self.error_weight * error),
+            complete, self.discriminator, self.loss, shown, guess, step,
+            backward=lambda value: self.manual_backward(weight * value + self.error_weight * error),
         )  # fmt: skip
         self.step_optimizer(1)
         return {
