@@ -104,18 +104,17 @@ class HoleDiscriminator(nn.Module):
 
     Args:
         discriminator: pictures (N, 3, R, R) -> logits (N,).
-        width: channels of the first convolution of the patches, which are 20 pixels wide.
     """
 
-    def __init__(self, discriminator: nn.Module, width: int = 32) -> None:
+    def __init__(self, discriminator: nn.Module) -> None:
         super().__init__()
         self.discriminator = discriminator
         self.merge = nn.Conv2d(4, 3, 1)
-        self.patches = nn.Sequential(
-            *(nn.Conv2d(4, width, 3, 1, 1), nn.LeakyReLU(0.2)),
-            *(nn.Conv2d(width, 2 * width, 4, 2, 1), nn.LeakyReLU(0.2)),
-            *(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), nn.LeakyReLU(0.2)),
-            nn.Conv2d(4 * width, 1, 3, 1, 1),
+        self.patches = nn.Sequential(  # a logit sees 20x20 pixels
+            *(nn.Conv2d(4, 32, 3, 1, 1), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(32, 64, 4, 2, 1), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(64, 128, 4, 2, 1), nn.LeakyReLU(0.2)),
+            nn.Conv2d(128, 1, 3, 1, 1),
         )
         with torch.no_grad():
             self.merge.weight.copy_(torch.eye(3, 4)[:, :, None, None])
