@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from ganfill.benchmark.cache import CachedResult, ResultCache
+from ganfill.benchmark import cache as cache_module
+from ganfill.benchmark.cache import CachedResult, ResultCache, code_digest
 
 
 @pytest.fixture
@@ -36,6 +37,18 @@ def test_what_depends_on_something_else_is_made_beside_it(cache):
     assert cache.get("a", {"seed": 1}, Made()).arrays["x"].tolist() == [1, 1, 1]
 
 
+def test_what_other_code_made_is_made_again(cache, tmp_path, monkeypatch):
+    made, package = Made(), tmp_path / "ganfill"
+    monkeypatch.setattr(cache_module.ganfill, "__file__", str(package / "__init__.py"))
+    for source, calls in (("a = 1", 1), ("a = 2", 2), ("a = 2", 2), ("a = 1", 2)):
+        (package / "search").mkdir(parents=True, exist_ok=True)
+        (package / "search" / "latent_search.py").write_text(source)
+        code_digest.cache_clear()
+        cache.get("a", {"seed": 0}, made)
+        assert made.calls == calls
+    code_digest.cache_clear()
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone", "other", "deep"])
 def test_what_is_damaged_is_made_again(cache, suffix, damage):
@@ -65,4 +78,4 @@ def test_names_make_sound_files_that_tell_what_they_depend_on(cache):
     cache.get("center-standard:steps=3/..\\x" + "y" * 300, {"mask": "center"}, Made())
     names = sorted(path.name for path in cache.path.iterdir())
     assert len(names) == 2 and names[0].startswith("center-standard_steps=3_.._x") and len(names[0]) < 110
-    assert json.loads((cache.path / names[0]).read_text())["depends"] == {"mask": "center"}
+    assert json.loads((cache.path / names[0]).read_text())["depends"] == {"mask": "center", "code": code_digest()}

@@ -1,4 +1,4 @@
-"""On-disk cache of evaluation results, keyed by a hash of their inputs."""
+"""On-disk cache of evaluation results, keyed by a hash of their inputs and of the code that made them."""
 
 import hashlib
 import json
@@ -6,14 +6,17 @@ import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import ganfill
 from ganfill.files import write_atomically
 
 UNSAFE = re.compile(r"[^\w.=-]+")  # in file names
+CODE = ("benchmark", "images", "models", "search")  # packages of ganfill that a result depends on
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class CachedResult:
     Attributes:
         arrays: by name.
         facts: plain values by name.
-        digest: hash of the inputs.
+        digest: hash of the inputs and of the code.
     """
 
     arrays: dict[str, np.ndarray]
@@ -52,9 +55,10 @@ class ResultCache:
 
         Args:
             name: readable part of the file names.
-            depends: all inputs of the result, plain values.
+            depends: all inputs of the result, plain values. The code of ganfill is added.
             compute: returns the result.
         """
+        depends = depends | {"code": code_digest()}
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
         stem = f"{UNSAFE.sub('_', name)[:80]}-{digest[:12]}"
         result = self._read(stem, digest)
@@ -83,3 +87,12 @@ class ResultCache:
         arrays = self.path / f"{stem}.npz"
         write_atomically(arrays, lambda partial: np.savez(partial, allow_pickle=False, **result.arrays))
         write_atomically(self.path / f"{stem}.json", json.dumps(content, indent=1) + "\n")
+
+
+@cache
+def code_digest() -> str:
+    """Returns a hash of the source files that results depend on, so that those of other code are not taken for theirs."""
+    root, sources = Path(ganfill.__file__).parent, hashlib.sha256()
+    for file in sorted(file for package in CODE for file in (root / package).rglob("*.py")):
+        sources.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return sources.hexdigest()
