@@ -9,6 +9,7 @@ from ganfill.errors import UserError
 from ganfill.images.blend import Feather, Paste, Poisson
 from ganfill.search.presets import PRESETS, amos2016, auto, best, fast, from_pool, posterior, preset, standard, yeh2017
 from ganfill.search.result import SearchOptions
+from ganfill.search.selection import Selection
 
 
 @pytest.fixture
@@ -45,6 +46,17 @@ def test_with_an_encoder_standard_cuts_where_fast_only_guesses(model, images, ho
     assert torch.equal(guessed.latents[:, 0], 0.9 * z) and torch.equal(found.latents, guessed.latents)
     assert (error(found, images, ~holes) < 0.5 * error(guessed, images, ~holes)).all()
     assert guessed.passes < 1 and found.passes < 1 + 30 and sum(made) < 64
+
+
+def test_further_answers_of_fast_are_the_best_of_many(model, images, holes):
+    z = model.latent.sample(4, torch.Generator().manual_seed(3))  # of the pictures
+    model.encoder = lambda image, known: z.repeat(-(-len(image) // 4), 1)[: len(image)]
+    chosen, options = fast(precision="fp32"), SearchOptions(4)
+    unchosen = replace(chosen, num_candidates=1, selection=Selection())
+    first = chosen(model, images, holes).latents
+    good, poor = (search(model, images, holes, options) for search in (chosen, unchosen))
+    assert torch.equal(good.latents[:, :1], first) and torch.equal(poor.latents[:, :1], first)
+    assert good.errors[:, 1:].mean() < 0.8 * poor.errors[:, 1:].mean()
 
 
 @pytest.mark.parametrize("make", [fast, standard, best])

@@ -134,8 +134,8 @@ class LatentSearch:
         """
         held_out = hold_out(target, self.selection.held_out, options.seed)
         visible = target.hide(held_out)
-        expected = None
-        if networks.model.encoder is not None and (self.average or self.selection.agreement):
+        expected, compared = None, self.selection.agreement and self.counts(options.answers)[0] > 1
+        if networks.model.encoder is not None and (self.average or compared):
             expected = expected_pictures(networks, visible)
         score = partial(
             self.selection.score,

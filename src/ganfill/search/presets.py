@@ -29,13 +29,17 @@ def fast(
 ) -> LatentSearch:
     """The encoder's answer without a search: a few milliseconds for each picture.
 
+    Several answers are chosen as in ``standard``, among variations of it.
+
     Args:
         steps, starts, pool: for a model without an encoder: see ``from_pool``.
         blend, precision, batch: see ``from_pool``.
     """
     return LatentSearch(
         rounds=((1, 0),),
-        start=EncoderStart(),
+        start=EncoderStart(jitter=0.5),
+        selection=Selection(agreement=0.5, spread=0.2),
+        num_candidates=32,
         blend=blend or Poisson(),
         precision=precision,
         batch=batch,

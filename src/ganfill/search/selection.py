@@ -18,7 +18,7 @@ class Selection:
     Args:
         held_out: share of the known pixels that score candidates instead of being fitted; 0 scores by all known pixels.
         agreement: weight in the score of the difference from the encoder's picture in the hole, because known pixels say
-            little about a large hole. Has no effect without an encoder.
+            little about a large hole. Has no effect without an encoder, or on a single candidate.
         spread: above 0, the answers after the first are chosen to differ most in the hole, among candidates whose scores
             exceed the best by at most this share; 0 takes the best scores.
     """
