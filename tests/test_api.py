@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from ganfill.api import load
 from ganfill.errors import UserError
@@ -77,6 +77,19 @@ def test_pictures_in_pictures_out(model):
     assert [len(rank) for rank in ranks] == [2, 2]
 
 
+def test_the_colour_profile_is_kept(model, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture, mask = Image.fromarray(photo((32, 32))), Image.fromarray(rectangle((32, 32), 0.3, 0.3, 0.7, 0.7))
+    assert "icc_profile" not in model.complete(picture, mask, search=QUICK).info
+    picture.info["icc_profile"] = profile
+    finished = model.complete(picture, mask, search=QUICK)
+    finished.save(tmp_path / "a.png")
+    finished.save(tmp_path / "a.jpg", icc_profile=finished.info["icc_profile"])  # Pillow adds it to no JPEG by itself
+    for name in ("a.png", "a.jpg"):
+        with Image.open(tmp_path / name) as again:
+            assert again.info["icc_profile"] == profile
+
+
 def test_where_to_look_in_pictures(model, caplog):
     picture, mask = Image.fromarray(photo((40, 90))), Image.fromarray(rectangle((40, 90), 0.3, 0.1, 0.7, 0.3))
     squeezed = model.complete(picture, mask, search=QUICK, align="none")
@@ -85,7 +98,7 @@ def test_where_to_look_in_pictures(model, caplog):
     elsewhere = Given((Square(70, 20, 36),))
     caplog.clear()
     model.complete(picture, mask, search=QUICK, align=elsewhere)
-    assert "picture 1: 288 missing pixels lie outside any face and are filled from their neighbours" in caplog.text
+    assert "picture 1: box=52,2,88,38 does not touch the hole, so it is not used; neighbouring pixels" in caplog.text
     with pytest.raises(UserError, match="align=middle is not known"):
         model.complete(picture, mask, search=QUICK, align="middle")
 

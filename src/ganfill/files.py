@@ -63,6 +63,11 @@ def identify(path: Path) -> Path:
     return Path(os.path.realpath(path.parent), path.name)
 
 
+def identities(paths: Collection[Path]) -> set[Path]:
+    """Returns the identities of files and folders, and those of the targets of links."""
+    return {identify(path) for path in paths} | {Path(os.path.realpath(path)) for path in paths}
+
+
 def is_same(path: Path, other: Path) -> bool:
     """True if both paths name one existing file or folder."""
     return path.exists() and other.exists() and path.samefile(other)
@@ -74,8 +79,7 @@ def walk(folder: Path, leave_out: Collection[Path] = ()) -> Iterator[Path]:
     Links to directories are followed; a directory that is reached twice is visited once. Hidden files and directories, and
     those at or below ``leave_out``, are skipped; folders that contain ``folder`` itself are not left out.
     """
-    excluded = {identify(path) for path in leave_out} | {Path(os.path.realpath(path)) for path in leave_out}
-    excluded -= set(Path(os.path.realpath(folder)).parents)
+    excluded = identities(leave_out) - set(Path(os.path.realpath(folder)).parents)
     visited: set[str] = set()
     for directory, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(directory)

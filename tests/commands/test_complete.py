@@ -66,6 +66,14 @@ def test_a_picture_without_its_mask_is_listed(ganfill, work):
     assert code == 1 and "masks holds no mask for b" in said and list(results(work / "out")) == ["a"]
 
 
+def test_a_folder_called_like_a_kind_of_hole_is_no_folder_of_masks(ganfill, work):
+    for name in ("a", "b"):
+        picture(work / f"in/{name}.png")
+    (work / "center").mkdir()
+    code, said = ganfill("in", "mask=center", "out=out", "outputs=finished")
+    assert code == 0 and "is the mask of" not in said
+
+
 def test_stems_that_clash(ganfill, work):
     picture(work / "in/x/a.png", seed=0)
     picture(work / "in/y/a.png", seed=1)

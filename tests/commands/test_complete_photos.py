@@ -104,6 +104,20 @@ def test_masks_beside_the_pictures(ganfill, work):
     assert np.array_equal(after[~hole], colours(40, 50)[~hole]) and not (work / "out/a_mask.png").exists()
 
 
+def test_masks_among_named_pictures(ganfill, work):
+    for name in ("g/a.png", "g/sub/b.png", "g/c_mask.png"):  # the last is the mask of no picture
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(colours(40, 50)).save(work / name)
+    for name in ("g/a_mask.png", "g/sub/b_mask.png", "g/c_mask_mask.png"):
+        mask(work / name, (40, 50), (10, 10, 20, 30))
+    named = ["a.png", "a_mask.png", "c_mask.png", "c_mask_mask.png", "sub/b.png", "sub/b_mask.png"]
+    code, said = ganfill(*(f"g/{name}" for name in named), "mask=g", "out=out", "outputs=finished")
+    assert code == 0 and "is the mask of" not in said
+    assert {path.name for path in (work / "out").glob("*.png")} == {"a.png", "b.png", "c_mask.png"}
+    code, said = ganfill("g/a.png", "g/a_mask.png", "mask=g/a_mask.png", "out=one", "outputs=finished")
+    assert code == 0 and {path.name for path in (work / "one").glob("*.png")} == {"a.png"}
+
+
 def test_sub_folders_masks_and_earlier_results(ganfill, work):
     for name in ("in/a/x.png", "in/b/x.png"):
         (work / name).parent.mkdir(parents=True)

@@ -24,6 +24,8 @@ def test_masks_and_results_are_left_out(tmp_path):
     make(tmp_path, "a.png", "mask.png", "masks/a.png", "out/a.png")
     others = [tmp_path / name for name in ("mask.png", "masks", "out")]
     assert find_pictures([str(tmp_path)], others) == {"a": tmp_path / "a.png"}
+    named = [str(tmp_path / name) for name in ("a.png", "mask.png", "masks/a.png")]
+    assert list(find_pictures(named, others).values()) == [tmp_path / "a.png", tmp_path / "masks/a.png"]
     with pytest.raises(UserError, match="no pictures there, apart from those of out= and mask="):
         find_pictures([str(tmp_path / "out")], others)
 

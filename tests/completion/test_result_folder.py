@@ -174,6 +174,26 @@ def test_the_users_files_and_other_pictures_results_are_not_replaced(tmp_path, p
     assert folder.job("b", tmp_path / "y/b.png", source)
 
 
+def test_the_users_answers_are_not_replaced(tmp_path, photo, hole):
+    source = HoleSource("center", 8)
+    make(tmp_path, "a.png", "out/answers/a_2.png")
+    own = (tmp_path / "out/answers/a_2.png").read_bytes()
+    assert ResultFolder(tmp_path / "out", {}, False, ("finished",), answers=2).job("a", tmp_path / "a.png", source)
+    folder = ResultFolder(tmp_path / "out", {}, False)  # with one answer
+    add(folder, folder.job("a", tmp_path / "a.png", source), photo, hole, filled(photo, hole))
+    folder.begin(folder.job("a", tmp_path / "a.png", source))  # and is interrupted
+    more = ResultFolder(tmp_path / "out", {}, False, answers=2)
+    with pytest.raises(UserError, match=r"would replace .*answers/a_2\.png: choose another out"):
+        more.job("a", tmp_path / "a.png", source)
+    assert (tmp_path / "out/answers/a_2.png").read_bytes() == own
+    make(tmp_path, "b.png", "out/answers/b_1.png", "out/answers/b.png")
+    finished = ResultFolder(tmp_path / "out", {}, False, ("finished",))
+    for _ in range(2):  # the second time after an interruption
+        finished.begin(finished.job("b", tmp_path / "b.png", source))
+    finished.finish(finished.job("b", tmp_path / "b.png", source), {"files": ["b.png"]})
+    assert (tmp_path / "out/answers/b_1.png").exists()
+
+
 def test_a_run_cut_off_while_writing_is_not_done_and_may_write_again(tmp_path, photo, hole, monkeypatch):
     make(tmp_path, "a.png")
     source = HoleSource("center", 8)

@@ -182,8 +182,20 @@ def test_squares_of_the_user():
     given = find_alignment("box", "10,20,50,60; 110,20,151,60")
     assert given == Given((one, two))
     assert given(np.empty(0), rectangle((80, 200), 30, 30, 40, 40), 16).regions == (one,)
+    assert given(np.empty(0), rectangle((80, 200), 30, 30, 40, 140), 16) == Placement((one, two))
     assert find_alignment("box", "[10, 20, 50, 60]") == Given((one,))
     assert find_alignment("none") is whole and find_alignment("face") is face
+
+
+def test_a_box_that_misses_the_hole_is_warned_of():
+    given = find_alignment("box", "500,500,600,600")
+    missed, outside = "box=500,500,600,600 does not touch the hole, so it is not used", rectangle((64, 64), 5, 5, 9, 9)
+    filled = "; neighbouring pixels fill what lies outside all boxes"
+    assert given(np.empty(0), outside, 16) == Placement((), missed + filled)
+    given = find_alignment("box", "0,0,20,20;500,500,600,600;30.5,0,40.5,10")
+    both = missed.replace("600,600", "600,600;30.5,0,40.5,10")
+    assert given(np.empty(0), outside, 16) == Placement((Square(10, 10, 20),), both)
+    assert given(np.empty(0), outside | rectangle((64, 64), 50, 5, 55, 9), 16).warning == both + filled
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from ganfill.errors import UserError
 from ganfill.images import tiles
 from ganfill.images.blend import Feather, Paste, Poisson
 
@@ -93,6 +94,12 @@ def test_feather_meets_the_edge_and_fades_inside():
     row = Feather(3.0)(filled, image, hole)[20, :21, 0]
     assert row[1] == 180 and row[4] == round(100 + 80 / np.e) and row[20] == 100
     assert (np.diff(row[1:].astype(int)) <= 0).all()
+
+
+@pytest.mark.parametrize("radius", [0, -1.5, float("nan"), float("inf")])
+def test_a_radius_that_is_no_distance_is_refused(radius):
+    with pytest.raises(UserError, match=f"blend: radius={radius} cannot be used: give a finite number above 0"):
+        Feather(radius)
 
 
 def test_feather_gives_the_same_in_tiles(monkeypatch):

@@ -1,3 +1,5 @@
+import struct
+
 import cv2
 import hypothesis.strategies as st
 import numpy as np
@@ -62,6 +64,19 @@ def test_exif_turns_upright(tmp_path):
     assert read(rotated, tmp_path / "b.jpg").exif is None
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+def test_an_uncompressed_tiff_on_its_side_is_turned_upright(mode, tmp_path):
+    values = RNG.integers(0, 65536, (12, 17), dtype=np.uint16)
+    upright = Image.fromarray(values if mode == "I;16" else COLOURS)
+    upright = upright if mode == "I;16" else upright.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rotated = upright.transpose(Image.Transpose.ROTATE_90)
+    photo = read(rotated, tmp_path / "a.tif", exif=exif)
+    assert np.array_equal(photo.pixels, Photo.of(upright).pixels)
+    assert mode != "I;16" or np.array_equal(photo.deep, values)
+
+
 def test_an_rgb_profile_is_kept_and_one_of_other_colours_is_not(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert read(Image.fromarray(COLOURS), tmp_path / "a.png", icc_profile=profile).profile == profile
@@ -72,6 +87,19 @@ def test_an_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     photo = read(frames[0], tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert (photo.pixels == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "png", "webp"])
+@pytest.mark.parametrize("shown", [0, 1, 2])
+def test_the_first_frame_of_an_open_picture_is_taken_and_another_one_stays_shown(suffix, shown, tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    options = {"lossless": True} if suffix == "webp" else {}
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], **options)
+    with Image.open(tmp_path / f"a.{suffix}") as picture:
+        picture.seek(shown)
+        photo = Photo.of(picture)
+        assert (photo.pixels == (255, 0, 0)).all() and photo.frames == 3 and picture.tell() == shown
+        assert np.array_equal(picture.convert("RGB"), frames[shown])
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif", "a.webp", "a.tif", "a.bmp", "a.qoi"])
@@ -110,6 +138,19 @@ def test_floating_point_and_giant_pictures_are_refused_in_one_line(tmp_path, mon
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match=r"giant\.png cannot be read \(.*decompression bomb"):
         Photo.read(tmp_path / "giant.png")
+
+
+def test_a_hole_in_a_transparent_ground_stays_transparent():
+    pixels = np.full((12, 12, 4), 255, np.uint8)
+    pixels[:, 6:, 3], pixels[:2, :, 3] = 0, 100
+    photo, hole = Photo.of(Image.fromarray(pixels)), np.zeros((12, 12), bool)
+    hole[4:8, 1:11] = True
+    alpha = in_mode_of(photo, photo.pixels, hole)[..., 3]
+    assert alpha[6, 1] > 200 and alpha[6, 10] < 50 and (np.diff(alpha[6, 1:11].astype(int)) <= 0).all()
+    assert np.array_equal(alpha[~hole], pixels[..., 3][~hole])
+    assert np.array_equal(in_mode_of(photo, photo.pixels, np.zeros_like(hole))[..., 3], pixels[..., 3])
+    hole |= pixels[..., 3] == 0
+    assert (in_mode_of(photo, photo.pixels, hole)[..., 3][hole] == 255).all()
 
 
 HOLE = np.zeros((4, 6), bool)
@@ -171,6 +212,14 @@ def test_what_is_lost_is_said(tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), colours)
     assert Photo.read(tmp_path / "deep.png").lost == "its 16 bits a colour are reduced to 8"
     cv2.imwrite(str(tmp_path / "grey.png"), colours[..., 0])
+    pixels = np.array([0xF800, 0x07E0, 0x001F, 0], "<u2").tobytes()
+    sizes = struct.pack("<IiiHHIIiiII", 40, 4, -1, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
+    (tmp_path / "small.bmp").write_bytes(
+        b"BM" + struct.pack("<IHHI", 66 + len(pixels), 0, 0, 66) + sizes + masks + pixels
+    )
+    small = Photo.read(tmp_path / "small.bmp")
+    assert small.lost == "" and small.pixels[0].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]]
     read = Photo.read(tmp_path / "grey.png")
     assert read.lost == "" and np.array_equal(read.deep, colours[..., 0])
     assert Photo.of(Image.new("RGB", (3, 2))).lost == Photo.of(Image.new("P", (3, 2))).lost == ""

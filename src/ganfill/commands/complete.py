@@ -21,7 +21,7 @@ from ganfill.completion.result_folder import JSONL, RECORD, Job
 from ganfill.completion.shard import Shard, hold_shard
 from ganfill.config import suggest
 from ganfill.errors import Incomplete, UserError
-from ganfill.files import is_same
+from ganfill.files import identify, is_same
 from ganfill.images.holes import ALPHA, NOTHING, HoleSource, masks_beside
 from ganfill.images.masks import KINDS
 from ganfill.locks import hold_directory
@@ -47,7 +47,7 @@ def run(config: DictConfig) -> Path:
         check_ray(config)
     if out.is_dir() and any(is_same(Path(place), out) for place in images):
         raise UserError(f"out={out} is the folder of the pictures: give another out")
-    leave_out = [out, *_mask_files(words(config.mask), images)]
+    leave_out = [*([out] if out.is_dir() else []), *_mask_files(words(config.mask), images)]
     if results := _earlier_results(images, out):
         log.warning("passed over %s: earlier results of ganfill", ", ".join(map(str, results)))
         leave_out += results
@@ -129,7 +129,7 @@ def _earlier_results(images: list[str], out: Path) -> list[Path]:
 
 def _name_shared_masks(source: HoleSource, pictures: dict[str, Path]) -> None:
     """Logs the masks in a folder that several pictures have in common."""
-    if not Path(source.mask).is_dir():
+    if source.is_drawn or source.mask in (ALPHA, NOTHING) or not Path(source.mask).is_dir():
         return
     users = defaultdict[Path | None, list[Path]](list)
     for path in pictures.values():
@@ -143,8 +143,10 @@ def _name_shared_masks(source: HoleSource, pictures: dict[str, Path]) -> None:
 def _mask_files(masks: list[str], images: list[str]) -> Iterator[Path]:
     """The files and folders of masks, to be left out of the pictures; of a folder that holds both, only the masks."""
     places = {Path(place).resolve() for place in images}
+    named = places | {identify(Path(place)) for place in images}
+    around = named.union(*(place.parents for place in named))
     for mask in (Path(mask) for mask in masks if mask not in (*KINDS, ALPHA, NOTHING)):
-        if mask.resolve() in places and mask.is_dir():
+        if mask.is_dir() and mask.resolve() in around:
             yield from masks_beside(mask)
-        else:
+        if not (mask.is_dir() and mask.resolve() in places):
             yield mask

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ganfill.errors import UserError
-from ganfill.files import identify, walk
+from ganfill.files import identify, identities, walk
 from ganfill.images.formats import explain_refusal, suffixes
 
 ENDS = ("_strip", "_mean", "_uncertainty")  # appended to names of further pictures
@@ -16,12 +16,13 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
     """Finds the pictures of files and folders (at any depth), by the name of their results.
 
     A picture is named by its stem; if stems clash, by its path below the folder. Hidden files, and the files and folders of
-    ``leave_out`` such as masks and earlier results, are skipped.
+    ``leave_out`` such as masks and earlier results, are skipped. A named file is skipped only if it is itself left out.
 
     Raises:
         UserError: a file or folder does not exist, or there are no pictures.
     """
     places, leave_out = list(places), list(leave_out)
+    excluded = identities(leave_out)
     found: dict[Path, Path] = {}
     for place in map(Path, places):
         if place.is_dir():
@@ -29,10 +30,10 @@ def find_pictures(places: Iterable[str], leave_out: Iterable[Path] = ()) -> dict
                 path for path in walk(place, leave_out) if path.suffix.lower() in suffixes() and path.is_file()
             )
             found |= {identify(path): path.relative_to(place) for path in inside}
-        elif place.is_file():
-            found[identify(place)] = Path(place.name)
-        else:
+        elif not place.is_file():
             raise UserError(f"images={place}: no such file or folder")
+        elif identify(place) not in excluded:
+            found[identify(place)] = Path(place.name)
     if not found:
         raise UserError(
             f"images={','.join(map(str, places))}: no pictures there, apart from those of out= and mask=; "

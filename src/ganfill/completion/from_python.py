@@ -87,11 +87,19 @@ def complete_pictures(
     arrays = [isinstance(image, np.ndarray) for image in images]
     return [
         [
-            finished if array else Image.fromarray(in_mode_of(photo, finished, hole))
+            finished if array else _to_picture(photo, finished, hole)
             for array, photo, finished, hole in zip(arrays, photos, rank, missing, strict=True)
         ]
         for rank in ranks
     ]
+
+
+def _to_picture(photo: Photo, finished: np.ndarray, hole: np.ndarray) -> Image.Image:
+    """A finished picture in the mode of its original, with its colour profile."""
+    picture = Image.fromarray(in_mode_of(photo, finished, hole))
+    if photo.profile is not None:
+        picture.info["icc_profile"] = photo.profile
+    return picture
 
 
 def _fill(

@@ -116,13 +116,13 @@ class ResultFolder:
 
     def _refuse_to_replace(self, name: str, path: Path) -> None:
         entry = self.records.get(name, {"files": []})
-        for file in map(self.path.joinpath, _files(name)):
+        for file in self._files(name):
             try:
-                occupied = file.name not in entry["files"] and file.exists()
+                occupied = file not in entry["files"] and (self.path / file).exists()
             except OSError as error:
                 raise UserError(f"{path}: its results cannot be written ({error.strerror}): rename it") from None
             if occupied:
-                raise UserError(f"the results of {path} would replace {file}: choose another out")
+                raise UserError(f"the results of {path} would replace {self.path / file}: choose another out")
         other = Path(entry.get("source", path))
         if other != path and other.exists() and not other.samefile(path):
             raise UserError(f"the results of {path} would replace those of {other} in {self.path}: choose another out")
@@ -138,7 +138,7 @@ class ResultFolder:
         Raises:
             OSError: the record cannot be written.
         """
-        files = [*_files(job.name), *(f"answers/{job.name}_{i}.png" for i in range(1, self.answers + 1))]
+        files = self._files(job.name)
         self._older[job.name] = self.records.get(job.name, {}).get("files", [])
         files += [file for file in self._older[job.name] if file not in files]
         self.records[job.name] = {"source": str(job.path), "files": files}
@@ -213,6 +213,12 @@ class ResultFolder:
 
         write_atomically(results, write)
 
+    def _files(self, name: str) -> list[str]:
+        """The files that the results of a name may have; of the answers, those of this run."""
+        answers = range(1, self.answers + 1) if "answers" in self.outputs else ()
+        files = [f"{name}.png", f"{name}.gif", *(f"{name}{end}.png" for end in ENDS)]
+        return files + [f"answers/{name}_{i}.png" for i in answers]
+
     def _strip(self, photo: Photo, hole: np.ndarray, filled: Filled) -> Image.Image:
         """A row for each view: original if known, damaged, the generator's answer, finished pictures; and what was found."""
         captions = ["original"] if self.show_original else []
@@ -225,11 +231,6 @@ class ResultFolder:
             row += [sheets.damaged(photo.pixels[part], hole[part]), answers[0]]
             rows.append(row + [picture[part] for picture in filled.pictures])
         return sheets.grid(rows, captions, 192, [str(square) for square in filled.squares])
-
-
-def _files(name: str) -> list[str]:
-    """Files of a name beside those in ``answers``."""
-    return [f"{name}.png", f"{name}.gif", *(f"{name}{end}.png" for end in ENDS)]
 
 
 def _time(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,15 @@ class Given:
     squares: tuple[Square, ...]
 
     def __call__(self, photo: np.ndarray, hole: np.ndarray, resolution: int) -> Placement:
-        """The squares that the hole touches; takes the same arguments as ``whole``."""
-        return _touched(self.squares, hole)
+        """The squares that the hole touches, with a warning of the others; takes the same arguments as ``whole``."""
+        touched = [(hole & np.isfinite(square.distance(hole.shape))).any() for square in self.squares]
+        squares = tuple(compress(self.squares, touched))
+        if all(touched):
+            return Placement(squares)
+        missed = ";".join(_corners(square) for square, hit in zip(self.squares, touched, strict=True) if not hit)
+        rest = hole & ~_union((np.isfinite(square.distance(hole.shape)) for square in squares), hole.shape)
+        filled = "; neighbouring pixels fill what lies outside all boxes" if rest.any() else ""
+        return Placement(squares, f"box={missed} does not touch the hole, so it is not used{filled}")
 
 
 ALIGNMENTS: dict[str, Alignment] = {"face": face, "center": center, "none": whole}
@@ -156,6 +164,11 @@ def _parse_box(text: str) -> Square:
     if not (side >= 1 and abs(bottom - top - side) <= 1):
         raise UserError(f"box={text} is {side:g}x{bottom - top:g} pixels: give a square")
     return Square((left + right) / 2, (top + bottom) / 2, side)
+
+
+def _corners(square: Square) -> str:
+    x, y, reach = square.x, square.y, square.side / 2
+    return f"{x - reach:g},{y - reach:g},{x + reach:g},{y + reach:g}"
 
 
 def _counts(i: int, insides: list[np.ndarray], part: np.ndarray) -> bool:
@@ -218,7 +231,3 @@ def _union(masks: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     for mask in masks:
         union |= mask
     return union
-
-
-def _touched(squares: tuple[Square, ...], hole: np.ndarray) -> Placement:
-    return Placement(tuple(square for square in squares if (hole & np.isfinite(square.distance(hole.shape))).any()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from ganfill.errors import UserError
 from ganfill.images.harmonic import extend
 from ganfill.images.tiles import tiles
 
@@ -39,10 +40,17 @@ class Feather:
     """Corrects the answer by its error at the nearest known pixel, fading out inside the hole.
 
     Args:
-        radius: distance from the hole's edge, in pixels, at which the correction has faded to 37 %.
+        radius: distance from the hole's edge, in pixels, above 0, at which the correction has faded to 37 %.
+
+    Raises:
+        UserError: the radius is not above 0 or not finite.
     """
 
     radius: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.radius < math.inf:
+            raise UserError(f"blend: radius={self.radius} cannot be used: give a finite number above 0")
 
     def __call__(self, filled: np.ndarray, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         """Takes and returns the same as ``Paste``."""

@@ -1,13 +1,14 @@
 """The picture formats that ganfill reads: in commands, masks, archives and the app alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import GifImagePlugin, Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import GifImagePlugin, Image, ImageFile, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from ganfill.cancellation import check_cancelled
 
@@ -45,6 +46,9 @@ def open_picture(file: Path | BinaryIO, only: tuple[str, ...] | None = None) -> 
         UnidentifiedImageError: it has none of the formats, or its first picture is a preview, as in camera raw files.
     """
     picture = Image.open(file, formats=only or formats())
+    if isinstance(picture, ImageFile.ImageFile):
+        # Pillow maps a file into memory if it knows its name, and so scrambles uncompressed TIFF pictures on their side.
+        picture.filename = ""
     if isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(254, 0) & REDUCED:
         picture.close()
         raise UnidentifiedImageError("its first picture is a preview")
@@ -61,8 +65,20 @@ def explain_refusal(name: str) -> str:
     return UNKNOWN
 
 
+@contextmanager
+def at_first_frame(picture: Image.Image) -> Iterator[None]:
+    """Shows the first frame of a picture within, and afterwards the frame that it showed before."""
+    shown = picture.tell()
+    if picture.format != "HEIF":  # whose photo need not be its first picture
+        picture.seek(0)
+    try:
+        yield
+    finally:
+        picture.seek(shown)
+
+
 def count_frames(picture: Image.Image) -> int:
-    """Returns the number of pictures in an opened file, at most ``MOST_FRAMES``.
+    """Returns the number of pictures in an opened file, which shows its first one, at most ``MOST_FRAMES``.
 
     They are frames of an animation, pages of a TIFF file, views of an MPO. Phones store previews, depth and gain maps in an
     MPO beside the photo. Its index says which parts are views of a scene.

@@ -14,7 +14,8 @@ from PIL import Image, ImageOps
 
 from ganfill.cancellation import Interrupted, check_cancelled
 from ganfill.errors import UserError
-from ganfill.images.formats import count_frames, explain_refusal, open_picture
+from ganfill.images.formats import at_first_frame, count_frames, explain_refusal, open_picture
+from ganfill.images.harmonic import extend
 
 GREY = ("1", "L", "LA", "La")
 SIZ = b"\xff\x4f\xff\x51"  # begins the sizes in a JPEG 2000 file
@@ -53,6 +54,11 @@ class Photo:
     @classmethod
     def of(cls, picture: Image.Image) -> "Photo":
         """Converts any Pillow picture: applies the EXIF orientation, takes the first frame of an animation."""
+        with at_first_frame(picture):
+            return cls._of_frame(picture)
+
+    @classmethod
+    def _of_frame(cls, picture: Image.Image) -> "Photo":
         lost, bits = LOST.get(picture.mode, ""), _colour_bits(picture)
         lost = lost or (f"its {bits} bits a colour are reduced to 8" if bits > 8 else "")
         upright = ImageOps.exif_transpose(picture)
@@ -147,8 +153,19 @@ def in_mode_of(photo: Photo, picture: np.ndarray, hole: np.ndarray) -> np.ndarra
         return np.where(hole, finished.astype(np.uint16) * 257, photo.deep)
     if photo.alpha is None:
         return finished
-    alpha = np.where(hole, np.uint8(255), photo.alpha)
+    alpha = _fill_alpha(photo.alpha, hole)
     return finished if alpha.min() == 255 else np.dstack([finished, alpha])
+
+
+def _fill_alpha(alpha: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Continues a transparent ground into the hole, which is opaque otherwise; uint8 (H, W)."""
+    opaque = (alpha > 0)[..., None].astype(np.float32)
+    if not hole.any() or opaque[~hole].all():
+        return np.where(hole, np.uint8(255), alpha)
+    filled = alpha.copy()
+    for _, shares in extend(hole, opaque):
+        filled[hole] = (255 * shares[:, 0]).round()
+    return filled
 
 
 def to_png(picture: np.ndarray, photo: Photo, hole: np.ndarray) -> bytes:
@@ -185,7 +202,8 @@ def _colour_bits(picture: Image.Image) -> int:
         return 8
     file: Any = getattr(picture, "fp", None)
     for tile in getattr(picture, "tile", ()):
-        if ";16" in str(tile.args):
+        args = str(tile.args)
+        if ";16" in args and "BGR;16" not in args:  # 16 bits a pixel, in BMP files
             return 16
         if picture.format == "PPM" and isinstance(tile.args[1], int):
             return tile.args[1].bit_length()  # the highest value

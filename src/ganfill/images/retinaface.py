@@ -35,10 +35,6 @@ class Detections:
         shift = np.array([left, top])
         return Detections(self.boxes * factor + np.tile(shift, 2), self.scores, self.points * factor + shift)
 
-    def select(self, keep: np.ndarray) -> "Detections":
-        """Returns some of the faces, by indices or a bool (n,)."""
-        return Detections(self.boxes[keep], self.scores[keep], self.points[keep])
-
     def mirrored(self, width: int) -> "Detections":
         """Returns the same faces in the mirrored picture of this width."""
         boxes, points = self.boxes[:, [2, 1, 0, 3]].copy(), self.points[:, [1, 0, 2, 4, 3]].copy()
