@@ -83,6 +83,18 @@ def test_no_more_answers_than_samples(linear, images, holes):
         SAMPLING(linear, images, holes, SearchOptions(answers=0))
 
 
+def test_agreement_counts_for_a_single_chain_too(model_with_encoder):
+    holes = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
+    holes[:, :, 8:24, 8:24] = True
+    scores = [
+        posterior(chains=1, burn_in=1, samples=2, leaps=1, steps=1, agreement=agreement)(
+            model_with_encoder, torch.zeros(1, 3, 32, 32), holes
+        ).scores
+        for agreement in (0.0, 10.0)
+    ]
+    assert (scores[1] > scores[0] + 0.01).all()
+
+
 def test_the_expectation_is_computed_once_and_the_initial_search_is_not_finished(model_with_inpainter):
     encoded, completed = [], []
     model_with_inpainter.encoder.register_forward_pre_hook(lambda *_: encoded.append(1))

@@ -59,6 +59,14 @@ def test_further_answers_of_fast_are_the_best_of_many(model, images, holes):
     assert good.errors[:, 1:].mean() < 0.8 * poor.errors[:, 1:].mean()
 
 
+def test_the_score_of_one_answer_is_its_fit(model, images, holes):
+    z = model.latent.sample(4, torch.Generator().manual_seed(3))  # of the pictures
+    model.encoder = lambda image, known: (0.9 * z).repeat(-(-len(image) // 4), 1)[: len(image)]
+    found = [make(cut_steps=2, precision="fp32")(model, images, holes) for make in (standard, best)]
+    torch.testing.assert_close(found[0].scores, found[1].scores)
+    assert found[1].mean is not None
+
+
 @pytest.mark.parametrize("make", [fast, standard, best])
 def test_without_an_encoder_the_pool_is_searched(model, images, holes, make, bits, equal):
     search = make(steps=8, starts=2, pool=32, precision="fp32")

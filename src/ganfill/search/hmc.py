@@ -11,6 +11,7 @@ from ganfill.errors import UserError
 from ganfill.images.blend import Blend, Poisson
 from ganfill.models.model import Model
 from ganfill.search.batching import Recorder, in_chunks
+from ganfill.search.initialization import expected_pictures
 from ganfill.search.latent_search import LatentSearch
 from ganfill.search.networks import Networks
 from ganfill.search.result import DEFAULTS, Completion, SearchOptions
@@ -31,8 +32,7 @@ class PosteriorSampling:
 
     Args:
         initial_search: finds the initial states of the chains; its refinement is left out.
-        selection: chooses the answers among the samples, scored by all known pixels; an ``agreement`` above 0 needs one in
-            ``initial_search`` too.
+        selection: chooses the answers among the samples, scored by all known pixels.
         chains, burn_in, samples, leaps, correlated, blend, precision, batch: see ``ganfill.search.presets.posterior``.
     """
 
@@ -89,6 +89,8 @@ class PosteriorSampling:
             samples.append(chains.pictures)
         z, pictures = torch.cat(latents, 1), torch.cat(samples, 1)
 
+        if expected is None and self.selection.agreement and networks.model.encoder is not None:
+            expected = expected_pictures(networks, target)  # a single chain needs none to start
         scores = self.selection.score(pictures, target, target.known, expected)
         chosen = self.selection.choose(scores, pictures, target, options.answers)
         errors = masked_l1(take(pictures, chosen), target.image, target.known)

@@ -141,7 +141,7 @@ class LatentSearch:
             self.selection.score,
             target=target,
             weights=torch.where(held_out.sum((1, 2, 3), keepdim=True) > 0, held_out, target.known),
-            expected=expected,
+            expected=expected if compared else None,
         )
         candidates = self._begin(networks, options, target, visible)
         weights = candidates.weights
