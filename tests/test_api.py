@@ -99,6 +99,13 @@ def test_where_to_look_in_pictures(model, caplog):
     caplog.clear()
     model.complete(picture, mask, search=QUICK, align=elsewhere)
     assert "picture 1: box=52,2,88,38 does not touch the hole, so it is not used; neighbouring pixels" in caplog.text
+    boxed = model.complete(picture, mask, search=QUICK, align="box", box="2,2,38,38")
+    level = Given((Square(20, 20, 36),))
+    assert np.array_equal(boxed, model.complete(picture, mask, search=QUICK, align=level))
+    box = "2,2,38,38"
+    for wrong in ({"box": box}, {"align": "box"}, {"align": level, "box": box}, {"box": (2, 2, 38, 38)}):
+        with pytest.raises(ValueError, match=r"give align=box|needs box=|must be a text such as"):
+            model.complete(picture, mask, search=QUICK, **wrong)
     with pytest.raises(UserError, match="align=middle is not known"):
         model.complete(picture, mask, search=QUICK, align="middle")
 

@@ -42,6 +42,7 @@ class Model(model.Model):
         search: Search | str = "standard",
         blend: Blend | None = None,
         align: Alignment | str = "face",
+        box: str | None = None,
         answers: int = 1,
         seed: int = 0,
         deterministic: bool = False,
@@ -59,11 +60,15 @@ class Model(model.Model):
                 ``freeform``; the seed and the picture's content determine the drawing), ``alpha``, or the path of a mask or
                 of a folder of masks. For pictures also one mask or a list of them, white where pixels are missing: Pillow
                 pictures or uint8 arrays, or bool arrays (H, W), True where a pixel is missing. For tensors a bool tensor
-                (N, 1, H, W) or (1, H, W).
+                (N, 1, H, W) or (1, H, W). Masks are taken literally: pixels around them into which paint has bled are kept,
+                unlike in ``ganfill complete`` and ``ganfill app``.
             search: a preset (``fast``, ``standard``, ``best``, ``posterior``, ``auto``, ``from_pool``, ``amos2016`` or
                 ``yeh2017``) or a search object.
             blend: ``Paste``, ``Feather`` or ``Poisson``; by default that of the search.
-            align: region that the model completes: ``face``, ``center``, ``none`` (all of it) or an alignment object.
+            align: region that the model completes: ``face``, ``center``, ``none`` (all of it), ``box`` or an alignment
+                object.
+            box: the region for ``align="box"``: ``left,top,right,bottom`` of a square in pixels, such as
+                ``"80,10,170,100"``; several are separated by semicolons.
             answers: number of answers for each picture.
             seed: seed of the search and of drawn holes, from 0.
             deterministic: give the same bits for a picture in any batch, also on a GPU.
@@ -82,7 +87,9 @@ class Model(model.Model):
         _check_whole("answers", answers, 1)
         _check_whole("seed", seed, 0)
         search = preset(search) if isinstance(search, str) else search
-        align = find_alignment(align) if isinstance(align, str) else align
+        if box is not None and not (isinstance(box, str) and isinstance(align, str)):
+            raise ValueError(f"box={box!r:.80} must be a text such as '80,10,170,100', with align='box'")
+        align = find_alignment(align, box) if isinstance(align, str) else align
         _check_callable("search", search, "(model, images, holes, options)")
         _check_callable("align", align, "(photo, hole, resolution)")
         _check_callable("blend", blend, "(filled, image, hole)", optional=True)

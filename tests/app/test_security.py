@@ -230,3 +230,5 @@ def test_names_and_url_of_a_server():
     with socket.create_server(("0.0.0.0", 0)) as listener:
         assert server.host_names(listener, "0.0.0.0", ["a"]) == ["a"]
         assert server.url(listener, ["a"]) == f"http://a:{listener.getsockname()[1]}"
+        for name in ("::1", "[::1]"):
+            assert server.url(listener, [name]) == f"http://[::1]:{listener.getsockname()[1]}"

@@ -1,6 +1,7 @@
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ from PIL import Image
 
 import ganfill
 from ganfill.app import limits
-from ganfill.app.errors import Cancelled, QueueFull, RequestTimeout, UnknownModel
+from ganfill.app.errors import Cancelled, QueueFull, RequestTimeout, TooLarge, UnknownModel
 from ganfill.app.limits import Limits
 from ganfill.app.service import EMPTY, FULL, CompletionRequest, Service
 from ganfill.errors import UserError
+from ganfill.images.holes import grow
 from ganfill.images.photo import Photo, to_png
 from ganfill.model_io import model_file
 from tests.pictures import encoded, photo
@@ -68,6 +70,38 @@ def test_an_empty_hole_and_a_full_one_get_a_remark(service):
     assert np.array_equal(empty.pictures[0], wanted.photo.pixels) and empty.remarks == [EMPTY] and not empty.scores
     full = complete(service, request(hole=np.ones((40, 40), bool), answers=2))
     assert FULL in full.remarks and not np.array_equal(*full.pictures)
+
+
+def test_further_pictures_in_the_file_get_a_remark(service):
+    pages = encoded(photo((40, 50)), "TIFF", save_all=True, append_images=[Image.new("RGB", (40, 40))])
+    wanted = replace(request(), photo=service.decode(pages, "picture"))
+    assert "the file holds 2 pictures, and the first is completed" in complete(service, wanted).remarks
+
+
+def test_paint_that_has_bled_is_completed_unless_ganfill_drew_the_hole(service):
+    pixels = np.full((40, 50, 3), 90, np.uint8)
+    pixels[grow(HOLE, 2)] = 200, 30, 30
+    for drawn in (False, True):
+        wanted = CompletionRequest(Photo(pixels), HOLE, "tiny", "from_pool", align="center", drawn=drawn)
+        assert wanted.bled == (wanted.hole ^ HOLE).sum() and (wanted.bled > 0) != drawn
+        remarks = complete(service, wanted).remarks
+        assert any("paint over the hole has bled" in remark for remark in remarks) != drawn
+
+
+def test_a_box_says_where_the_model_looks(service):
+    looked = complete(service, request(align="box", box="9,5,37,33")).holes[0].squares[0]
+    assert (looked.left, looked.top, looked.right, looked.bottom) == (9, 5, 37, 33)
+    aside = complete(service, request(align="box", box="5,0,45,40;40,30,45,35"))
+    assert "box=40,30,45,35 does not touch the hole, so it is not used" in aside.remarks[0]
+
+
+def test_a_box_has_the_limit_of_a_picture(path):
+    service = Service([str(path)], "cpu", Limits(megapixels=0.01))
+    for side, size in ((101, r"0\.0102"), ("1e300", "inf")):
+        words = rf"box=0,0,{side},{side} has {size} megapixels, the limit is 0\.01: shrink it"
+        with pytest.raises(TooLarge, match=words):
+            complete(service, request(align="box", box=f"0,0,{side},{side}"))
+    assert complete(service, request(align="box", box="0,0,100,100")).pictures
 
 
 def test_requests_are_served_in_the_order_of_arrival(service):
@@ -161,7 +195,11 @@ def test_models_have_names_and_unknown_ones_are_refused(path, tmp_path, model):
         ({"answers": 17}, "answers must be from 1 to 16, got 17"),
         ({"answers": 0}, "answers must be from 1 to 16, got 0"),
         ({"search": "magic"}, "search=magic is no preset: use fast"),
+        ({"answers": 10**400}, rf"answers must be from 1 to 16, got 1{'0' * 39}$"),
         ({"align": "north"}, "align=north is not known: use face"),
+        ({"align": "box"}, "align=box needs box=left,top,right,bottom"),
+        ({"box": "1,2,3,4"}, "align=center does not use box=1,2,3,4: give align=box"),
+        ({"align": "box", "box": "5,0,45"}, "box=5,0,45 is not a square: give left,top,right,bottom in pixels"),
     ],
 )
 def test_options_out_of_range_are_refused(service, options, message):

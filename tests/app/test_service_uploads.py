@@ -60,6 +60,12 @@ def test_uploads_that_are_refused(path, monkeypatch):
         Limits(megapixels=0)
 
 
+def test_pictures_that_pillow_does_not_open_cannot_be_allowed():
+    Limits(megapixels=89.47)
+    with pytest.raises(UserError, match=r"megapixels=200 is above 89\.478485, the most that Pillow opens: lower it"):
+        Limits(megapixels=200, total_megapixels=200)
+
+
 def test_all_answers_together_have_a_limit(path):
     service = Service([str(path)], "cpu", Limits(megapixels=0.002, total_megapixels=0.005))
     file = BytesIO(encoded(PICTURE))

@@ -62,7 +62,11 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "notes.txt is not a model file" in error and error.count("\n") == 1
     assert cli.run(["info", "faces65"]) == 2
-    assert "faces64" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "file=faces65: no such file" in error and "faces64" in error
+    (tmp_path / "last.ckpt").touch()
+    assert cli.run(["info", str(tmp_path)]) == 2
+    assert f"file={tmp_path} is a run directory, not a model file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Limits of requests in size and time."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 import numpy as np
+from PIL import Image
 
-from ganfill.app.errors import RequestTimeout, TooLarge
+from ganfill.app.errors import RequestError, RequestTimeout, TooLarge
 from ganfill.errors import UserError
 
 FOLDER = 100  # times the largest upload
@@ -16,7 +18,7 @@ OnProgress = Callable[[float, np.ndarray | None], object]
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a request; raises ``UserError`` if they would refuse every request.
+    """Limits of a request; raises ``UserError`` if they would refuse every request, or could not be reached.
 
     Args:
         megabytes: size of an upload.
@@ -37,6 +39,9 @@ class Limits:
     def __post_init__(self) -> None:
         if min(astuple(self)) < 0 or min(self.megabytes, self.megapixels, self.seconds, self.answers) <= 0:
             raise UserError(f"limits must be above 0, and waiting at least 0, got {self}")
+        highest = (Image.MAX_IMAGE_PIXELS or math.inf) / 1e6
+        if self.megapixels > highest:
+            raise UserError(f"megapixels={self.megapixels:g} is above {highest}, the most that Pillow opens: lower it")
         if self.total_megapixels < self.megapixels:
             raise UserError(
                 f"total_megapixels={self.total_megapixels:g} is below megapixels={self.megapixels:g}: raise it"
@@ -52,7 +57,12 @@ class Limits:
         if size > self.megabytes * 1e6:
             raise TooLarge(f"{name} is {size / 1e6:.3g} MB, the limit is {self.megabytes:g} MB: shrink it")
 
-    def check_pixels(self, pixels: int, name: str, answers: int = 1) -> None:
+    def check_answers(self, answers: int) -> None:
+        """Raises ``RequestError`` if a number of answers is out of range."""
+        if not 1 <= answers <= self.answers:
+            raise RequestError(f"answers must be from 1 to {self.answers}, got {answers!s:.40}")
+
+    def check_pixels(self, pixels: float, name: str, answers: int = 1) -> None:
         """Raises ``TooLarge`` if a picture, or all answers for it together, have too many pixels."""
         megapixels, total = pixels / 1e6, answers * pixels / 1e6
         if megapixels > self.megapixels:

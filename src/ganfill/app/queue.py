@@ -58,7 +58,8 @@ class FifoQueue:
     def full(self) -> QueueFull:
         """Returns the error for a full queue; it estimates the wait from the last slot."""
         seconds = max(1, math.ceil(self._last_seconds))
-        return QueueFull(f"{self.waiting} pictures are already waiting: try again in {seconds} s", seconds)
+        state = f"{self.waiting} pictures are already waiting" if self.waiting else "another picture is being completed"
+        return QueueFull(f"{state}: try again in {seconds} s", seconds)
 
     def _wait_for_first_place(self, ticket: object) -> bool:
         with self._changed:

@@ -58,7 +58,7 @@ def host_names(listener: socket.socket, host: str, hosts: Sequence[str]) -> list
 def url(listener: socket.socket, hosts: Sequence[str]) -> str:
     """Returns the address for a browser; of a server that listens on all addresses, with the first of its names."""
     host, port = listener.getsockname()[:2]
-    host = hosts[0] if hosts and _listens_everywhere(listener) else host
+    host = hosts[0].strip("[]") if hosts and _listens_everywhere(listener) else host
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -17,10 +17,10 @@ from ganfill.cancellation import cancellable, check_cancelled
 from ganfill.completion.pipeline import Filled, fill, find_placement
 from ganfill.errors import UserError
 from ganfill.images import masks
-from ganfill.images.alignment import find_alignment
+from ganfill.images.alignment import Given, find_alignment
 from ganfill.images.bleeding import BLED, include_bleeding
 from ganfill.images.holes import EMPTY, FULL, HoleSource, to_hole
-from ganfill.images.photo import CheckedBytes, Photo, opened
+from ganfill.images.photo import SEVERAL, CheckedBytes, Photo, opened
 from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.search.presets import preset
@@ -36,13 +36,16 @@ class CompletionRequest:
 
     Args:
         photo: the content of its hole is ignored.
-        hole: bool (H, W), True where a pixel is missing; pixels into which paint over it has bled are added.
+        hole: bool (H, W), True where a pixel is missing; pixels into which paint over it has bled are added, unless it is
+            ``drawn``.
         model: a key of ``Service.models``.
         search: name of a preset.
         answers: number of answers.
         seed: of the search.
-        align: where the model looks: ``face``, ``center`` or ``none``.
+        align: where the model looks: ``face``, ``center``, ``none`` or ``box``.
         frames: number of intermediate results to keep.
+        box: for ``box``: ``left,top,right,bottom`` in pixels of the upright photo; several are separated by semicolons.
+        drawn: True if ganfill drew the hole, so that no paint covers it in the photo.
 
     Raises:
         ValueError: the hole has another size than the photo.
@@ -56,12 +59,14 @@ class CompletionRequest:
     seed: int = 0
     align: str = "face"
     frames: int = 0
+    box: str | None = None
+    drawn: bool = False
     bled: int = field(init=False)  # number of pixels that were added
 
     def __post_init__(self) -> None:
         if self.hole.shape != self.photo.pixels.shape[:2]:
             raise ValueError(f"the hole is {self.hole.shape}, the photo {self.photo.pixels.shape[:2]}")
-        wider = include_bleeding(self.photo.pixels, self.hole, self.photo.lossy)
+        wider = self.hole if self.drawn else include_bleeding(self.photo.pixels, self.hole, self.photo.lossy)
         object.__setattr__(self, "bled", int((wider ^ self.hole).sum()))
         object.__setattr__(self, "hole", wider)
 
@@ -105,8 +110,10 @@ class Service:
 
         Raises:
             TooLarge: it has too many bytes or pixels, or its answers together would have.
+            RequestError: the number of answers is out of range.
             UserError: it is not a picture.
         """
+        self.limits.check_answers(answers)
         size = file.seek(0, 2)
         file.seek(0)
         with self._opened(file, size, name, answers):
@@ -172,7 +179,7 @@ class Service:
             ) from None
 
     def draw_hole(self, photo: Photo, kind: str, model: str, seed: int = 0) -> np.ndarray:
-        """Draws a hole, bool (H, W), of one of ``masks.KINDS``; ``Model.complete`` draws the same.
+        """Draws a hole, bool (H, W), of one of ``masks.KINDS``, as ``Model.complete`` does, for a request that is ``drawn``.
 
         Raises:
             RequestError: the kind or the model is unknown.
@@ -211,7 +218,9 @@ class Service:
             yield progress
 
     def complete(self, request: CompletionRequest, progress: TimedProgress) -> Filled:
-        """Completes a picture; the answers equal those of ``Model.complete``.
+        """Completes a picture; the answers equal those of ``Model.complete`` for the hole ``request.hole``.
+
+        If paint has bled, that hole is wider than the one that was sent, which ``Model.complete`` would take literally.
 
         Args:
             request: picture and options.
@@ -219,23 +228,27 @@ class Service:
 
         Raises:
             RequestError: an option is out of range, or the request takes too long.
+            TooLarge: a box is too large.
             UserError: an option is unknown, or the search does not support the model.
         """
         model, pixels, hole = self._find_model(request.model), request.photo.pixels, request.hole
-        if not 1 <= request.answers <= self.limits.answers:
-            raise RequestError(f"answers must be from 1 to {self.limits.answers}, got {request.answers}")
+        self.limits.check_answers(request.answers)
+        alignment = find_alignment(request.align, request.box)
+        for square in alignment.squares if isinstance(alignment, Given) else ():  # they may be larger than the photo
+            self.limits.check_pixels(square.side * square.side, f"box={request.box}")
         filled = fill(
             model,
             [pixels],
             [hole],
             preset(request.search),
-            placements=[find_placement(find_alignment(request.align), pixels, hole, model.resolution)],
+            placements=[find_placement(alignment, pixels, hole, model.resolution)],
             options=SearchOptions(request.answers, request.seed, frames=request.frames),
             advance=progress.advance,
             preview=progress.set_preview,
         )[0]
         remarks = [EMPTY] * (not hole.any()) + [FULL] * bool(hole.all())
         remarks += [request.photo.lost] if request.photo.lost else []
+        remarks += [SEVERAL.format(request.photo.frames)] if request.photo.frames > 1 else []
         remarks += [BLED.format(request.bled)] if request.bled else []
         return replace(filled, remarks=[*remarks, *filled.remarks])
 

@@ -23,7 +23,7 @@ def run(config: DictConfig) -> str:
         UserError: it is not a model file, or its card lacks what ganfill writes into it.
     """
     started = time.perf_counter()
-    path = model_file.locate(config.file)
+    path = model_file.locate(config.file, "file")
     model = model_file.load(path)
     costs = {name: cost(model, name) for name in NETWORKS if name in model.card}
     try:

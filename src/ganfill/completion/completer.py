@@ -21,6 +21,7 @@ from ganfill.images.bleeding import BLED, include_bleeding
 from ganfill.images.blend import Blend
 from ganfill.images.expansion import Expansion
 from ganfill.images.holes import EMPTY, FULL, HoleSource, grow, soften
+from ganfill.images.photo import SEVERAL
 from ganfill.models.model import Model
 from ganfill.search.result import DEFAULTS, Search, SearchOptions
 
@@ -138,7 +139,7 @@ class Completer:
             if photo.lost:
                 log.warning("%s: %s", job.path, photo.lost)
             if photo.frames > 1:
-                log.warning("%s: the file holds %d pictures, and the first is completed", job.path, photo.frames)
+                log.warning("%s: %s", job.path, SEVERAL.format(photo.frames))
             smallest = min(model.resolution for model in self.models.values())
             placement = find_placement(self.alignment, photo.pixels, hole, smallest)
             yield Work(job, photo, hole, placement, choose_model(self.models, placement))

@@ -22,6 +22,7 @@ SIZ = b"\xff\x4f\xff\x51"  # begins the sizes in a JPEG 2000 file
 HEADER = 2**16  # bytes of the file that contain it
 COLOUR_BITS = len(SIZ) + 38  # after which they state the bits of the first colour, minus 1
 LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")  # formats whose compression loses something
+SEVERAL = "the file holds {} pictures, and the first is completed"
 LOST = {mode: f"its {mode} colours are converted to RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")}
 
 

@@ -89,6 +89,7 @@ class Square:
 
     def distance(self, shape: tuple[int, ...]) -> np.ndarray:
         """Distances of the pixels of a photo (H, W) from the centre: 0 to 1 inside, infinite outside; float32 (H, W)."""
+        check_cancelled()
         top, left, bottom, right = self.bounds(shape)
         row, column = self._from_photo(np.arange(top, bottom)[:, None], np.arange(left, right)[None])
         distance = 2 * np.maximum(abs(row), abs(column))

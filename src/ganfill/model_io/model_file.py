@@ -88,8 +88,12 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Model:
         raise UserError(f"{path} does not fit this version of ganfill ({first_line(error)}): export it again") from None
 
 
-def locate(name: str | Path) -> Path:
+def locate(name: str | Path, key: str = "model") -> Path:
     """Returns the path of a model file, of a packaged model, or of a model on Hugging Face (see ``ganfill.model_io.hub``).
+
+    Args:
+        name: as ``load`` takes it.
+        key: that holds the name, for error messages.
 
     Raises:
         UserError: there is no such model.
@@ -100,7 +104,7 @@ def locate(name: str | Path) -> Path:
         return hub.fetch_model(str(name))
     path = Path(name)
     if path.suffix == ".ckpt" or (path / "last.ckpt").is_file():
-        raise UserError(_explain_run(path))
+        raise UserError(_explain_run(path, key))
     if path.is_file():
         return path
     if str(name) in packaged():
@@ -108,7 +112,7 @@ def locate(name: str | Path) -> Path:
     known = ", ".join(packaged()) or "none"
     what = "a folder" if path.is_dir() else "no such file"
     raise UserError(
-        f"model={name}: {what}, and no packaged model of that name (packaged: {known}); ganfill export makes a model file "
+        f"{key}={name}: {what}, and no packaged model of that name (packaged: {known}); ganfill export makes a model file "
         "of a training"
     )
 
@@ -118,14 +122,14 @@ def packaged() -> list[str]:
     return sorted(file.stem for file in PACKAGED.glob("*.safetensors"))
 
 
-def _explain_run(path: Path) -> str:
+def _explain_run(path: Path, key: str) -> str:
     """Returns the message about a run directory, or a checkpoint in it, in place of a model file."""
     is_file = path.suffix == ".ckpt"
     run, what = (path.parent, "a checkpoint") if is_file else (path, "a run directory")
     file = run / "model.safetensors"
     best = " checkpoint=best" if path.name == "best.ckpt" else ""
-    remedy = f"give model={file}" if file.is_file() else f"make one with ganfill export run={run}{best} out={file}"
-    return f"model={path} is {what}, not a model file: {remedy}"
+    remedy = f"give {key}={file}" if file.is_file() else f"make one with ganfill export run={run}{best} out={file}"
+    return f"{key}={path} is {what}, not a model file: {remedy}"
 
 
 def _header(path: Path, metadata: dict[str, str]) -> dict[str, Any]:

@@ -115,11 +115,44 @@ def test_errors_are_problem_details(serve):
     assert refused(send(client, mask=None, hole="star"), 422, "hole=star is unknown")
     assert refused(send(client, answers="two"), 422, "options.answers: Input should be a valid integer")
     assert refused(send(client, answers=99), 422, "answers must be from 1 to 16, got 99")
+    assert refused(send(client, answers=10**400), 422, "answers must be from 1 to 16, got 1000")
     assert refused(send(client, anwsers=2), 422, "options.anwsers: Extra inputs")
     assert refused(client.post("/v1/complete", files={"mask": b"x"}), 422, "picture: Field required")
     torn = {"content-type": "multipart/form-data"}
     assert refused(client.post("/v1/complete", content=b"x", headers=torn), 400, "Missing boundary")
     assert refused(send(serve(seconds=1e-6)), 504, "took more than")
+
+
+def test_a_hole_that_is_drawn_stays_although_paint_is_in_its_place(serve):
+    painted = np.full((40, 40, 3), 90, np.uint8)
+    painted[8:32, 8:32] = 200, 30, 30
+    drawn = send(serve(), painted, None, hole="center").json()
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 10:30] = True
+    sent = send(serve(), painted, mask).json()
+    assert drawn["missing"] == mask.mean() < sent["missing"] and drawn["remarks"] != sent["remarks"]
+
+
+def test_the_region_may_be_given_as_a_box(serve):
+    client, model = serve(), {"align": "box", "box": "9,5,37,33"}
+    looked = send(client, **model).json()["holes"][0]["squares"][0]
+    assert [looked[side] for side in ("left", "top", "right", "bottom")] == [9, 5, 37, 33]
+    assert refused(send(client, align="box"), 422, "align=box needs box=left,top,right,bottom")
+    assert refused(send(client, box="9,5,37,33"), 422, "align=center does not use box=9,5,37,33: give align=box")
+    assert refused(send(client, align="box", box="0,0,1e9,1e9"), 413, "box=0,0,1e9,1e9 has 1e+12 megapixels")
+    assert refused(send(client, align="box", box=";".join(["9,5,37,33"] * 99)), 422, "at most 400 characters")
+
+
+def test_other_parts_and_parameters_are_refused(serve):
+    client, files = serve(), {"picture": encoded(PICTURE)}
+    words = {"options": '{"hole": "center", "search": "from_pool"}'}
+    assert client.post("/v1/complete", files=files, data=words).status_code == 200
+    answer = client.post("/v1/complete", files=files, data=words | {"answers": "4"})
+    assert refused(answer, 422, "answers is not a part of the form: give it in options, see /docs")
+    answer = client.post("/v1/complete", files=files | {"maks": encoded(HOLE)}, data=words)
+    assert refused(answer, 422, "maks is not a part of the form: give picture, mask, options, see /docs")
+    answer = client.post("/v1/complete?answers=4", files=files, data=words)
+    assert refused(answer, 422, "answers is not a parameter of the address: give it in options, see /docs")
 
 
 def test_a_body_that_is_too_large_is_not_read_to_its_end(serve):
@@ -162,7 +195,8 @@ def test_a_search_ends_when_its_client_disconnects_and_a_full_queue_is_an_error(
     body = form(picture=encoded(PICTURE), mask=encoded(HOLE), options='{"search": "yeh2017", "align": "center"}')
     with service.queue.slot():
         answer = send(TestClient(app))
-        assert refused(answer, 503, "0 pictures are already waiting") and answer.headers["retry-after"] == "1"
+        assert refused(answer, 503, "another picture is being completed: try again in 1 s")
+        assert answer.headers["retry-after"] == "1"
     messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
     assert call(app, messages) == 499 and not messages
     assert len(service.queue) == 0

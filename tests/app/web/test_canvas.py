@@ -40,6 +40,18 @@ def test_paint_covers_the_pixels_of_a_large_photo_below_it():
     assert on.size == (1024, 512) and hole.sum() == 200 * 20 and hole[200:400, 100:120].all()
 
 
+@pytest.mark.parametrize(("width", "height"), [(513, 100), (513, 128), (520, 16), (100, 513), (16, 520)])
+def test_paint_on_a_photo_that_is_enlarged_by_no_whole_factor(width, height):
+    """One side may be enlarged by a whole factor nevertheless."""
+    on = canvas(height, width)
+    h, w = on.size
+    hole = on.read([layer(on.size, np.s_[h // 4 : h // 2, w // 4 : w // 2])])
+    rows, columns = hole.any(1).nonzero()[0], hole.any(0).nonzero()[0]
+    assert hole.shape == (height, width) and hole[np.ix_(rows, columns)].all()
+    for found, length in ((rows, height), (columns, width)):
+        assert abs(found[0] - length / 4) <= 1 and abs(found[-1] + 1 - length / 2) <= 1
+
+
 def test_layers_add_up_and_may_have_another_size():
     on = canvas(64, 64)
     hole = on.read([layer((512, 512), np.s_[:8, :8]), layer(on.size, np.s_[-16:, -16:])])

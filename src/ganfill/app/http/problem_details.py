@@ -22,7 +22,7 @@ REASONS = {
     413: "An upload or all answers have too many bytes or pixels; the rest of a body that is too large is not read.",
     415: "The body is not multipart/form-data.",
     421: "The header Host names another server.",
-    422: "A part or an option is missing or out of range, an upload is not a picture, or the mask does not fit.",
+    422: "A part or an option is missing, unknown or out of range, an upload is not a picture, or the mask does not fit.",
     500: "The server failed.",
     503: "Too many requests are waiting.",
     504: "The request took too long and was stopped.",

@@ -24,6 +24,7 @@ from ganfill.version import __version__
 
 DESCRIPTION = "Fills the holes of pictures by searching the latent space of a GAN. Everything stays on this machine."
 FORM_BYTES = 100_000  # of a body besides its two uploads
+PARTS = ("picture", "mask", "options")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 PNG = "image/png"
 PICTURE = {PNG: {"schema": {"type": "string", "format": "binary"}}}
@@ -69,6 +70,7 @@ def build(service: Service) -> FastAPI:
         mask: Annotated[UploadFile | None, File(description="white where pixels are missing, at any scale")] = None,
     ) -> Response:
         """The best answer as a PNG file if the header Accept asks for image/png, otherwise all as JSON."""
+        await _check_names(request)
         accept = request.headers.get("accept", "")
         as_png = PNG in accept and "application/json" not in accept
         files = picture.file, mask.file if mask else None
@@ -109,12 +111,23 @@ def _complete(
             hole = service.draw_hole(photo, options.hole, model, options.seed)
         else:
             photo, hole = service.decode_with_hole(picture.read(), mask.read() if mask else None)
-        request = CompletionRequest(photo, hole, model, options.search, options.answers, options.seed, options.align)
+        words = options.search, options.answers, options.seed, options.align
+        request = CompletionRequest(photo, hole, model, *words, box=options.box, drawn=bool(options.hole))
         filled = service.complete(request, progress)
         if as_png:
             return Response(to_png(filled.pictures[0], photo, request.hole), media_type=PNG)
         completed = Completed.of(request, filled, time.monotonic() - started)
     return Response(to_json(completed), media_type="application/json")
+
+
+async def _check_names(request: Request) -> None:
+    """Raises ``RequestError`` if a request has a parameter, or a part of its form has an unknown name."""
+    form = await request.form()  # it was parsed before
+    wrong = [(name, "a parameter of the address") for name in request.query_params]
+    wrong += [(name, "a part of the form") for name in form if name not in PARTS]
+    for name, place in wrong:
+        remedy = "give it in options" if name in Options.model_fields else f"give {', '.join(PARTS)}"
+        raise RequestError(f"{name:.40} is not {place}: {remedy}, see /docs")
 
 
 async def _not_found(request: Request) -> None:

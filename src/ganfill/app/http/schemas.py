@@ -16,6 +16,7 @@ from ganfill.models.model import Model
 from ganfill.search.presets import PRESETS
 
 Png = Annotated[str, Field(json_schema_extra={"contentMediaType": "image/png", "contentEncoding": "base64"})]
+BOX_LETTERS = 400  # of all boxes of a request, because each one takes a search
 
 
 class Options(BaseModel):
@@ -32,7 +33,12 @@ class Options(BaseModel):
     search: str = Field("standard", json_schema_extra={"enum": list(PRESETS)})
     answers: int = Field(1, ge=1, description="number of answers")
     seed: int = Field(0, ge=0, lt=2**63, description="of the search, and of a drawn hole")
-    align: str = Field("face", description="where the model looks", json_schema_extra={"enum": list(ALIGNMENTS)})
+    align: str = Field("face", description="where the model looks", json_schema_extra={"enum": [*ALIGNMENTS, "box"]})
+    box: str | None = Field(
+        None,
+        max_length=BOX_LETTERS,
+        description="for align=box: left,top,right,bottom of a square in the upright picture; several with semicolons",
+    )
 
 
 class Answer(BaseModel):

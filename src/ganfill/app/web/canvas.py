@@ -56,9 +56,9 @@ class Canvas:
         return np.where(self._to_photo(changed), self._to_photo(painted), self.hole)
 
     def _to_photo(self, marked: np.ndarray) -> np.ndarray:
-        """Scales marks, bool (h, w), to the photo; in an enlarged photo they cover every pixel that they touch."""
+        """Scales marks, bool (h, w), to the photo: after a whole factor, onto every pixel that they touch."""
         (height, width), factor = self.hole.shape, self.size[0] // self.hole.shape[0]
-        if factor > 1:
+        if factor > 1 and self.size == (height * factor, width * factor):
             return np.any(marked.reshape(height, factor, width, factor), (1, 3))
         return enlarge(marked, height, width)
 

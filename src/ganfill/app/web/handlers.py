@@ -33,6 +33,7 @@ EXAMPLES = sorted((PACKAGED / "demo").glob("*.png"))
 EXAMPLE_HOLE = "freeform"
 FRAMES = 24  # of the GIF
 POLL_SECONDS = 0.15  # between two updates of a search
+DELETED = "this photo was deleted from the server after some hours: choose it again"
 
 Item = TypeVar("Item")
 
@@ -126,9 +127,11 @@ class EventHandlers:
             if state is None:
                 raise RequestError("there is no photo: choose one first")
             options = _options(model=model, search=search, answers=answers, align=align, seed=seed or 0)
+            start = _read_shown(state.shown)
             hole = state.canvas.read(await asyncio.to_thread(editor_layers.read, editor, self.pictures))
             if not hole.any():
                 raise RequestError("nothing is painted: paint over the part to be filled")
+            self.service.limits.check_answers(options.answers)
             self.service.limits.check_pixels(hole.size, "the photo", options.answers)
         except UserError as error:
             yield SearchUpdate(message=html.message(str(error)))
@@ -137,14 +140,12 @@ class EventHandlers:
         def work(on_progress: OnProgress) -> result_files.Results:
             with self.service.slot(on_progress) as progress:
                 photo = self._decode_again(state.path)
-                wanted = CompletionRequest(
-                    photo, hole, model, options.search, options.answers, options.seed, options.align, FRAMES
-                )
+                words = options.search, options.answers, options.seed, options.align, FRAMES
+                # There is no paint in an example, also where the visitor changed its hole.
+                wanted = CompletionRequest(photo, hole, model, *words, drawn=state.path in EXAMPLES)
                 filled = self.service.complete(wanted, progress)
                 return result_files.write(photo, wanted.hole, filled, state.path.stem, state.shown, self._new_folder())
 
-        with Image.open(state.shown) as image:
-            start = np.asarray(image)
         yield SearchUpdate(visible(False), visible(True), "", html.progress(0, start), visible(False))
         job = self.searches.start(str(request.session_hash), work)
         try:
@@ -225,7 +226,7 @@ class EventHandlers:
     def _decode_again(self, path: Path) -> Photo:
         """Decodes an example, or an upload that was opened before."""
         if not path.is_file():
-            raise RequestError("this photo was deleted from the server after some hours: choose it again")
+            raise RequestError(DELETED)
         content = uploads.read({"path": str(path)}, path.parent, self.service.limits.megabytes)
         return self.service.decode(content, f"“{path.name}”")
 
@@ -239,6 +240,15 @@ def _options(**values: Any) -> Options:
     except ValidationError as error:
         first = error.errors()[0]
         raise RequestError(f"{first['loc'][0]}: {first['msg']}") from None
+
+
+def _read_shown(path: Path) -> np.ndarray:
+    """Returns the photo at the size of the canvas."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except FileNotFoundError:
+        raise RequestError(DELETED) from None
 
 
 def _select(selected: gr.SelectData, items: Sequence[Item]) -> Item:
