@@ -44,6 +44,15 @@ def test_a_file_in_place_of_a_run_directory_is_named_before_a_job_starts(out, tm
     assert capsys.readouterr().err == "ganfill: out=file is a file: choose another out for the run directories\n"
 
 
+@pytest.mark.parametrize("more", [["mask=center,left", "out=ev"], ["seed=0,1"], ["n=3,4,5", "out='ev/${seed}'"]])
+def test_evaluations_that_would_overwrite_each_others_tables_are_refused(more, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["evaluate", "-m", "data.path=store", "search=mean", *more]) == 2
+    said = capsys.readouterr().err
+    assert "is the directory of several jobs: put the settings that differ into it, out='...${seed}', or give " in said
+    assert "without -m" in said and not list(tmp_path.rglob("table.csv"))
+
+
 def test_results_of_another_command_are_named_before_a_job_starts(tmp_path, capsys):
     (tmp_path / "1").mkdir()
     (tmp_path / "1/summary.json").write_text('{"command": "complete"}')

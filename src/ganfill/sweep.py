@@ -117,7 +117,7 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
         except UserError as error:  # it is in use, or cannot be created
             _print(str(error))
             return
-        if command == "evaluate":  # jobs may share their out, and then take turns
+        if command == "evaluate":  # two sweeps may share an out, and then take turns
             locks.enter_context(hold_directory(Path(str(config.out)), wait=True))
         (directory / "failed.txt").unlink(missing_ok=True)
         if (directory / PRUNED).exists():
@@ -143,7 +143,7 @@ def run_job(command: str, config: Any, hydra: Any, sweeping: int) -> None:
 
 
 def _job_directory(command: str, config: Any, hydra: Any) -> Path:
-    # Evaluations may share their out.
+    # Evaluations of several sweeps may share their out.
     return Path(str(config.out)) if command == "train" else Path(hydra.runtime.output_dir)
 
 

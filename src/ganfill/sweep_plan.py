@@ -60,8 +60,8 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
     """Returns the jobs that ``words`` ask for, without running them.
 
     Raises:
-        UserError: a configuration is mistaken or uses several devices, two trainings would share a directory, or a directory
-            holds the results of another command.
+        UserError: a configuration is mistaken or uses several devices, two trainings or two evaluations would share a
+            directory, or a directory holds the results of another command.
     """
     composed: list[tuple[Any, Any]] = []
     quiet = [word for word in words if not word.startswith("hydra/hydra_logging=")]
@@ -85,10 +85,12 @@ def plan(command: str, words: list[str]) -> list[SweepJob]:
         outs = [job.out for job in jobs]
         if files := [part for out in outs for part in (out, *out.parents) if part.exists() and not part.is_dir()]:
             raise UserError(f"out={files[0]} is a file: choose another out for the run directories")
-        if command == "train" and len(set(outs)) < len(outs):
+        if command in ("train", "evaluate") and len(set(outs)) < len(outs):
             shared = next(out for out in outs if outs.count(out) > 1)
+            without = ", or give mask=A,B search=C,D without -m, which compares them all in one table"
             raise UserError(
                 f"out={shared} is the directory of several jobs: put the settings that differ into it, out='...${{seed}}'"
+                f"{without if command == 'evaluate' else ''}"
             )
     return jobs
 

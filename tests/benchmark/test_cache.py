@@ -1,3 +1,4 @@
+import ast
 import json
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_what_depends_on_something_else_is_made_beside_it(cache):
 
 def test_what_other_code_made_is_made_again(cache, tmp_path, monkeypatch):
     made, package = Made(), tmp_path / "ganfill"
-    monkeypatch.setattr(cache_module.ganfill, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(cache_module, "ROOT", package)
     for source, calls in (("a = 1", 1), ("a = 2", 2), ("a = 2", 2), ("a = 1", 2)):
         (package / "search").mkdir(parents=True, exist_ok=True)
         (package / "search" / "latent_search.py").write_text(source)
@@ -47,6 +48,38 @@ def test_what_other_code_made_is_made_again(cache, tmp_path, monkeypatch):
         cache.get("a", {"seed": 0}, made)
         assert made.calls == calls
     code_digest.cache_clear()
+
+
+# No figure depends on these: messages, files, permissions of plugins, and the look of tables.
+WITHOUT_INFLUENCE = {
+    "cancellation.py", "config_types.py", "errors.py", "files.py", "interrupts.py", "plugins.py", "report",
+    "text_files.py", "version.py",
+}  # fmt: skip
+
+
+def test_whatever_the_benchmark_imports_is_in_the_digest():
+    root = cache_module.ROOT
+    left, seen = [*(root / "benchmark").glob("*.py")], set()
+    while left:
+        file = left.pop()
+        if file not in seen:
+            seen.add(file)
+            left += imported(file, root)
+    parts = {file.relative_to(root).parts[0] for file in seen}
+    assert parts >= WITHOUT_INFLUENCE and parts - WITHOUT_INFLUENCE == set(cache_module.CODE)
+
+
+def imported(file, root):
+    """The modules and packages of ganfill that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    paths = [root / name.removeprefix("ganfill.").replace(".", "/") for name in names if name.startswith("ganfill.")]
+    files = [file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")]
+    return [file for file in files if file.is_file()]
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])

@@ -101,6 +101,12 @@ def test_again_computes_nothing_and_more_computes_what_is_new(ganfill, work, fea
     assert counts[0][1] == counts[1][1] == counts[2][1]
 
 
+def test_sheets_of_masks_that_were_left_out_are_removed(ganfill, work):
+    for mask, sheets in (("center,left", ["center.png", "left.png"]), ("left,box", ["box.png", "left.png"])):
+        assert ganfill("search=mean", f"mask={mask}", "n=3", "out=o")[0] == 0
+        assert sorted(path.name for path in (work / "o/sheets").iterdir()) == sheets
+
+
 def test_what_is_not_there_is_skipped_with_its_reason(ganfill, work, store_path):
     index = json.loads((store_path / "index.json").read_text())
     for picture in index["pictures"]:

@@ -98,6 +98,22 @@ def test_another_configuration_is_refused_with_the_keys_that_differ(tmp_path, ca
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
+def test_refused_pictures_leave_the_configuration_and_new_terms_reach_it(tmp_path, store_path, capsys):
+    words = [word for word in TINY if not word.startswith("data")] + [f"out={tmp_path / 'run'}", "callbacks=none"]
+    assert cli.run(["train", *words, f"data.path={store_path}", "kimg=0.05"]) == 0
+    config = tmp_path / "run/config.yaml"
+    before = config.read_bytes()
+    index = json.loads((store_path / "index.json").read_text())
+    index["pictures"][-1]["sha256"] = "0" * 64
+    other = shutil.copytree(store_path, tmp_path / "other")
+    (other / "index.json").write_text(json.dumps(index))
+    assert cli.run(["train", *words, f"data.path={other}", "kimg=0.1", "terms=CC0"]) == 2
+    assert "was trained on other pictures than those in" in capsys.readouterr().err
+    assert config.read_bytes() == before
+    assert cli.run(["train", *words, f"data.path={store_path}", "kimg=0.05", "terms=CC0"]) == 0
+    assert yaml.safe_load(config.read_text())["terms"] == "CC0"
+
+
 def test_tensorboard_gets_scalars_grids_and_the_configuration(tmp_path):
     pytest.importorskip("tensorboard")
     assert cli.run(["train", *TINY, f"out={tmp_path}", "kimg=0.05", "logger=tensorboard"]) == 0
@@ -156,9 +172,11 @@ def test_a_mistake_before_the_first_checkpoint_locks_nothing(tmp_path):
 def test_a_lost_summary_is_written_by_the_next_run(tmp_path):
     words = ["train", *TINY, f"out={tmp_path}", "kimg=0.05"]
     assert cli.run(words) == 0
+    before = json.loads((tmp_path / "summary.json").read_text())["figures"]
     (tmp_path / "summary.json").unlink()
     assert cli.run(words) == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["figures"]["kimg"] == 0.064
+    assert json.loads((tmp_path / "summary.json").read_text())["figures"] == before
+    assert before["kimg"] == 0.064 and before["best_checkpoint"]["distance"] == "fd_pyramid"
 
 
 @pytest.mark.parametrize("word", ["optimizer.generator.lr=-1", "optimizer.discriminator.betas=[0.5]"])

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -106,6 +107,19 @@ def test_another_model_in_the_same_place_is_refused(words, tmp_path, model, caps
     assert cli.run([*(w for w in words if not w.startswith("model=")), f"model={tmp_path / 'other.safetensors'}"]) == 2
     assert "another configuration: model (there " in capsys.readouterr().err
     assert (tmp_path / "run/model.safetensors").read_bytes() == before
+
+
+def test_refused_pictures_leave_the_configuration(words, tmp_path, store_path, capsys):
+    words = [word for word in words if not word.startswith("data")]
+    assert cli.run([*words, f"data.path={store_path}"]) == 0
+    before = (tmp_path / "run/config.yaml").read_bytes()
+    index = json.loads((store_path / "index.json").read_text())
+    index["pictures"][-1]["sha256"] = "0" * 64
+    other = shutil.copytree(store_path, tmp_path / "other")
+    (other / "index.json").write_text(json.dumps(index))
+    assert cli.run([*words, f"data.path={other}"]) == 2
+    assert "was trained on other pictures than those in" in capsys.readouterr().err
+    assert (tmp_path / "run/config.yaml").read_bytes() == before
 
 
 def test_pictures_of_another_size_are_refused(words, capsys, tmp_path, store_path):

@@ -1,14 +1,17 @@
 """Runs of ``prepare`` that are cut off."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from ganfill.data import decode_pool
 from ganfill.data import prepare as module
 from ganfill.data.prepare import prepare
 from ganfill.data.store import ImageStore
@@ -72,6 +75,42 @@ def test_a_torn_last_line_is_done_again(folder, tmp_path, content, cut_off, sett
     journal.write_bytes(journal.read_bytes()[:-20])
     prepare([folder], tmp_path / "out", **settings)
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def end_worker(files, resolution, crop):
+    """In place of a worker's task: what the system does if memory runs out."""
+    if any(file.name == "00005.png" for _, file in files):
+        os._exit(9)
+    return real_work(files, resolution, crop)
+
+
+real_work = decode_pool._work
+
+
+def test_a_worker_that_is_ended_is_named_and_the_same_again_continues(folder, tmp_path, monkeypatch, content, settings):
+    prepare([folder], tmp_path / "whole", **settings)
+    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(module, "_cores", lambda: 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_pool, "_work", end_worker)
+        with pytest.raises(
+            UserError, match=r"a process that decodes pictures was ended .*: the same command continues"
+        ):
+            prepare([folder], tmp_path / "out", **settings)
+    assert (tmp_path / "out/.partial").is_dir()
+    prepare([folder], tmp_path / "out", **settings)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_a_pool_that_takes_no_more_tasks_is_explained_too(folder, tmp_path, monkeypatch, settings):
+    def broken(*_):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(module, "_cores", lambda: 2)
+    monkeypatch.setattr(decode_pool.ProcessPoolExecutor, "submit", broken)
+    with pytest.raises(UserError, match="the same command continues"):
+        prepare([folder], tmp_path / "out", **settings)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL")

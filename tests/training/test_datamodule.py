@@ -1,4 +1,6 @@
 import shutil
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -141,6 +143,44 @@ def test_a_folder_is_prepared_once(folder, tmp_path, caplog):
         "skipped pictures/99999.png: empty",
         "30 pictures to train on, 2 to test, 1 files skipped, 0 converted",
     ]
+
+
+def test_trainings_that_start_together_prepare_a_folder_one_after_the_other(folder, tmp_path, monkeypatch, caplog):
+    at_work, together = [], threading.Barrier(2)
+
+    def slow(*arguments, **settings):
+        assert not at_work
+        at_work.append(1)
+        time.sleep(0.1)
+        store = prepare(*arguments, **settings)
+        at_work.pop()
+        return store
+
+    def start(data):
+        together.wait()
+        data.prepare_data()
+        data.setup()
+
+    monkeypatch.setattr(datamodule, "prepare", slow)
+    both = [FolderDataModule(str(folder), str(tmp_path / "made"), 4, resolution=8) for _ in range(2)]
+    threads = [threading.Thread(target=start, args=[data]) for data in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(data.rows) for data in both] == [30, 30]
+    assert len([message for message in caplog.messages if message.startswith("30 pictures to train on")]) == 1
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["images.npy", "index.json"]
+
+
+def test_a_store_that_is_complete_needs_no_lock(folder, store, monkeypatch):
+    monkeypatch.setattr(datamodule, "hold_directory", None)  # would fail if it was used
+    FolderDataModule(str(folder), str(store), 4, resolution=8).prepare_data()
+
+
+def test_a_store_that_cannot_be_made_is_named_with_its_key(folder, tmp_path):
+    with pytest.raises(UserError, match=r"^data\.store=.*: give data\.store="):
+        FolderDataModule(str(folder), str(tmp_path / "made.zip"), 4, resolution=8).prepare_data()
 
 
 def test_a_folder_that_does_not_exist_is_named_with_its_key(tmp_path):

@@ -7,6 +7,7 @@ import torch
 import yaml
 
 from ganfill.errors import UserError
+from ganfill.runs.reader import read_run
 from ganfill.training.export import from_run
 from ganfill.training.run_directory import (
     CHECKPOINT_FIELDS,
@@ -28,6 +29,16 @@ def test_free_keys_may_change_and_the_new_ones_are_kept(tmp_path):
     init_run_dir(run, CONFIG | new)
     assert yaml.safe_load((run / "config.yaml").read_text()) == CONFIG | new
     assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "last.ckpt"]
+
+
+def test_a_training_that_goes_on_is_neither_failed_nor_pruned(tmp_path):
+    for name in ("failed.txt", "pruned.txt", "notes.txt"):
+        (tmp_path / name).write_text("the loss became NaN")
+    (tmp_path / "last.ckpt").touch()
+    assert read_run(tmp_path, tmp_path).state == "failed: the loss became NaN"
+    init_run_dir(tmp_path, CONFIG)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "last.ckpt", "notes.txt"]
+    assert read_run(tmp_path, tmp_path).state == "at 0 of 1 kimg"
 
 
 def test_the_interval_of_metrics_may_not_change(tmp_path):

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-import ganfill
 from ganfill.files import write_atomically
 
 UNSAFE = re.compile(r"[^\w.=-]+")  # in file names
-CODE = ("benchmark", "images", "models", "search")  # packages of ganfill that a result depends on
+ROOT = Path(__file__).parents[1]
+# Packages and modules of ganfill that a result depends on.
+CODE = ("benchmark", "data", "devices.py", "images", "metrics", "model_io", "models", "search", "seeding.py")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class ResultCache:
 @cache
 def code_digest() -> str:
     """Returns a hash of the source files that results depend on, so that those of other code are not taken for theirs."""
-    root, sources = Path(ganfill.__file__).parent, hashlib.sha256()
-    for file in sorted(file for package in CODE for file in (root / package).rglob("*.py")):
-        sources.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    sources = hashlib.sha256()
+    for file in sorted(file for file in ROOT.rglob("*.py") if file.relative_to(ROOT).parts[0] in CODE):
+        sources.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return sources.hexdigest()

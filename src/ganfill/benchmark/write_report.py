@@ -9,6 +9,7 @@ from ganfill.benchmark.compare import Evaluation
 from ganfill.benchmark.eval_case import EvalCase
 from ganfill.benchmark.generator import GeneratorReport
 from ganfill.files import write_atomically
+from ganfill.images.masks import KINDS
 from ganfill.images.sheets import grid, save
 from ganfill.report import table_files
 from ganfill.report.html import Figure, Table, render
@@ -33,6 +34,8 @@ EXPLANATIONS = (
 def write(out: Path, result: Evaluation, cases: Sequence[EvalCase], sheet: int, facts: Mapping[str, str]) -> None:
     """Writes ``table.csv``, ``table.md``, ``paired.csv``, ``sheets/MASK.png`` and ``report.html``.
 
+    Sheets of other masks, which an earlier evaluation has left, are removed.
+
     Args:
         out: the directory.
         result: of ``evaluate``.
@@ -50,6 +53,8 @@ def write(out: Path, result: Evaluation, cases: Sequence[EvalCase], sheet: int, 
         Figure("Hole PSNR against time for a picture", quality_against_time(result.rows), is_plot=True),
         Figure("Hole PSNR against the missing share", quality_against_share(result.shares), is_plot=True),
     ]
+    for mask in set(KINDS) - {case.mask for case in cases}:
+        (out / "sheets" / f"{mask}.png").unlink(missing_ok=True)
     for case in cases:
         path = out / "sheets" / f"{case.mask}.png"
         _write_sheet(path, case, result.sheets[case.mask], sheet)

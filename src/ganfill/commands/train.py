@@ -20,7 +20,7 @@ from ganfill.training import distributed
 from ganfill.training.fit import fit
 from ganfill.training.gan import GAN
 from ganfill.training.growing import start_from
-from ganfill.training.run_directory import init_run_dir, read_checkpoint
+from ganfill.training.run_directory import check_resumable, init_run_dir, read_checkpoint
 from ganfill.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def _train(device: torch.device, config: DictConfig, precision: str, callbacks: 
     if config.init and not (out / "last.ckpt").exists():
         start_from(gan.to(device), model_file.load(config.init, device), str(config.init), config.fade_kimg)
     if distributed.rank() == 0:
-        init_run_dir(out, plain)
+        check_resumable(out, plain)
     trained = fit(
         gan,
         build(config.data),
@@ -58,6 +58,7 @@ def _train(device: torch.device, config: DictConfig, precision: str, callbacks: 
         precision=precision,
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
+        on_accepted=lambda: init_run_dir(out, plain),
         checkpoint_kimg=config.checkpoint_kimg,
         callbacks=callbacks,
     )

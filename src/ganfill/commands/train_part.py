@@ -21,7 +21,7 @@ from ganfill.model_io import model_file
 from ganfill.models.model import Model
 from ganfill.training.export import part
 from ganfill.training.fit import fit
-from ganfill.training.run_directory import check_fits, init_run_dir, last_metrics, read_checkpoint
+from ganfill.training.run_directory import check_fits, check_resumable, init_run_dir, last_metrics, read_checkpoint
 from ganfill.training.trainer import choose_precision
 from ganfill.training.training_module import GanfillModule
 from ganfill.training.warm_start import warm_start
@@ -70,7 +70,7 @@ def _train(
 ) -> Path:
     started, out = time.perf_counter(), Path(str(config.out))
     plain: dict[str, Any] = to_plain(config) | {"model": model.digest}
-    init_run_dir(out, plain)
+    check_resumable(out, plain)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeding.derive_seed(config.seed, "weights"))
         network = build(config[name])
@@ -90,6 +90,7 @@ def _train(
         precision=precision,
         make_loggers=lambda: [build(config.logger)] if config.logger else [],
         provenance={"config": plain, "versions": versions(), "commit": commit(), "precision": precision},
+        on_accepted=lambda: init_run_dir(out, plain),
         checkpoint_kimg=config.checkpoint_kimg,
     )
     checkpoint = read_checkpoint(out / CHECKPOINT)

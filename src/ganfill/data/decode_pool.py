@@ -8,7 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from ganfill.data.archives import Reader
 from ganfill.data.decode import NO_PICTURE, Crop, Unusable, decode
+from ganfill.errors import UserError
 from ganfill.images.formats import UNKNOWN, explain_refusal
 
 AHEAD = 4  # tasks for each worker, so that none waits for the writer
@@ -53,6 +55,9 @@ def decode_all(
         resolution: side R of the pictures.
         crop: as in ``ganfill.data.decode``.
         workers: number of processes; below two, this process decodes.
+
+    Raises:
+        UserError: the system has ended one of the processes.
     """
     if workers < 2:
         with closing(Reader(paths)) as reader:
@@ -63,16 +68,34 @@ def decode_all(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start_worker, (paths,))
     running: deque[tuple[range, Any]] = deque()
+
+    def take() -> tuple[range, Result]:
+        done, future = running.popleft()
+        with _explained():
+            return done, future.result()
+
     try:
         for chunk, files in tasks:
-            running.append((chunk, pool.submit(_work, files, resolution, crop)))
+            with _explained():
+                running.append((chunk, pool.submit(_work, files, resolution, crop)))
             if len(running) >= AHEAD * workers:
-                done, future = running.popleft()
-                yield done, future.result()
-        for done, future in running:
-            yield done, future.result()
+                yield take()
+        while running:
+            yield take()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Explains the end of a worker process."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that decodes pictures was ended from outside, perhaps for lack of memory: the same command "
+            "continues"
+        ) from None
 
 
 def decode_files(reader: Reader, files: list[tuple[int, File]], resolution: int, crop: Crop) -> Result:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import torch
 
 from ganfill import seeding
 from ganfill.data.prepare import log_contents, prepare
-from ganfill.data.store import INDEX, ImageStore
+from ganfill.data.store import INDEX, UNFINISHED, ImageStore
 from ganfill.data.subsets import Pictures, choose
 from ganfill.data.synthetic import draw_faces
 from ganfill.devices import send
 from ganfill.errors import UserError
+from ganfill.locks import hold_directory
 from ganfill.training import distributed
 
 DEVICE_SHARE = 0.5  # of the device's free memory that the pictures may take
+# Keys in messages of ``ganfill prepare``, and those of a folder of pictures.
+KEYS = {"source=": "data.path=", "out=": "data.store=", "another out": "another data.store"}
 
 
 @dataclass
@@ -204,13 +208,23 @@ class FolderDataModule(FFHQDataModule):
         self.source = [path] if isinstance(path, str) else path
 
     def prepare_data(self) -> None:
-        """Prepares the store unless it is complete, and then says what it holds; does nothing once the store is open."""
+        """Prepares the store unless it is complete, and then says what it holds; does nothing once the store is open.
+
+        If another process prepares it, this one waits.
+        """
         if self.digest:  # Lightning calls this again, in every process
             return
-        made = (Path(self.path) / INDEX).exists()
+        path = Path(self.path)
+        complete = (path / INDEX).exists() and not (path / UNFINISHED).exists()
         try:
-            store = prepare(self.source, Path(self.path), resolution=self.resolution)
+            # A complete store may lie where no lock can be written.
+            with nullcontext() if complete else hold_directory(path, wait=True):
+                made = (path / INDEX).exists()
+                store = prepare(self.source, path, resolution=self.resolution)
         except UserError as error:
-            raise UserError(str(error).replace("source=", "data.path=")) from None
+            message = str(error)
+            for word, own in KEYS.items():
+                message = message.replace(word, own)
+            raise UserError(message) from None
         if not made:
             log_contents(store)

@@ -32,6 +32,7 @@ def fit(
     precision: str,
     make_loggers: Callable[[], list[Logger]],
     provenance: dict[str, Any],
+    on_accepted: Callable[[], object] = lambda: None,
     checkpoint_kimg: float = 10,
     callbacks: Sequence[pl.Callback] = (),
 ) -> bool:
@@ -49,6 +50,8 @@ def fit(
         precision: Lightning's name of the precision.
         make_loggers: makes the loggers beside ``metrics.csv``; called only if there is anything to train.
         provenance: plain values for the checkpoint and for an exported model.
+        on_accepted: called by rank 0 when pictures and networks are known to be those of ``out/last.ckpt``, before any
+            file is written, and even if there is nothing to train.
         checkpoint_kimg: interval of the checkpoint in thousand images.
         callbacks: further callbacks; they run before the checkpoint is written.
 
@@ -65,15 +68,17 @@ def fit(
     resuming = distributed.broadcast_flag(last.exists())
     data.setup()
     provenance = provenance | {"data_digest": data.digest, "pictures": len(data.rows)}
-    if resuming:
-        checkpoint = read_checkpoint(last)
+    checkpoint = read_checkpoint(last) if resuming else None
+    if checkpoint is not None:
         if checkpoint["ganfill"]["data_digest"] != data.digest:
             raise UserError(f"{out} was trained on other pictures than those in {data.path}: choose another out")
         check_fits(checkpoint["state_dict"], module.state_dict(), last)
-        if is_over(checkpoint["images_seen"], checkpoint["seconds"], kimg, minutes):
-            return False
-    else:
+    if distributed.rank() == 0:
+        on_accepted()
+    if checkpoint is None:
         module.begin(data)
+    elif is_over(checkpoint["images_seen"], checkpoint["seconds"], kimg, minutes):
+        return False
     callbacks = [
         Metrics(out / "metrics.csv", module.MEASURES),
         *callbacks,

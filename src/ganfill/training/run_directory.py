@@ -13,7 +13,7 @@ from ganfill.adversarial.fade import Fade
 from ganfill.errors import UserError, first_line
 from ganfill.files import write_atomically
 from ganfill.runs.config_diff import leaves
-from ganfill.runs.reader import read_table
+from ganfill.runs.reader import PRUNED, read_table
 from ganfill.text_files import read_mapping
 from ganfill.training import distributed
 
@@ -66,7 +66,7 @@ def check_resumable(out: Path, config: dict[str, Any]) -> None:
 
 
 def init_run_dir(out: Path, config: dict[str, Any]) -> None:
-    """Makes ``out`` the run directory of ``config`` and writes ``config.yaml``.
+    """Makes ``out`` the run directory of ``config``: writes ``config.yaml``, and forgets how an earlier attempt ended.
 
     Raises:
         UserError: see ``check_resumable``.
@@ -76,6 +76,8 @@ def init_run_dir(out: Path, config: dict[str, Any]) -> None:
         raise UserError(f"out={out} is a file: choose another out for the run directory")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    for note in ("failed.txt", PRUNED):  # of a sweep
+        (out / note).unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, remedy: str = "delete it to train anew") -> dict[str, Any]:

@@ -127,6 +127,17 @@ def test_a_training_that_had_none_gets_them_when_it_continues(tmp_path, grow):
     assert [row["kimg"] for row in rows(tmp_path)[::4]] == ["0.128", "0.256"]  # where it continues, and the end
 
 
+@pytest.mark.parametrize("every_kimg", [0, 0.5])
+def test_sheets_of_a_deleted_training_are_deleted_too(tmp_path, grow, every_kimg):
+    (tmp_path / "completions").mkdir()
+    for kimg in (0, 40):
+        (tmp_path / f"completions/kimg{kimg:06d}.png").write_text("of a deleted training")
+    grow(tmp_path, 0.1, every_kimg)
+    sheets = list((tmp_path / "completions").iterdir())
+    assert [path.name for path in sheets] == ["kimg000000.png"] * bool(every_kimg)
+    assert all(b"deleted" not in path.read_bytes() for path in sheets)
+
+
 def test_an_end_by_the_clock_has_its_rows(tmp_path, grow):
     gan = grow(tmp_path, 1000, every_kimg=500, minutes=0.001)
     assert [float(row["kimg"]) for row in rows(tmp_path)[::4]] == [0, gan.images_seen / 1000]

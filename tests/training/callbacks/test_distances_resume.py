@@ -72,6 +72,19 @@ def test_best_is_the_lowest_of_the_first_network_also_after_a_resume(tmp_path, t
     assert [row["fd_one"] for row in table(tmp_path / "out")] == ["5.0", "3.0", "4.0", "3.5", "3.0", "2.0", "9.0"]
 
 
+def test_the_figures_of_a_training_that_was_over_are_read_from_its_files(tmp_path, train, words):
+    train(tmp_path, 0.256, words)
+    rows = (tmp_path / "distances.csv").read_text().splitlines()[1:]
+    seen = read_checkpoint(tmp_path / "best.ckpt")["images_seen"]
+    (value,) = [float(row.split(",")[2]) for row in rows if float(row.split(",")[0]) * 1000 == seen]
+    best = Distances(tmp_path, 0.064, 0.256, features=words).figures["best_checkpoint"]
+    assert (best["distance"], best["value"]) == ("fd_one", value)
+    assert Distances(tmp_path, 0, 0.256, features=words).figures == {}  # it measures nothing
+    assert Distances(tmp_path, 0.064, 0.256).figures == {}  # other features
+    (tmp_path / "best.ckpt").unlink()
+    assert Distances(tmp_path, 0.064, 0.256, features=words).figures == {}
+
+
 def test_a_best_from_after_the_checkpoint_is_none(tmp_path, train, monkeypatch, words, table):
     """A training that lost its last.ckpt and was given an older one back."""
     figures = iter([5.0, 4.0, 3.0, 2.0, 6.0, 7.0, 4.5])

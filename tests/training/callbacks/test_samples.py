@@ -26,6 +26,21 @@ def test_an_interpolation_depends_on_the_seed_alone(make_gan):
     assert first[:8].flatten(1).diff(dim=0).abs().sum(1).min() > 0
 
 
+def test_grids_of_a_deleted_training_are_deleted_too(tmp_path, train):
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for name in ("kimg000000_ema.png", "kimg000040_ema.png", "kimg000040_raw.png"):
+        (samples / name).write_text("of a deleted training")
+    train(tmp_path, 0.1)
+    assert {path.name for path in samples.glob("*_ema.png")} == {"kimg000000_ema.png"}
+    assert b"deleted" not in (samples / "kimg000000_ema.png").read_bytes()
+    before = (samples / "kimg000000_interpolation.png").stat().st_mtime_ns
+    (samples / "kimg000001_raw.png").touch()
+    train(tmp_path, 0.2, sample_kimg=0)
+    assert {path.name for path in samples.glob("*_raw.png")} == {"kimg000000_raw.png"}
+    assert (samples / "kimg000000_interpolation.png").stat().st_mtime_ns == before
+
+
 def test_none_are_drawn_at_an_interval_of_zero(tmp_path, train):
     train(tmp_path, 0.1, sample_kimg=0)
     assert not (tmp_path / "samples").exists()

@@ -20,6 +20,7 @@ from ganfill.search.result import SearchOptions
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan, own_randomness
+from ganfill.training.callbacks.sheet_files import drop_later_sheets, sheet_path
 from ganfill.training.datamodule import FFHQDataModule
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures, log_row, log_table
@@ -40,8 +41,8 @@ class Completions(PeriodicCallback):
     see ``ganfill.metrics.image``, and the score by which the search ranks its answers, see ``Selection``. Completing does
     not change the training: neither its random numbers, its checkpoint nor its clock.
 
-    A resumed training drops rows from after its checkpoint and writes them again. If all pictures are trained on,
-    nothing is written, and one line of the log says so.
+    A resumed training drops rows and sheets from after its checkpoint and writes them again. If all pictures are trained
+    on, nothing is written, and one line of the log says so.
 
     Args:
         out: the run directory.
@@ -55,10 +56,13 @@ class Completions(PeriodicCallback):
         self.pictures: Pictures | None = None  # None in all processes but the first
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Chooses the pictures and continues the table."""
-        if not self.every_kimg or distributed.rank() > 0:
+        """Chooses the pictures, and continues table and sheets."""
+        if distributed.rank() > 0:
             return
         gan = as_gan(pl_module)
+        drop_later_sheets(self.directory, gan.images_seen)
+        if not self.every_kimg:
+            return
         data: FFHQDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         self.pictures = data.held_out(PICTURES)
         if self.pictures is None:
@@ -84,7 +88,7 @@ class Completions(PeriodicCallback):
         hidden = [damaged(picture, hole) for picture, hole in zip(truth, holes, strict=True)]
 
         sheet = grid(list(zip(truth, hidden, best, strict=True)), ("original", "damaged", "completed"))
-        save(sheet, self.directory / f"kimg{gan.images_seen // 1000:06d}.png")
+        save(sheet, sheet_path(self.directory, gan.images_seen))
         rows = zip(ids, figures, strict=True)
         self.table.append([kimg, name, *(f"{figure:.6g}" for figure in row)] for name, row in rows)
 

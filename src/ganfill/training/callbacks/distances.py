@@ -20,6 +20,7 @@ from ganfill.metrics.diversity import spread
 from ganfill.metrics.feature_names import PYRAMID, describe
 from ganfill.metrics.features import FeatureNetwork, extract, load_networks
 from ganfill.metrics.pyramid import pyramid
+from ganfill.runs.reader import read_table
 from ganfill.training import distributed
 from ganfill.training.callbacks.csv_table import CsvTable
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan, own_randomness
@@ -101,11 +102,17 @@ class Distances(PeriodicCallback):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The distance that chose ``best.ckpt``, its value, and the features it compares; empty without a ``best.ckpt``."""
-        if self.best == math.inf:
+        """The distance that chose ``best.ckpt``, its value, and the features it compares; empty without that file.
+
+        They are read from the files if nothing was trained.
+        """
+        best, name = self.best, self.names[0]
+        if best == math.inf and self.every_kimg and self.best_path.exists():  # the training was over, so nothing began
+            seen, (_, rows) = read_checkpoint(self.best_path)["images_seen"], read_table(self.table.path, [])
+            best = next((row.get(name, math.inf) for row in rows if round(row["kimg"] * 1000) == seen), math.inf)
+        if not math.isfinite(best):
             return {}
-        name = self.names[0]
-        return {"best_checkpoint": {"distance": name, "value": self.best, "features": describe(name)}}
+        return {"best_checkpoint": {"distance": name, "value": best, "features": describe(name)}}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measures the end; warns if the best checkpoint was chosen by built-in features."""

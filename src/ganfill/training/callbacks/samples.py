@@ -12,6 +12,7 @@ from ganfill.images.pixels import to_uint8
 from ganfill.images.sheets import save
 from ganfill.training import distributed
 from ganfill.training.callbacks.periodic import PeriodicCallback, as_gan
+from ganfill.training.callbacks.sheet_files import drop_later_sheets, sheet_path
 from ganfill.training.gan import GAN
 from ganfill.training.loggers import log_pictures
 
@@ -24,6 +25,8 @@ class Samples(PeriodicCallback):
 
     ``kimg000120_ema.png`` and ``kimg000120_raw.png`` are drawn by the averaged and by the raw generator. Each row of
     ``kimg000120_interpolation.png`` leads from one z to another, drawn by the averaged generator.
+
+    A resumed training deletes grids from after its checkpoint and draws them again; a new one deletes all.
 
     Args:
         out: the run directory.
@@ -38,8 +41,10 @@ class Samples(PeriodicCallback):
         self.directory, self.n = Path(out) / "samples", n
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws the untrained generator, once."""
+        """Deletes grids that the training will draw again; draws the untrained generator, once."""
         gan = as_gan(pl_module)
+        if distributed.rank() == 0:
+            drop_later_sheets(self.directory, gan.images_seen)
         if self.every_kimg and not gan.images_seen:
             self.act_now(trainer, gan)
 
@@ -54,7 +59,7 @@ class Samples(PeriodicCallback):
         }
         grids = {name: _grid(images) for name, images in pictures.items()}
         for name, grid in grids.items():
-            save(grid, self.directory / f"kimg{gan.images_seen // 1000:06d}_{name}.png")
+            save(grid, sheet_path(self.directory, gan.images_seen, name))
         log_pictures(trainer.loggers, {f"samples/{name}": grid for name, grid in grids.items()}, gan.images_seen)
 
 
