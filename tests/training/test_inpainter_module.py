@@ -12,7 +12,7 @@ from ganfill.search.presets import fast, standard
 from ganfill.search.result import Completion
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
-from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, rate_at
+from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, error_of_means, rate_at
 from ganfill.training.run_directory import read_checkpoint
 
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99))
@@ -161,6 +161,19 @@ def test_error_by_hand():
     pictures = real + 0.3
     pictures[1, :, 0] = 0.1
     assert error_in_hole(pictures, real, hole) == pytest.approx((0.3 + 0.1) / 2, abs=1e-3)
+
+
+def test_error_of_means_by_hand():
+    real, hole = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    hole[..., :8, :8], hole[..., 8:, 8:12] = 1, 1  # one block and half of another
+    texture = torch.where((torch.arange(16) % 2).bool(), 0.4, -0.4).expand_as(real)
+    assert error_of_means(texture, real, hole) == pytest.approx(0, abs=2e-3)
+    tint = torch.where(hole > 0, 0.2, 5.0).expand_as(real)
+    assert error_of_means(tint + texture, real, hole) == pytest.approx(0.2, abs=1e-3)
+    tint = tint.clone()
+    tint[..., 8:, 8:12] = -0.5
+    expected = ((0.2**2 + 0.5 * 0.5**2) / 1.5) ** 0.5
+    assert error_of_means(tint, real, hole) == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_rate_falls_in_both_parts():

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torch.optim import Optimizer
 
 from ganfill import seeding
@@ -25,6 +26,7 @@ from ganfill.training.training_module import MakeOptimizer, crossed
 WARMUP = 2000  # pictures over which the learning rate rises
 SETTLED = 0.2  # learning rate of the adversarial part, relative to the highest
 FINAL = 0.1  # learning rate at the end, relative to that of the adversarial part
+BLOCK = 8  # pixels; smaller parts of a face are left to the discriminator
 HEAD_START = 10_000  # pictures of the discriminator's training over which its weight rises
 
 
@@ -42,7 +44,7 @@ class InpainterTraining(PartModule):
     The first ``regression_kimg`` minimize the root mean squared error in the hole. From then on pictures are completed as
     they are shown, as the mean of ``complete_symmetrically``, and the discriminator compares them with real ones; it sees
     the hole too, so it judges the seam (Yu et al. 2019, arXiv 1806.03589). The inpainter minimizes its adversarial loss
-    plus ``error_weight`` times the error.
+    plus ``error_weight`` times the error and that of the mean colours of blocks.
 
     Args:
         inpainter: see ``ganfill.models.inpainter``.
@@ -123,7 +125,8 @@ class InpainterTraining(PartModule):
             error = error_in_hole(self.inpainter(real, 1 - hole, guess), real, hole)
             self.descend(1, error)
             measured = {"error_hole": error.detach()}
-        ema.update(self.inpainter_ema, self.inpainter, ema.decay(n, self.ema_half_life_kimg, seen, 0.05))
+        rampup = 0.05 if self.regression_kimg else 0.0  # without a regression the weights are trained already
+        ema.update(self.inpainter_ema, self.inpainter, ema.decay(n, self.ema_half_life_kimg, seen, rampup))
         for value in measured.values():
             self.finite &= torch.isfinite(value)
         undefined = torch.full((), torch.nan)
@@ -154,13 +157,14 @@ class InpainterTraining(PartModule):
             self.penalty.copy_(step.penalty)
 
         compared = n - n // 4  # the last quarter has guesses that are off the truth
-        error = error_in_hole(step.fake[:compared, :3], real[:compared], hole[:compared])
+        pairs = step.fake[:compared, :3], real[:compared], hole[:compared]
+        error, error_of_colours = error_in_hole(*pairs), error_of_means(*pairs)
         weight = (self.judged / HEAD_START).clamp_max(1)
         self.judged += n
         self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
             complete, self.discriminator, self.loss, shown, guess, step,
-            backward=lambda value: self.manual_backward(weight * value + self.error_weight * error),
+            backward=lambda value: self.manual_backward(weight * value + self.error_weight * (error + error_of_colours)),
         )  # fmt: skip
         self.step_optimizer(1)
         return {
@@ -199,6 +203,16 @@ class InpainterTraining(PartModule):
 def error_in_hole(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
     """Root mean squared error in the hole, averaged over pictures (N, 3, R, R)."""
     return errors(pictures, real, 1 - hole)[0]
+
+
+def error_of_means(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
+    """As ``error_in_hole``, of the mean colours of blocks of 8x8 pixels.
+
+    Under an adversary alone, the light and the tint of large holes drift.
+    """
+    share = avg_pool2d(hole, BLOCK)
+    means = avg_pool2d((pictures - real) * hole, BLOCK) / share.clamp_min(1e-6)
+    return error_in_hole(means, torch.zeros_like(means), share)
 
 
 def rate_at(seen: float, regression: float, length: float) -> float:
