@@ -88,7 +88,7 @@ def test_runs_and_checkpoints_are_explained(run, tmp_path, capsys):
         assert message in capsys.readouterr().err
     (run / "model.safetensors").touch()
     assert cli.run(["info", str(run)]) == 2
-    assert f"give model={run / 'model.safetensors'}" in capsys.readouterr().err
+    assert f"give file={run / 'model.safetensors'}" in capsys.readouterr().err
 
 
 def test_the_summary_of_the_run_stays(run):
