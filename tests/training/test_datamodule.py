@@ -174,8 +174,10 @@ def test_trainings_that_start_together_prepare_a_folder_one_after_the_other(fold
 
 
 def test_a_store_that_is_complete_needs_no_lock(folder, store, monkeypatch):
-    monkeypatch.setattr(datamodule, "hold_directory", None)  # would fail if it was used
+    held = []
+    monkeypatch.setattr(datamodule, "hold_directory", lambda *args, **_: held.append(args))
     FolderDataModule(str(folder), str(store), 4, resolution=8).prepare_data()
+    assert not held
 
 
 def test_a_store_that_cannot_be_made_is_named_with_its_key(folder, tmp_path):
