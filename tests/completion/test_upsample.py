@@ -11,7 +11,7 @@ from ganfill.images.alignment import Placement
 from ganfill.images.blend import Paste
 from ganfill.images.regions import Box, make_view
 from ganfill.images.rotated_square import Square
-from ganfill.models.inpainter import complete_symmetrically
+from ganfill.models.inpainter import complete_averaged
 from ganfill.search.presets import posterior
 from ganfill.search.published import yeh2017
 from ganfill.search.result import SearchOptions
@@ -33,7 +33,7 @@ def test_an_answer_is_drawn_anew_at_the_resolution_of_the_upsampler(model_with_u
     view = make_view(*damaged, REGION, 64)
     guess = interpolate(ANSWERS[1:2], size=(64, 64), mode="bicubic")
     known = (~view.hole)[None].float()
-    expected = complete_symmetrically(model_with_upsampler.upsampler, view.image[None], known, guess)
+    expected = complete_averaged(model_with_upsampler.upsampler, view.image[None], known, guess)
     assert torch.equal(drawn[1:2], expected)
     assert torch.equal(drawn[0][:, ~view.hole[0]], view.image[:, ~view.hole[0]])
 

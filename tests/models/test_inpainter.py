@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganfill.models.inpainter import HoleDiscriminator, Inpainter, complete_symmetrically
+from ganfill.models.inpainter import HoleDiscriminator, Inpainter, complete_averaged
 
 
 @pytest.fixture
@@ -66,11 +66,26 @@ def test_without_a_guess_the_surroundings_alone_decide(pictures):
 
 def test_a_mirrored_picture_gets_the_mirrored_completion(inpainter, pictures):
     image, known, guess = pictures
-    completed = complete_symmetrically(enliven(inpainter), *pictures)
-    mirrored = complete_symmetrically(inpainter, image.flip(3), known.flip(3), guess.flip(3))
+    completed = complete_averaged(enliven(inpainter), *pictures)
+    mirrored = complete_averaged(inpainter, image.flip(3), known.flip(3), guess.flip(3))
     torch.testing.assert_close(mirrored.flip(3), completed)
     assert torch.equal(completed * known, image * known)
     assert not torch.allclose(completed, inpainter(*pictures), atol=1e-3)
+
+
+def test_texture_that_does_not_move_with_the_picture_is_averaged_out(pictures):
+    image, known, guess = pictures
+    rows = torch.ones(32, 32)
+    rows[::2] = -1
+    completed = complete_averaged(lambda image, known, guess: torch.where(known > 0, image, rows), image, known, guess)
+    hole = (known == 0).expand_as(image)[..., :-1, 1:-1]
+    assert hole.any() and not completed[..., :-1, 1:-1][hole].any()
+
+
+def test_a_completion_that_moves_with_the_picture_stays_as_it_is(pictures):
+    image, known, guess = pictures
+    completed = complete_averaged(lambda image, known, guess: torch.where(known > 0, image, guess), image, known, guess)
+    assert torch.equal(completed, torch.where(known > 0, image, guess))
 
 
 def test_every_weight_learns(inpainter, pictures):
@@ -98,6 +113,18 @@ def test_a_discriminator_of_completions_starts_as_the_one_it_was_given_and_learn
     torch.testing.assert_close(discriminator(torch.cat([image, hole], 1)), inner(image))
     discriminator(torch.cat([image, hole], 1)).sum().backward()
     assert discriminator.merge.weight.grad[:, 3].abs().min() > 0 and discriminator.patches[-1].weight.grad.any()
+
+
+def test_features_are_those_of_both_parts_and_leave_no_hook():
+    inner = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 5, 4, 2, 1), torch.nn.LeakyReLU(0.2), torch.nn.Flatten(), torch.nn.LazyLinear(1)
+    )
+    discriminator = HoleDiscriminator(inner)
+    pictures = torch.rand(2, 4, 32, 32)
+    found = discriminator.features(pictures)
+    assert [tuple(f.shape) for f in found] == [(2, 5, 16, 16), (2, 32, 32, 32), (2, 64, 16, 16), (2, 128, 8, 8)]
+    torch.testing.assert_close(found[0], inner[:2](discriminator.merge(pictures)))
+    assert not any(module._forward_hooks for module in discriminator.modules())
 
 
 def test_patches_are_judged_in_the_hole_alone():

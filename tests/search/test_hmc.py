@@ -102,4 +102,4 @@ def test_the_expectation_is_computed_once_and_the_initial_search_is_not_finished
     holes = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     holes[:, :, 8:24, 8:24] = True
     posterior(burn_in=1, samples=2, leaps=1, steps=1)(model_with_inpainter, torch.zeros(1, 3, 32, 32), holes)
-    assert len(encoded) == 3 and len(completed) == 4  # the start, the picture, its mirror image; two samples and theirs
+    assert len(encoded) == 3 and len(completed) == 8  # the start, the picture, its mirror image; both samples four ways

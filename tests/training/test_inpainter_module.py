@@ -1,3 +1,4 @@
+import copy
 from functools import partial
 
 import pytest
@@ -7,12 +8,18 @@ from ganfill.adversarial.losses import Relativistic
 from ganfill.adversarial.regularizers import R1
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
-from ganfill.models.inpainter import Inpainter
+from ganfill.models.inpainter import Inpainter, complete_averaged
 from ganfill.search.presets import fast, standard
 from ganfill.search.result import Completion
 from ganfill.training.datamodule import SyntheticDataModule
 from ganfill.training.fit import fit
-from ganfill.training.inpainter_module import InpainterTraining, error_in_hole, error_of_means, rate_at
+from ganfill.training.inpainter_module import (
+    InpainterTraining,
+    error_in_hole,
+    error_of_features,
+    error_of_means,
+    rate_at,
+)
 from ganfill.training.run_directory import read_checkpoint
 
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99))
@@ -75,7 +82,7 @@ def test_pictures_with_a_random_guess_are_judged_by_the_discriminator_alone(make
 
 
 def test_the_weight_of_the_discriminator_rises_with_its_own_training(make, by_itself, faces):
-    new, trained = by_itself(make(error_weight=0.0)), by_itself(make(error_weight=0.0))
+    new, trained = (by_itself(make(error_weight=0.0, feature_weight=0.0)) for _ in range(2))
     trained.load_state_dict(new.state_dict() | {"judged": torch.tensor(10_000.0)})
     for module, moves in ((new, False), (trained, True)):
         module.images_seen = 160  # the first adversarial step
@@ -85,15 +92,17 @@ def test_the_weight_of_the_discriminator_rises_with_its_own_training(make, by_it
     assert new.judged == 8
 
 
-def test_the_discriminator_sees_the_mean_over_a_picture_and_its_mirror_image(make, by_itself, faces):
-    module, calls = by_itself(make(regression_kimg=0)), []
-    module.inpainter.register_forward_hook(lambda _, inputs, output: calls.append((*inputs, output)))
+def test_the_discriminator_sees_pictures_as_completion_shows_them(make, by_itself, faces):
+    module, calls, shown = by_itself(make(regression_kimg=0)), [], []
+    inpainter = copy.deepcopy(module.inpainter)
+    module.inpainter.register_forward_pre_hook(lambda _, inputs: calls.append(inputs))
+    module.discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
     module.training_step(faces(16), 0)
-    (picture, known, guess, completed), mirrored = calls
-    for first, second in zip((picture, known, guess), mirrored, strict=False):
-        assert torch.equal(first.flip(3), second)
-    mean = ((completed + mirrored[3].flip(3)) / 2)[:12]  # the others have guesses that are off the truth
-    error = error_in_hole(mean, picture[:12], 1 - known[:12])
+    assert len(calls) == 4
+    picture, known, _ = calls[2]  # after those of the mirror image
+    expected = complete_averaged(inpainter, *calls[2])
+    torch.testing.assert_close(shown[1], torch.cat([expected, 1 - known], 1))
+    error = error_in_hole(expected[:12], picture[:12], 1 - known[:12])  # the others have guesses that are off the truth
     assert module.measured["error_hole"] == pytest.approx(float(error.detach()), rel=1e-5)
 
 
@@ -174,6 +183,29 @@ def test_error_of_means_by_hand():
     tint[..., 8:, 8:12] = -0.5
     expected = ((0.2**2 + 0.5 * 0.5**2) / 1.5) ** 0.5
     assert error_of_means(tint, real, hole) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_error_of_features_is_relative_and_counts_in_the_hole_alone():
+    hole = torch.zeros(2, 1, 8, 8)
+    hole[0, :, :4], hole[1, :, :, :2] = 1, 1
+    wanted = [torch.full((2, 3, 8, 8), 0.5), torch.full((2, 6, 4, 4), -20.0)]
+    first, second = wanted[0].clone(), wanted[1] * 1.5
+    first[0, :, :4] = 0.4  # off by a fifth in the hole of the first picture
+    first[0, :, 4:], first[1, :, :, 2:] = 9, 9
+    assert error_of_features([first, second], wanted, hole) == pytest.approx(((0.2 + 0) / 2 + 0.5) / 2)
+    assert error_of_features(wanted, wanted, hole) == 0
+
+
+def test_features_are_matched_where_a_truth_is_known(make, by_itself, faces):
+    module = by_itself(make(error_weight=0.0))
+    module.images_seen = 160  # the discriminator's judgement has no weight yet, so only its features move the inpainter
+    completed = []
+    module.inpainter.register_forward_hook(
+        lambda _, inputs, output: (output.retain_grad(), completed.append(output))[1]
+    )
+    module.training_step(faces(8), 0)
+    rows = completed[0].grad.flatten(1).abs().sum(1)
+    assert (rows[:6] > 0).all() and not rows[6:].any()
 
 
 def test_the_rate_falls_in_both_parts():

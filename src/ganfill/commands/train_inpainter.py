@@ -17,7 +17,7 @@ def run(config: DictConfig) -> Path:
         lambda inpainter, model: InpainterTraining(
             inpainter, model, build(config.loss), build(config.regularizer), build(config.optimizer),
             build(config.discriminator_optimizer), build(config.search), config.kimg, config.regression_kimg,
-            config.error_weight, config.ema_half_life_kimg, config.log_kimg, config.seed,
+            config.error_weight, config.feature_weight, config.ema_half_life_kimg, config.log_kimg, config.seed,
         ),
         kept="inpainter_ema",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from ganfill.cancellation import check_cancelled
 from ganfill.images.hole_parts import depth
 from ganfill.images.regions import Region, make_view
-from ganfill.models.inpainter import complete_symmetrically
+from ganfill.models.inpainter import complete_averaged
 from ganfill.models.model import Model
 
 DEEP = 1 / 20  # of the region's side; in a hole of less depth the enlarged answer is closer
@@ -45,5 +45,5 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     for answer in answers:
         check_cancelled()
         guess = interpolate(answer[None].to(model.device), size=image.shape[-2:], mode="bicubic")
-        drawn.append(complete_symmetrically(upsampler, image, known, guess)[0].cpu())
+        drawn.append(complete_averaged(upsampler, image, known, guess)[0].cpu())
     return torch.stack(drawn)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import adaptive_avg_pool2d, interpolate, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
 
 from ganfill.models.encoder import Residual
 
@@ -74,12 +74,13 @@ class Inpainter(nn.Module):
         return torch.where(inside, pasted, pasted + correction.to(pasted.dtype))
 
 
-def complete_symmetrically(
+def complete_averaged(
     inpainter: Callable[..., torch.Tensor], image: torch.Tensor, known: torch.Tensor, guess: torch.Tensor
 ) -> torch.Tensor:
-    """Completes pictures and their mirror images and returns the means of both.
+    """Completes pictures as they are, mirrored, shifted by a pixel, and both; returns the mean of the four.
 
-    What both contain stays, such as eyes. Texture that the inpainter invents differs between them and is weakened.
+    What all contain stays, such as eyes. Texture that the inpainter invents differs between them and is weakened, as by
+    cycle spinning (Coifman and Donoho 1995).
 
     Args:
         inpainter: maps the arguments of ``Inpainter`` to its result.
@@ -90,8 +91,18 @@ def complete_symmetrically(
     Returns:
         (N, 3, R, R), equal to ``image`` where pixels are known.
     """
-    completed, mirrored = inpainter(image, known, guess), inpainter(image.flip(3), known.flip(3), guess.flip(3))
-    return (completed + mirrored.flip(3)) / 2
+    inputs = image, known, guess
+    mirrored = _averaged_with_shifted(inpainter, *(i.flip(3) for i in inputs))
+    return (_averaged_with_shifted(inpainter, *inputs) + mirrored.flip(3)) / 2
+
+
+def _averaged_with_shifted(inpainter: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> torch.Tensor:
+    """Returns the mean of the completions of pictures and of their copies shifted down and to the right by a pixel."""
+    completed = inpainter(*inputs)
+    shifted = inpainter(*(pad(i[..., :-1, :-1], (1, 0, 1, 0), "replicate") for i in inputs))
+    mean = completed.clone()  # its last row and column were shifted out of the picture
+    mean[..., :-1, :-1] = (completed[..., :-1, :-1] + shifted[..., 1:, 1:]) / 2
+    return mean
 
 
 class HoleDiscriminator(nn.Module):
@@ -124,6 +135,18 @@ class HoleDiscriminator(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Maps pictures and holes (N, 4, R, R), the hole being the last channel, to logits (N,)."""
         return self.discriminator(self.merge(pictures)) + self.in_hole(pictures)
+
+    def features(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """Returns what the leaky ReLUs of both parts give for the same pictures and holes, each (N, C, H, W)."""
+        found: list[torch.Tensor] = []
+        rectified = [module for module in self.modules() if isinstance(module, nn.LeakyReLU)]
+        hooks = [module.register_forward_hook(lambda *call: found.append(call[2])) for module in rectified]
+        try:
+            self(pictures)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
 
     def in_hole(self, pictures: torch.Tensor) -> torch.Tensor:
         """Returns the mean logits (N,) of the patches in the hole, for the same pictures and holes."""

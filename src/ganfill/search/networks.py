@@ -16,7 +16,7 @@ import torch
 from ganfill.cancellation import check_cancelled
 from ganfill.devices import has_bfloat16
 from ganfill.errors import UserError
-from ganfill.models.inpainter import complete_symmetrically
+from ganfill.models.inpainter import complete_averaged
 from ganfill.models.model import Model
 from ganfill.search.target import Target
 
@@ -75,14 +75,14 @@ class Networks:
         return self.run(self.model.discriminator, pictures)
 
     def inpaint(self, target: Target, guesses: torch.Tensor) -> torch.Tensor:
-        """Completes guesses (N, k, 3, R, R) for N pictures symmetrically; without an inpainter, returns the guesses."""
+        """Completes guesses (N, k, 3, R, R) for N pictures; without an inpainter, returns the guesses."""
         if self.model.inpainter is None:
             return guesses
         k = guesses.shape[1]
         image, known = (tensor.repeat_interleave(k, 0) for tensor in (target.image, target.known))
         with torch.no_grad():
             inpainter = partial(self.run, self.model.inpainter)
-            completed = complete_symmetrically(inpainter, image, known, guesses.flatten(0, 1).clamp(-1, 1))
+            completed = complete_averaged(inpainter, image, known, guesses.flatten(0, 1).clamp(-1, 1))
         return completed.unflatten(0, (-1, k))
 
     def run(self, network: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:

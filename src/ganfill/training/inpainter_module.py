@@ -2,13 +2,14 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 from torch.optim import Optimizer
 
 from ganfill import seeding
@@ -17,7 +18,7 @@ from ganfill.adversarial.losses import Loss
 from ganfill.adversarial.step import discriminator_step, generator_step
 from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
-from ganfill.models.inpainter import HoleDiscriminator, complete_symmetrically
+from ganfill.models.inpainter import HoleDiscriminator, complete_averaged
 from ganfill.models.model import Model
 from ganfill.search.result import Search, SearchOptions
 from ganfill.training.part_module import PartModule, errors
@@ -42,9 +43,10 @@ class InpainterTraining(PartModule):
       judged by the discriminator alone; without it they get the encoder's z.
 
     The first ``regression_kimg`` minimize the root mean squared error in the hole. From then on pictures are completed as
-    they are shown, as the mean of ``complete_symmetrically``, and the discriminator compares them with real ones; it sees
-    the hole too, so it judges the seam (Yu et al. 2019, arXiv 1806.03589). The inpainter minimizes its adversarial loss
-    plus ``error_weight`` times the error and that of the mean colours of blocks.
+    they are shown, by ``complete_averaged``, and the discriminator compares them with real ones; it sees the hole too, so it
+    judges the seam (Yu et al. 2019, arXiv 1806.03589). The inpainter minimizes its adversarial loss plus ``error_weight``
+    times the error and that of the mean colours of blocks, plus ``feature_weight`` times the error of the discriminator's
+    features (feature matching, Wang et al. 2018, arXiv 1711.11585).
 
     Args:
         inpainter: see ``ganfill.models.inpainter``.
@@ -58,6 +60,7 @@ class InpainterTraining(PartModule):
         kimg: length of the training in thousand pictures.
         regression_kimg: length of its first part.
         error_weight: weight of the error in the hole, relative to the adversarial loss.
+        feature_weight: weight of the error of features, relative to the adversarial loss.
         ema_half_life_kimg: half-life of the averaged inpainter, which is the one to keep.
         log_kimg: interval at which losses are measured, in thousand pictures.
         seed: seed of z, holes and ``search``.
@@ -82,7 +85,8 @@ class InpainterTraining(PartModule):
         search: Search,
         kimg: float,
         regression_kimg: float,
-        error_weight: float = 10.0,
+        error_weight: float = 4.0,
+        feature_weight: float = 3.0,
         ema_half_life_kimg: float = 5.0,
         log_kimg: float = 1.0,
         seed: int = 0,
@@ -96,7 +100,8 @@ class InpainterTraining(PartModule):
         self.inpainter = inpainter.to(memory_format=torch.channels_last)
         self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)
         self.discriminator = HoleDiscriminator(copy.deepcopy(model.discriminator)).train().requires_grad_(True)
-        self.loss, self.regularizer, self.error_weight = loss, regularizer, error_weight
+        self.loss, self.regularizer = loss, regularizer
+        self.error_weight, self.feature_weight = error_weight, feature_weight
         self.optimizer, self.discriminator_optimizer = optimizer, discriminator_optimizer
         self.search = partial(search, replace(model, inpainter=None))
         self.regression_kimg, self.ema_half_life_kimg = regression_kimg, ema_half_life_kimg
@@ -141,7 +146,7 @@ class InpainterTraining(PartModule):
         generator = seeding.generator(self.seed, "penalty", seen)
 
         def complete(guess: Tensor) -> Tensor:
-            return torch.cat([complete_symmetrically(self.inpainter, real, 1 - hole, guess), hole], 1)
+            return torch.cat([complete_averaged(self.inpainter, real, 1 - hole, guess), hole], 1)
 
         def penalty(real: Tensor, fake: Tensor) -> Tensor:
             return self.regularizer(self.discriminator, real, fake, generator)
@@ -158,13 +163,19 @@ class InpainterTraining(PartModule):
 
         compared = n - n // 4  # the last quarter has guesses that are off the truth
         pairs = step.fake[:compared, :3], real[:compared], hole[:compared]
-        error, error_of_colours = error_in_hole(*pairs), error_of_means(*pairs)
+        self.discriminator.requires_grad_(False)
+        with torch.no_grad():
+            wanted = self.discriminator.features(shown[:compared])
+        features = self.discriminator.features(step.fake[:compared])
+        error = error_in_hole(*pairs)
+        distance = self.error_weight * (error + error_of_means(*pairs))
+        distance = distance + self.feature_weight * error_of_features(features, wanted, hole[:compared])
         weight = (self.judged / HEAD_START).clamp_max(1)
         self.judged += n
         self.optimizer_at(1).zero_grad()
         loss, fake_logits = generator_step(
             complete, self.discriminator, self.loss, shown, guess, step,
-            backward=lambda value: self.manual_backward(weight * value + self.error_weight * (error + error_of_colours)),
+            backward=lambda value: self.manual_backward(weight * value + distance),
         )  # fmt: skip
         self.step_optimizer(1)
         return {
@@ -213,6 +224,22 @@ def error_of_means(pictures: Tensor, real: Tensor, hole: Tensor) -> Tensor:
     share = avg_pool2d(hole, BLOCK)
     means = avg_pool2d((pictures - real) * hole, BLOCK) / share.clamp_min(1e-6)
     return error_in_hole(means, torch.zeros_like(means), share)
+
+
+def error_of_features(features: Sequence[Tensor], wanted: Sequence[Tensor], hole: Tensor) -> Tensor:
+    """Mean absolute error of features in the hole, relative to the size of those wanted, averaged over layers and pictures.
+
+    Args:
+        features: one tensor (N, C, H, W) for each layer.
+        wanted: as ``features``.
+        hole: (N, 1, R, R), 1 where a pixel is missing.
+    """
+    relative = []
+    for found, right in zip(features, wanted, strict=True):
+        share = adaptive_avg_pool2d(hole, right.shape[2:])
+        difference, size = ((share * values.float().abs()).sum((1, 2, 3)) for values in (found - right, right))
+        relative.append((difference / size.clamp_min(1e-6)).mean())
+    return torch.stack(relative).mean()
 
 
 def rate_at(seen: float, regression: float, length: float) -> float:

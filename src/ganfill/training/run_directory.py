@@ -29,6 +29,7 @@ FREE_KEYS = (*RECORD_KEYS, "kimg", "minutes", "half", "trainer", "terms", "data.
 # Keys that older versions did not have, with the values that those versions stood for.
 LATER_KEYS = {
     "step": "alternating", "gan.step": "alternating", "gap_aware": False, "gan.gap_aware": False, "fade_kimg": 100,
+    "feature_weight": 0.0,
 }  # fmt: skip
 
 # Content of a checkpoint. A name with a dot is one of the provenance.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from ganfill.images import masks
-from ganfill.models.inpainter import complete_symmetrically
+from ganfill.models.inpainter import complete_averaged
 from ganfill.models.model import Model
 from ganfill.training.inpainter_module import InpainterTraining
 
@@ -42,7 +42,7 @@ class UpsamplerTraining(InpainterTraining):
         guess = super()._draw_guesses(small, missing, jittered)
         if (inpainter := self.fixed.get("inpainter")) is not None:
             with torch.no_grad():
-                guess = complete_symmetrically(inpainter, small, 1 - missing, guess).float()
+                guess = complete_averaged(inpainter, small, 1 - missing, guess).float()
         return interpolate(guess, size=real.shape[-2:], mode="bicubic")
 
 
