@@ -237,7 +237,8 @@ def error_of_features(features: Sequence[Tensor], wanted: Sequence[Tensor], hole
     """
     relative = []
     for found, right in zip(features, wanted, strict=True):
-        share = adaptive_avg_pool2d(hole, right.shape[2:])
+        height, width = right.shape[2:]
+        share = adaptive_avg_pool2d(hole, (height, width))
         difference, size = ((share * values.float().abs()).sum((1, 2, 3)) for values in (found - right, right))
         relative.append((difference / size.clamp_min(1e-6)).mean())
     return torch.stack(relative).mean()
