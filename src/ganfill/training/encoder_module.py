@@ -7,7 +7,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganfill import seeding
-from ganfill.errors import UserError
 from ganfill.images.pixels import to_float
 from ganfill.models.model import Model
 from ganfill.training.part_module import PartModule, errors
@@ -35,7 +34,7 @@ class EncoderTraining(PartModule):
         seed: seed of z and holes.
 
     Raises:
-        UserError: ``kimg`` is not above 0; or, from a step, the batch has a single picture.
+        UserError: ``kimg`` is not above 0.
     """
 
     MEASURES = ("loss", "error_hole", "error_known", "error_latent", "beyond_prior")
@@ -63,8 +62,6 @@ class EncoderTraining(PartModule):
     def training_step(self, pixels: torch.Tensor, batch_idx: int) -> None:
         """One step on uint8 pictures (N, H, W, 3)."""
         n, generator = len(pixels), self.fixed["generator"]
-        if n < 2:
-            raise UserError("batch_size must be at least 2, got 1: half as many pictures are drawn from the generator")
         measuring = crossed(self.images_seen, self.images_seen + n, self.log_kimg)
         z = self.latent.sample(n // 2, seeding.generator(self.seed, "z", self.images_seen), self.device)
         with torch.no_grad():
