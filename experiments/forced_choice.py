@@ -66,7 +66,7 @@ def draw(settings: dict[str, str], out: Path) -> None:
             pair = {"pair": len(key) + 1, "mask": mask, "face": face, "left": names[left], "right": names[1 - left]}
             key.append(pair)
             row = [enlarge(picture) for picture in shown]
-            save(grid([row], ["damaged", "left", "right"]), out / f"pair_{len(key)}.png")
+            save(grid([row], ["damaged", "left", "right"], ENLARGED * side), out / f"pair_{len(key)}.png")
     with (out / "key.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(key[0]))
         writer.writeheader()
