@@ -165,12 +165,13 @@ class InpainterTraining(PartModule):
         compared = n - n // 4  # the last quarter has guesses that are off the truth
         pairs = step.fake[:compared, :3], real[:compared], hole[:compared]
         self.discriminator.requires_grad_(False)
-        with torch.no_grad():
-            wanted = self.discriminator.features(shown[:compared])
-        features = self.discriminator.features(step.fake[:compared])
         error = error_in_hole(*pairs)
         distance = self.error_weight * (error + TINT * error_of_means(*pairs))
-        distance = distance + self.feature_weight * error_of_features(features, wanted, hole[:compared])
+        if self.feature_weight:
+            with torch.no_grad():
+                wanted = self.discriminator.features(shown[:compared])
+            features = self.discriminator.features(step.fake[:compared])
+            distance = distance + self.feature_weight * error_of_features(features, wanted, hole[:compared])
         weight = (self.judged / HEAD_START).clamp_max(1)
         self.judged += n
         self.optimizer_at(1).zero_grad()
