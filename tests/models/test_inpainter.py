@@ -73,6 +73,12 @@ def test_a_mirrored_picture_gets_the_mirrored_completion(inpainter, pictures):
     assert not torch.allclose(completed, inpainter(*pictures), atol=1e-3)
 
 
+def test_without_shifted_copies_the_mean_is_that_of_both_orientations(inpainter, pictures):
+    completed = complete_averaged(enliven(inpainter), *pictures, shifted=False)
+    mirrored = inpainter(*(tensor.flip(3) for tensor in pictures)).flip(3)
+    torch.testing.assert_close(completed, (inpainter(*pictures) + mirrored) / 2)
+
+
 def test_texture_that_does_not_move_with_the_picture_is_averaged_out(pictures):
     image, known, guess = pictures
     rows = torch.ones(32, 32)

@@ -99,8 +99,8 @@ def test_the_discriminator_sees_pictures_as_completion_shows_them(make, by_itsel
     module.discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
     module.training_step(faces(16), 0)
     assert len(calls) == 4
-    picture, known, _ = calls[2]  # after those of the mirror image
-    expected = complete_averaged(inpainter, *calls[2])
+    picture, known, _ = calls[0]
+    expected = complete_averaged(inpainter, *calls[0])
     torch.testing.assert_close(shown[1], torch.cat([expected, 1 - known], 1))
     error = error_in_hole(expected[:12], picture[:12], 1 - known[:12])  # the others have guesses that are off the truth
     assert module.measured["error_hole"] == pytest.approx(float(error.detach()), rel=1e-5)

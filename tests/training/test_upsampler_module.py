@@ -59,6 +59,14 @@ def test_holes_are_deep(make):
     assert neighbours.mean() > 0.9  # of scattered pixels it would be 0.8
 
 
+def test_details_are_trained_on_the_mean_of_both_orientations(make, by_itself):
+    module, calls = by_itself(make()), []
+    module.inpainter.register_forward_hook(lambda *call: calls.append(call))
+    module.images_seen = 160  # the first adversarial step
+    module.training_step(torch.randint(256, (8, 64, 64, 3), dtype=torch.uint8), 0)
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize("seen", [0, 256])
 def test_both_parts_of_the_training_move_the_upsampler_alone(make, by_itself, model_with_inpainter, seen):
     module = by_itself(make())

@@ -45,5 +45,5 @@ def upsample(model: Model, photo: np.ndarray, hole: np.ndarray, region: Region, 
     for answer in answers:
         check_cancelled()
         guess = interpolate(answer[None].to(model.device), size=image.shape[-2:], mode="bicubic")
-        drawn.append(complete_averaged(upsampler, image, known, guess)[0].cpu())
+        drawn.append(complete_averaged(upsampler, image, known, guess, shifted=False)[0].cpu())
     return torch.stack(drawn)

@@ -5,6 +5,7 @@ different completions, and every search of z works with an inpainter as without 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -75,7 +76,11 @@ class Inpainter(nn.Module):
 
 
 def complete_averaged(
-    inpainter: Callable[..., torch.Tensor], image: torch.Tensor, known: torch.Tensor, guess: torch.Tensor
+    inpainter: Callable[..., torch.Tensor],
+    image: torch.Tensor,
+    known: torch.Tensor,
+    guess: torch.Tensor,
+    shifted: bool = True,
 ) -> torch.Tensor:
     """Completes pictures as they are, mirrored, shifted by a pixel, and both; returns the mean of the four.
 
@@ -87,13 +92,14 @@ def complete_averaged(
         image: (N, 3, R, R) in [-1, 1]; the content of the hole is ignored.
         known: (N, 1, R, R), 1 where a pixel is known and 0 in the hole.
         guess: (N, 3, R, R), a complete picture.
+        shifted: false leaves out the shifted copies, which also weaken fine detail.
 
     Returns:
         (N, 3, R, R), equal to ``image`` where pixels are known.
     """
     inputs = image, known, guess
-    mirrored = _averaged_with_shifted(inpainter, *(i.flip(3) for i in inputs))
-    return (_averaged_with_shifted(inpainter, *inputs) + mirrored.flip(3)) / 2
+    complete = partial(_averaged_with_shifted, inpainter) if shifted else inpainter
+    return (complete(*inputs) + complete(*(i.flip(3) for i in inputs)).flip(3)) / 2
 
 
 def _averaged_with_shifted(inpainter: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> torch.Tensor:

@@ -72,6 +72,7 @@ class InpainterTraining(PartModule):
 
     MEASURES = ("loss_d", "loss_g", "error_hole", "logit_real", "logit_fake", "penalty")
     REMEDY = "a lower learning rate (optimizer.lr, discriminator_optimizer.lr)"
+    SHIFTED = True  # see ``complete_averaged``
     penalty: Tensor
     judged: Tensor
 
@@ -147,7 +148,7 @@ class InpainterTraining(PartModule):
         generator = seeding.generator(self.seed, "penalty", seen)
 
         def complete(guess: Tensor) -> Tensor:
-            return torch.cat([complete_averaged(self.inpainter, real, 1 - hole, guess), hole], 1)
+            return torch.cat([complete_averaged(self.inpainter, real, 1 - hole, guess, self.SHIFTED), hole], 1)
 
         def penalty(real: Tensor, fake: Tensor) -> Tensor:
             return self.regularizer(self.discriminator, real, fake, generator)

@@ -30,6 +30,7 @@ class UpsamplerTraining(InpainterTraining):
     """
 
     HOLES = (masks.center, masks.half, masks.box, masks.bar, masks.freeform)
+    SHIFTED = False
 
     def __init__(self, upsampler: nn.Module, discriminator: nn.Module, model: Model, **options: Any) -> None:
         super().__init__(upsampler, replace(model, discriminator=discriminator), **options)
