@@ -123,7 +123,8 @@ def test_a_discriminator_of_completions_starts_as_the_one_it_was_given_and_learn
 
 def test_features_are_those_of_both_parts_and_leave_no_hook():
     inner = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 5, 4, 2, 1), torch.nn.LeakyReLU(0.2), torch.nn.Flatten(), torch.nn.LazyLinear(1)
+        *(torch.nn.Conv2d(3, 5, 4, 2, 1), torch.nn.LeakyReLU(0.2)),
+        *(torch.nn.Flatten(), torch.nn.LazyLinear(4), torch.nn.LeakyReLU(0.2), torch.nn.Linear(4, 1)),
     )
     discriminator = HoleDiscriminator(inner)
     pictures = torch.rand(2, 4, 32, 32)

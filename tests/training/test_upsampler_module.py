@@ -7,10 +7,12 @@ from torch.nn.functional import interpolate
 
 from ganfill.adversarial.losses import Relativistic
 from ganfill.adversarial.regularizers import R1
+from ganfill.images.pixels import to_float
 from ganfill.images.regions import Box, make_view
 from ganfill.models.dcgan_plus import Discriminator
 from ganfill.models.inpainter import Inpainter
 from ganfill.search.presets import fast
+from ganfill.search.published import yeh2017
 from ganfill.training.upsampler_module import UpsamplerTraining, reduce
 
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99))
@@ -22,8 +24,8 @@ def make(model_with_inpainter, enliven):
         torch.manual_seed(0)
         return UpsamplerTraining(
             Inpainter(64, (8, 8), 1), Discriminator(64, 8), model or enliven(model_with_inpainter), loss=Relativistic(),
-            regularizer=R1(0.5, 2), optimizer=ADAM, discriminator_optimizer=ADAM, search=fast(precision="fp32"), kimg=0.32,
-            regression_kimg=0.16, log_kimg=0.016, **options,
+            regularizer=R1(0.5, 2), optimizer=ADAM, discriminator_optimizer=ADAM, kimg=0.32, regression_kimg=0.16,
+            log_kimg=0.016, **({"search": fast(precision="fp32")} | options),
         )  # fmt: skip
 
     return make
@@ -50,6 +52,14 @@ def test_guesses_are_the_enlarged_answers_of_the_model(make, model_with_inpainte
     torch.testing.assert_close(guesses[:4], wanted[:4], atol=1e-4, rtol=0)  # those after them saw a part of the hole
     other = torch.where(hole > 0, torch.rand_like(real), real)
     assert torch.equal(module._draw_guesses(other, hole, False)[:4], guesses[:4])
+
+
+def test_a_search_judges_the_small_pictures_by_the_models_own_discriminator(make, model_with_inpainter):
+    module = make(model_with_inpainter, search=yeh2017(steps=1, precision="fp32"))
+    real = to_float(torch.randint(256, (8, 64, 64, 3), dtype=torch.uint8))
+    guess = module._draw_guesses(real, module.draw_holes(8, resolution=64), jittered=False)
+    assert guess.shape == (8, 3, 64, 64) and guess.isfinite().all()
+    assert module.fixed["discriminator"] is model_with_inpainter.discriminator
 
 
 def test_holes_are_deep(make):

@@ -143,7 +143,10 @@ class HoleDiscriminator(nn.Module):
         return self.discriminator(self.merge(pictures)) + self.in_hole(pictures)
 
     def features(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """Returns what the leaky ReLUs of both parts give for the same pictures and holes, each (N, C, H, W)."""
+        """Returns what the layers ``nn.LeakyReLU`` of both parts give for the same pictures and holes, each (N, C, H, W).
+
+        A discriminator that calls the function instead, such as ``r3gan``, adds nothing; the patches always do.
+        """
         found: list[torch.Tensor] = []
         rectified = [module for module in self.modules() if isinstance(module, nn.LeakyReLU)]
         hooks = [module.register_forward_hook(lambda *call: found.append(call[2])) for module in rectified]
@@ -152,7 +155,7 @@ class HoleDiscriminator(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        return found
+        return [features for features in found if features.ndim == 4]  # not those behind a linear layer
 
     def in_hole(self, pictures: torch.Tensor) -> torch.Tensor:
         """Returns the mean logits (N,) of the patches in the hole, for the same pictures and holes."""

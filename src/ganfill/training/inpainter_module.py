@@ -97,7 +97,7 @@ class InpainterTraining(PartModule):
             raise UserError("the model has no encoder, which gives the guesses: run ganfill train-encoder first")
         if model.discriminator is None:
             raise UserError("the model has no discriminator to train on: give a model of ganfill export")
-        fixed = {"generator": model.generator, "encoder": model.encoder}
+        fixed = {"generator": model.generator, "encoder": model.encoder, "discriminator": model.discriminator}
         super().__init__(model, fixed, kimg, log_kimg, seed)
         self.inpainter = inpainter.to(memory_format=torch.channels_last)
         self.inpainter_ema = copy.deepcopy(self.inpainter).eval().requires_grad_(False)

@@ -1,6 +1,7 @@
 """Training of the upsampler, which draws the answers of a model with more pixels; the model is fixed."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,8 +35,10 @@ class UpsamplerTraining(InpainterTraining):
 
     def __init__(self, upsampler: nn.Module, discriminator: nn.Module, model: Model, **options: Any) -> None:
         super().__init__(upsampler, replace(model, discriminator=discriminator), **options)
-        if model.inpainter is not None:
-            self.fixed["inpainter"] = model.inpainter
+        self.search = partial(options["search"], replace(model, inpainter=None))  # with the model's own discriminator
+        for name in ("discriminator", "inpainter"):
+            if (network := getattr(model, name)) is not None:
+                self.fixed[name] = network
 
     def _draw_guesses(self, real: Tensor, hole: Tensor, jittered: bool) -> Tensor:
         """Returns guesses (N, 3, R, R) for pictures with a hole, float (N, 1, R, R) and 1 where a pixel is missing."""
