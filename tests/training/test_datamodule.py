@@ -122,7 +122,7 @@ def test_a_missing_store_says_how_to_get_ffhq_and_how_to_prepare_it(tmp_path):
 
 
 def test_pictures_of_another_size_or_none_to_train_on_are_refused(store, folder, tmp_path):
-    with pytest.raises(UserError, match="pictures of 8 pixels, the networks expect 64: give resolution=8"):
+    with pytest.raises(UserError, match="pictures of 8 pixels, the networks expect 64: prepare the pictures again"):
         FFHQDataModule(str(store), 4, resolution=64).setup()
     prepare([folder], tmp_path / "tests", resolution=8, split="test")
     with pytest.raises(UserError, match="has no training pictures"):

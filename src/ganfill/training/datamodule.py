@@ -122,7 +122,8 @@ class FFHQDataModule(pl.LightningDataModule):
         if store.resolution != self.resolution:
             raise UserError(
                 f"{self.path} holds pictures of {store.resolution} pixels, the networks expect {self.resolution}: "
-                f"give resolution={store.resolution} or prepare the pictures again with resolution={self.resolution}"
+                f"prepare the pictures again with resolution={self.resolution}, or train all networks with "
+                f"resolution={store.resolution}"
             )
         self.pictures, self.rows, self.digest = store.images, store.rows("train"), store.digest
         if not len(self.rows):
